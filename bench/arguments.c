@@ -78,7 +78,7 @@ static void read_json(struct arguments *arguments, const char *text)
 
 static const struct {
     const char *name;
-    size_t offset; /* of a double in struct arguments */
+    size_t offset; /* offset of the member, a double, in struct arguments */
     double least, most;
 } NUMBERS[] = {
     {"in-flight", offsetof(struct arguments, in_flight), 1, IN_FLIGHT_MAX},
@@ -106,9 +106,7 @@ static void read_number(struct arguments *arguments, size_t index, const char *t
     memcpy((char *)arguments + NUMBERS[index].offset, &value, sizeof value);
 }
 
-/*
- * Completes the options. Those that were not given take the mix's defaults. A number of turns has no warm-up.
- */
+/* Sets each missing option to the default of the mix. A run of N turns has no warm-up. */
 static void complete(struct arguments *arguments)
 {
     const struct mix *mix = arguments->mix;

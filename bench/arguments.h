@@ -1,4 +1,4 @@
-/* The options of the caller of screening-bench. */
+/* Reads the command-line options of screening-bench. */
 #ifndef SCREENING_BENCH_ARGUMENTS_H
 #define SCREENING_BENCH_ARGUMENTS_H
 
@@ -11,11 +11,11 @@ struct arguments {
     const struct mix *mix;
     double in_flight, rate, seconds, count, warm_up, budget_ms, days, places, connections;
     struct watch watch;
-    const char *json; /* NULL = none */
+    const char *json; /* path of the JSON report; NULL = none */
     const char *hospital, *booking;
 };
 
-/* Parses the arguments. If they are wrong, prints a line on stderr and ends the process with exit code 2. */
+/* Parses the arguments. If one is invalid, prints the usage on stderr and exits with code 2. */
 void arguments_read(int argc, char **argv, struct arguments *arguments);
 
 #endif

@@ -1,8 +1,8 @@
 #include "latency.h"
 
 /*
- * Returns the index of a value. Values below LATENCY_STEPS are their own index. After that, each doubling has
- * a row of LATENCY_STEPS.
+ * Returns the index at which a value is counted. A value below LATENCY_STEPS is its own index. Above that,
+ * each doubling has LATENCY_STEPS indexes.
  */
 static unsigned index_of(uint64_t value)
 {

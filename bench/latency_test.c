@@ -23,7 +23,10 @@ static void test_latency_small_times_are_exact(void **state)
     assert_true(latency_mean(&latency) == 25.5);
 }
 
-/* For every size, a counted value comes back at least as large, and by less than one step larger. */
+/*
+ * At every magnitude, the quantile of a counted value is at least that value, and less than one step above
+ * it.
+ */
 static void test_latency_quantile_is_less_than_a_step_too_high(void **state)
 {
     (void)state;
@@ -31,7 +34,8 @@ static void test_latency_quantile_is_less_than_a_step_too_high(void **state)
         static struct latency latency;
         latency = (struct latency){.total = 0};
         latency_add(&latency, us);
-        latency_add(&latency, ((int64_t)1 << LATENCY_VALUE_BITS) - 1); /* so that max_us is not the limit */
+        /* This value keeps max_us from limiting the quantile. */
+        latency_add(&latency, ((int64_t)1 << LATENCY_VALUE_BITS) - 1);
         int64_t found = latency_quantile(&latency, 0.5);
         assert_true(found >= us);
         assert_true(found - us <= us / LATENCY_STEPS);

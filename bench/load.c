@@ -1,8 +1,8 @@
 /*
  * `lock` guards the list of idle calls and the counters. Answers arrive on nng's threads. In the closed loop
- * they begin the next turn; in the open loop only load_run does. A call that cannot be sent is answered
- * inside its own send. If that answer began the next call, the recursion would never end, so load_run begins
- * it.
+ * an answer begins the next turn; in the open loop only load_run does. A call that cannot be sent is answered
+ * before its send returns. If that answer began the next turn, the recursion would never end. So load_run
+ * begins the next turn in that case, too.
  */
 #include "load.h"
 
@@ -15,8 +15,9 @@
 enum { CALLS_BLOCK = 512, RESEND_MS = 10 };
 
 /*
- * The open loop sends all due turns once per such interval, because waking up for every single turn would
- * cost a core that the services need. The latency of a turn still counts from its due time.
+ * The open loop wakes once per interval and sends all turns that are due. Waking for every turn would keep
+ * busy a core that the services need. Nevertheless, the latency of a turn is measured from its scheduled
+ * time.
  */
 enum { TICK_US = 500 };
 
@@ -27,22 +28,23 @@ struct load {
     struct tally *tally;
     struct recent *recent;
     int64_t measure_from_ns, end_ns;
-    bool measuring; /* used by load_run only: the counted time has begun */
+    bool measuring; /* whether the measured time has begun; used only by load_run */
     pthread_mutex_t lock;
     pthread_cond_t all_answered;
     struct call *idle;
     struct block *blocks;
     size_t under_way;
-    uint64_t begun; /* turns, including those of the warm-up */
+    uint64_t begun; /* number of turns begun, including those of the warm-up */
     int64_t last_end_ns;
     struct load_result result;
 };
 
 struct call {
-    struct turn turn; /* first: the stub's closures get it */
+    struct turn turn; /* must be first, because the stub's closures receive it */
     struct load *load;
     struct call *next; /* while idle */
-    int64_t begin_ns;  /* start of the request; of the first one in the open loop: the scheduled time */
+    /* Start of the request. In the open loop, the first request of a turn starts at its scheduled time. */
+    int64_t begin_ns;
     int64_t sent_ns;
 };
 
@@ -51,7 +53,7 @@ struct block {
     struct call calls[CALLS_BLOCK];
 };
 
-/* Marks the call as idle. */
+/* Puts the call back into the idle list. */
 static void put_back(struct load *load, struct call *call)
 {
     pthread_mutex_lock(&load->lock);
@@ -139,7 +141,7 @@ static void add_block(struct load *load)
     load->blocks = block;
 }
 
-/* Returns an idle call, counted as in flight, or NULL when out of memory. */
+/* Takes an idle call and counts it as in flight. Returns NULL when out of memory. */
 static struct call *take(struct load *load)
 {
     pthread_mutex_lock(&load->lock);
@@ -193,7 +195,9 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
     return a_ns < b_ns ? a_ns : b_ns;
 }
 
-/* Returns when the closed loop must check again: for calls that could not be sent, and at its time limits. */
+/*
+ * Returns the time of the closed loop's next check for calls that could not be sent and for its time limits.
+ */
 static int64_t look_again_at(const struct load *load, int64_t now_ns)
 {
     return earlier(now_ns + RESEND_MS * (int64_t)NS_PER_MS,
@@ -263,12 +267,15 @@ static int64_t ns_of(double seconds)
     return (int64_t)(seconds * NS_PER_S);
 }
 
-/* A number of turns is measured up to the last answer, a duration up to its end. */
+/*
+ * Runs the load. If the number of turns is fixed, measures until the last answer, otherwise until the end of
+ * the duration. Returns false when out of memory.
+ */
 static bool run(struct load *load, int64_t begin_ns)
 {
     const struct load_options *options = load->options;
     bool complete = true;
-    watch_begin(options->watch); /* an open loop may be too slow to reach the measured time */
+    watch_begin(options->watch); /* an open loop may end before the measured time begins */
     if (options->rate > 0)
         run_open(load, begin_ns);
     else

@@ -6,7 +6,7 @@
 #include "screening/v1/booking.pb-c.h"
 
 /*
- * Every call fails immediately, inside its send. Continuing from inside the answer would recurse endlessly.
+ * Every call fails before its send returns. If the answer began the next call, the recursion would never end.
  */
 static void test_load_closed_loop_outlives_calls_that_cannot_leave(void **state)
 {
@@ -34,8 +34,8 @@ static void test_load_closed_loop_outlives_calls_that_cannot_leave(void **state)
     assert_true(tally_init(&tally));
     assert_true(load_run(&options, &tally, &result));
     assert_int_equal(tally_find(&tally, "UNAVAILABLE")->latency.total, result.turns);
-    assert_true(result.turns > options.in_flight); /* it kept trying, */
-    assert_true(result.turns <= 200);              /* with a pause in between */
+    assert_true(result.turns > options.in_flight); /* the load keeps trying */
+    assert_true(result.turns <= 200);              /* with a pause between attempts */
     tally_fini(&tally);
     rpc_client_destroy(client);
     rpc_channel_close(channel);

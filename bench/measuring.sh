@@ -1,9 +1,10 @@
 # Sourced by the programs that measure for minutes: bench/compare and bench/scenarios/run.
-#   begin_measuring "$@"    first thing: Ctrl-C works, $caller is where the caller is, $root is the source and the current folder,
-#                           deploy/packages.sh is there, and no second measurement runs until this one ends
+#   begin_measuring "$@"    Call it first. It makes Ctrl-C work, sets $caller to the caller's folder and $root to the source folder,
+#                           changes to $root, sources deploy/packages.sh, and keeps other measurements from running until this one
+#                           ends.
 
 begin_measuring() {
-  # A shell starts its background jobs with SIGINT ignored, and bash cannot undo that by itself.
+  # A shell starts background jobs with SIGINT ignored, and bash cannot undo that by itself.
   local ignored
   ignored=$(sed -n 's/^SigIgn:\s*//p' /proc/self/status)
   if ((0x$ignored & 2)); then exec env --default-signal=INT "$0" "$@"; fi
@@ -12,7 +13,7 @@ begin_measuring() {
   cd "$root"
   . deploy/packages.sh
   watch_signals
-  # Held until the end: two measurements at once would measure each other.
+  # This lock is held until the end, because two concurrent measurements would disturb each other.
   exec 9<"$root/bench"
   flock --nonblock 9 || { echo "$(basename "$0"): another bench/compare or bench/run is running in $root" >&2; exit 1; }
 }

@@ -22,7 +22,10 @@ static const struct request *cancel_what_was_confirmed(struct turn *turn, const 
     return answer->confirmed ? &REQUEST_CANCEL : NULL;
 }
 
-/* Nine reads per booking, in a fixed order, so that every ten turns are alike. */
+/*
+ * Chooses one booking and nine reads for every ten turns, always in the same order. Books as long as there is
+ * no booking to read.
+ */
 static const struct request *read_or_book(struct turn *turn)
 {
     static const struct request *const ORDER[] = {

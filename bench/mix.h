@@ -1,6 +1,6 @@
 /*
- * A table of the requests that the callers of a run send. A caller's turn begins with one request; the answer
- * may lead to another.
+ * Defines which requests the callers of a run send. A caller's turn begins with one request. Depending on the
+ * answer, another request may follow.
  */
 #ifndef SCREENING_BENCH_MIX_H
 #define SCREENING_BENCH_MIX_H
@@ -13,22 +13,22 @@
 
 struct mix {
     const char *name, *help;
-    const char *turn_name; /* the name of a turn, for people */
-    size_t days_at_once;   /* of the stage, by default */
-    uint64_t count;        /* turns, if neither a number nor a duration is given; 0 = a duration */
+    const char *turn_name; /* the name of a turn in the output, such as "booking" */
+    size_t days_at_once;   /* the default number of days that are booked in rotation */
+    uint64_t count;        /* the default number of turns; 0 = the default is a duration */
     /* Returns the request with which the turn begins. Sets turn->booking_id. */
     const struct request *(*first)(struct turn *turn);
     /*
-     * Returns the request that follows an answer, or NULL if the turn is over. May be NULL, so that every
+     * Returns the request that follows an answer, or NULL if the turn has ended. If `next` is NULL, every
      * turn is one request.
      */
     const struct request *(*next)(struct turn *turn, const struct tally_answer *answer);
-    uint32_t places;    /* per day, by default */
-    bool goes_on;       /* when the places are used up, other days follow */
-    bool must_sell_out; /* a run that leaves places free has failed */
+    uint32_t places;    /* the default number of places per day */
+    bool goes_on;       /* whether further days are booked once the places of the first are used up */
+    bool must_sell_out; /* whether a run fails if it leaves places free */
 };
 
-/* All mixes. The first is the default. Ends with an entry without a name. */
+/* All mixes. The first is the default. The last entry has no name. */
 extern const struct mix MIXES[];
 
 /* Returns the mix with that name, or NULL if there is none. */

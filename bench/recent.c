@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Knuth's multiplier: neighbouring numbers are mapped far apart. */
+/* Knuth's multiplier, which spreads consecutive numbers far apart. */
 static const uint64_t SPREAD = 2654435761;
 
 struct recent *recent_create(void)

@@ -1,4 +1,4 @@
-/* The bookings confirmed recently, for callers that read some. Any thread. */
+/* Stores the most recently confirmed bookings, for callers that read bookings. Any thread. */
 #ifndef SCREENING_BENCH_RECENT_H
 #define SCREENING_BENCH_RECENT_H
 
@@ -24,8 +24,8 @@ void recent_destroy(struct recent *recent);
 void recent_add(struct recent *recent, const struct uuid *booking_id);
 
 /*
- * Returns one of the bookings, a different one for each number, spread over all. Returns false if there is
- * none yet.
+ * Sets *booking_id to one of the bookings, chosen by `number`. Consecutive numbers choose bookings from the
+ * whole list. Returns false if there are none yet.
  */
 bool recent_pick(struct recent *recent, uint64_t number, struct uuid *booking_id);
 

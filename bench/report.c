@@ -128,7 +128,7 @@ static json_t *outcome_json(const struct report *report, const struct outcome *o
                      "from_sending", latency_json(&outcome->from_sending));
 }
 
-/* Returns the figures of a process, or NULL for one that could not be read. */
+/* Returns the figures of a process, or a JSON null if they could not be read. */
 static json_t *watched_json(const struct report *report, const struct watched *watched)
 {
     const struct usage used = watch_used(watched);

@@ -1,4 +1,4 @@
-/* The figures of a run, for people and for programs. */
+/* Reports the figures of a run as tables and as JSON. */
 #ifndef SCREENING_BENCH_REPORT_H
 #define SCREENING_BENCH_REPORT_H
 
@@ -15,10 +15,10 @@ struct report {
     const struct stage_check *check;
 };
 
-/* Prints a readable table on stdout. */
+/* Prints the figures as tables on stdout. */
 void report_print(const struct report *report);
 
-/* Writes the figures as JSON to the file at `path`. Returns false after a line on stderr with the reason. */
+/* Writes the figures as JSON to the file `path`. On failure, prints an error and returns false. */
 bool report_save(const struct report *report, const char *path);
 
 #endif

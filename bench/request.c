@@ -6,9 +6,8 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-enum {
-    CUSTOMER_AT = 24
-}; /* in the booking's id: its random end is the customer, a different one each time */
+/* The offset of the random part of a booking's id, which serves as the id of a new customer. */
+enum { CUSTOMER_AT = 24 };
 
 /* ---- answers ---- */
 
@@ -19,14 +18,17 @@ static const char *name_of_status(Screening__V1__BookingStatus status)
     return value != NULL ? value->name : "UNKNOWN";
 }
 
-/* Returns whether the server said, or the channel knows, that the request changed nothing. */
+/* Returns whether the server or the channel guarantees that the request changed nothing. */
 static bool nothing_done(const struct turn *turn)
 {
     enum status status = turn->rpc.error.status;
     return !turn->rpc.left || status == STATUS_RESOURCE_EXHAUSTED || status == STATUS_FAILED_PRECONDITION;
 }
 
-/* Passes on the answer, with its outcome named after `method`. A NULL `outcome` means an error. */
+/*
+ * Passes the answer to turn->answered. The name of the answer is `method`, followed by `outcome` or, if
+ * `outcome` is NULL, by the status and reason of the error.
+ */
 static void hand_on(struct turn *turn, const char *method, const char *outcome, struct tally_answer answer)
 {
     const struct error *error = &turn->rpc.error;
@@ -48,8 +50,10 @@ static bool is_booking(const struct turn *turn, const Screening__V1__Booking *bo
     return strcmp(booking->booking_id, uuid_format(&turn->booking_id, text)) == 0;
 }
 
-/* Handles the answer to a read of a confirmed booking: it is `right`, or wrong, or the service could not
- * give it. */
+/*
+ * Passes on the answer to a read. `given` is false if the read failed. `right` is whether a correct service
+ * could have given the answer.
+ */
 static void read_done(struct turn *turn, const char *method, bool given, bool right)
 {
     bool wrong = given ? !right : turn->rpc.error.status == STATUS_NOT_FOUND;

@@ -1,7 +1,7 @@
 /*
  * Books, cancels and reads at a fixed rate, or with a fixed number of concurrent callers, and reports the
- * latencies and the resources used. It fails if, at the end, the services do not store what their answers
- * promised: a fast wrong answer is a failed run.
+ * latencies and the resources used. The run fails if, at the end, the services do not store what their
+ * answers promised, because a fast wrong answer is worthless.
  */
 #include "arguments.h"
 #include "load.h"
@@ -68,7 +68,7 @@ static void close_bench(struct bench *bench)
     rpc_channel_close(bench->hospital_channel);
 }
 
-static atomic_int interrupted; /* lock-free, as a signal handler requires */
+static atomic_int interrupted; /* lock-free, as required in a signal handler */
 
 static void interrupt(int number)
 {
@@ -76,8 +76,8 @@ static void interrupt(int number)
 }
 
 /*
- * Takes the interrupts. The first SIGINT or SIGTERM ends the load early, with its report. The second ends the
- * process.
+ * Handles interrupts. The first SIGINT or SIGTERM ends the load early, with a report. The same signal again
+ * ends the process.
  */
 static void take_interrupts(void)
 {
@@ -87,7 +87,7 @@ static void take_interrupts(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* Returns whether the run was successful. */
+/* Runs the load, checks the result, and reports. Returns whether the run was successful. */
 static bool run(struct bench *bench, struct arguments *arguments)
 {
     const struct load_options options = {

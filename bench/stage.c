@@ -11,7 +11,10 @@
 
 enum { DAYS_AHEAD = 30, CALL_TIMEOUT_MS = 10000, AGREE_MS = 20000, LOOK_AGAIN_MS = 20, LIST_PAGE = 500 };
 
-/* Gets the services' answer. Returns false after a line on stderr. `*response` is NULL for NOT_FOUND. */
+/*
+ * Makes a call. For NOT_FOUND, sets *response to NULL. On any other failure, prints a line on stderr and
+ * returns false.
+ */
 static bool ask(struct rpc_client *client, const char *method, const ProtobufCMessage *request,
                 struct arena *arena, ProtobufCMessage **response)
 {
@@ -27,12 +30,12 @@ static bool ask(struct rpc_client *client, const char *method, const ProtobufCMe
 static void pause_ms(int ms)
 {
     const struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)ms * NS_PER_MS};
-    nanosleep(&pause, NULL); /* an early end does no harm: the caller checks again */
+    nanosleep(&pause, NULL); /* may return early; the caller checks again */
 }
 
 /* ---- before the load ---- */
 
-/* Registers the days of one more hospital: `first` and those after it. */
+/* Registers one more hospital, with `count` days from stage->days[first] on. */
 static bool register_hospital(struct stage *stage, size_t first, size_t count)
 {
     Screening__V1__ScreeningDay days[STAGE_HOSPITAL_DAYS], *pointers[STAGE_HOSPITAL_DAYS];
@@ -58,7 +61,7 @@ static bool register_hospital(struct stage *stage, size_t first, size_t count)
     return done;
 }
 
-/* Returns the number of days of the hospital that begins at `first`. */
+/* Returns the number of days of the hospital whose first day is stage->days[first]. */
 static size_t days_of_hospital(const struct stage *stage, size_t first)
 {
     size_t left = stage->day_count - first;
@@ -95,7 +98,7 @@ const struct stage_day *stage_day_of(const struct stage *stage, uint64_t number)
     return &stage->days[(sold + number % stage->at_once) % stage->day_count];
 }
 
-/* ---- after it ---- */
+/* ---- after the load ---- */
 
 static bool count_taken_at(struct stage *stage, size_t first, uint64_t *taken)
 {
@@ -135,7 +138,7 @@ static bool count_live_at(struct stage *stage, size_t first, uint64_t *live)
     return true;
 }
 
-/* Adds up what `count_at` returns for each hospital. */
+/* Sets *sum to the sum of what `count_at` counts for each hospital. */
 static bool count(struct stage *stage, bool (*count_at)(struct stage *, size_t, uint64_t *), uint64_t *sum)
 {
     *sum = 0;
@@ -145,7 +148,10 @@ static bool count(struct stage *stage, bool (*count_at)(struct stage *, size_t, 
     return true;
 }
 
-/* Waits for the outcome of one booking and adds it to the check. */
+/*
+ * Waits until a booking has an outcome or `end_ns` has passed, and counts the booking in the check if it is
+ * confirmed. Returns false if a call fails.
+ */
 static bool look_up(struct stage *stage, const struct uuid *booking_id, int64_t end_ns,
                     struct stage_check *check)
 {
@@ -170,8 +176,9 @@ static bool look_up(struct stage *stage, const struct uuid *booking_id, int64_t 
 }
 
 /*
- * Waits until the places agree. hospital-svc follows booking-svc's cancellations. If more places than
- * expected are taken, some may still come back. If fewer are, places are lost.
+ * Waits until the number of taken places is at most the expected number, or `end_ns` has passed. hospital-svc
+ * frees the places of cancelled bookings with a delay. So if more places are taken than expected, some may
+ * still be freed. If fewer are taken, places are lost, and waiting does not help.
  */
 static bool wait_for_places(struct stage *stage, int64_t end_ns, struct stage_check *check)
 {

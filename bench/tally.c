@@ -19,8 +19,8 @@ void tally_fini(struct tally *tally)
 }
 
 /*
- * Returns the entry with that name, created if necessary. The last one collects all for which there is no
- * room.
+ * Returns the entry with that name, and creates it if necessary. When the table is full, the last entry
+ * counts all further outcomes.
  */
 static struct outcome *entry_of(struct tally *tally, const char *name, const char *message)
 {

@@ -1,6 +1,4 @@
-/*
- * The outcomes of the calls of a run: how often each occurred, and how long it took. Any thread.
- */
+/* Counts the outcomes of a run's calls and records their durations. Any thread. */
 #ifndef SCREENING_BENCH_TALLY_H
 #define SCREENING_BENCH_TALLY_H
 
@@ -16,22 +14,25 @@
 
 enum { TALLY_OUTCOMES_MAX = 32, TALLY_NAME_SIZE = 64 };
 
-/* One kind of outcome: "CONFIRMED", or a status with its reason, "RESOURCE_EXHAUSTED OVERLOADED". */
+/*
+ * One kind of outcome, such as "CONFIRMED", or a status with its reason, such as "RESOURCE_EXHAUSTED
+ * OVERLOADED".
+ */
 struct outcome {
     char name[TALLY_NAME_SIZE];
-    char first_message[ERROR_MESSAGE_SIZE]; /* the text of the first such answer */
-    struct latency latency;                 /* from the scheduled arrival */
-    struct latency from_sending;            /* from the actual send */
+    char first_message[ERROR_MESSAGE_SIZE]; /* the message of the first answer with this outcome */
+    struct latency latency;                 /* time from the start of the request (load.h) to the answer */
+    struct latency from_sending;            /* time from the actual send to the answer */
 };
 
 struct tally {
     pthread_mutex_t lock;     /* guards the following members while calls are in flight */
-    struct outcome *outcomes; /* TALLY_OUTCOMES_MAX, `outcome_count` of them used */
+    struct outcome *outcomes; /* array of TALLY_OUTCOMES_MAX, of which outcome_count are used */
     size_t outcome_count;
-    uint64_t confirmed; /* these three include the warm-up */
+    uint64_t confirmed; /* this and the next two include the warm-up */
     uint64_t cancelled;
     uint64_t wrong;
-    struct uuid *open; /* bookings whose outcome the answers do not give */
+    struct uuid *open; /* bookings whose outcome the answers leave open */
     size_t open_count, open_size;
     bool out_of_memory;
 };
@@ -43,13 +44,13 @@ void tally_fini(struct tally *tally);
 /* The meaning of the answer to a request. */
 struct tally_answer {
     struct uuid booking_id;
-    const char *name;    /* of the outcome */
-    const char *message; /* for people; "" if there was none */
-    bool confirmed;      /* a place was taken; */
-    bool cancelled;      /* it is released, or may be: then `open` too */
-    bool open;           /* the answer does not say whether the booking is, or will be, confirmed */
-    bool wrong;          /* a correct service does not give this answer */
-    bool counted;        /* false for the warm-up, of which only the data for the check is kept */
+    const char *name;    /* name of the outcome */
+    const char *message; /* the error message; "" = none */
+    bool confirmed;      /* a place was taken */
+    bool cancelled;      /* the place is released or, if `open` is also set, may be released */
+    bool open;           /* the answer does not show whether the booking is, or will be, confirmed */
+    bool wrong;          /* a correct service never gives this answer */
+    bool counted;        /* false during the warm-up, from which only the data for the check is kept */
     int64_t took_us;
     int64_t took_from_sending_us;
 };

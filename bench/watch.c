@@ -34,7 +34,7 @@ bool watch_add_text(struct watch *watch, const char *text)
            watch_add(watch, name, (pid_t)pid);
 }
 
-/* Reads the beginning of a file in /proc. */
+/* Reads the beginning of a file in /proc. Returns false if the file cannot be read or is empty. */
 static bool read_text(const char *path, char text[TEXT_SIZE])
 {
     FILE *file = fopen(path, "re");
@@ -58,8 +58,8 @@ static int64_t number_of(const char *text, const char *key)
     return 0;
 }
 
-/* Adds the times of the process and of its children that it has waited for: utime, stime, cutime and
- * cstime of proc(5). */
+/* Adds the times of the process and of the children for which it has waited: utime, stime, cutime and cstime
+ * of proc(5). */
 static bool add_times(pid_t pid, struct usage *usage)
 {
     char path[PATH_SIZE], text[TEXT_SIZE];
@@ -96,8 +96,7 @@ static void add_children(const char *children, struct usage *usage)
 {
     char *end;
     for (long pid; (pid = strtol(children, &end, 10)) > 0; children = end)
-        (void)add_process((pid_t)pid, usage); /* the times of a process that ended just now are in those of
-                                               * its parent */
+        (void)add_process((pid_t)pid, usage); /* if the child has just ended, its parent counts it */
 }
 
 static void add_thread(pid_t pid, const char *thread, struct usage *usage)

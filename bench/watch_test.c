@@ -26,14 +26,14 @@ static int64_t used_ns(void)
     return used.tv_sec * (int64_t)NS_PER_S + used.tv_nsec;
 }
 
-/* Uses processor time, is suspended, and passes bytes to the kernel. */
+/* Uses processor time, blocks, and passes bytes to the kernel. */
 static void work(void)
 {
     static const char bytes[WRITTEN];
     const int64_t begin_ns = used_ns();
     while (used_ns() - begin_ns < BURNT_MS * (int64_t)NS_PER_MS) {
     }
-    /* A pause that ends before the thread sleeps is not a suspension. */
+    /* A pause that ends before the thread sleeps is not counted as a context switch. */
     for (long before = suspensions(); suspensions() - before < PAUSES;)
         nanosleep(&(struct timespec){.tv_nsec = NS_PER_US}, NULL);
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -65,7 +65,7 @@ static void test_watch_this_process_between_the_two_moments(void **state)
     assert_int_equal(watch_used(&watch.processes[0]).written_bytes, 0);
 }
 
-/* A child that has ended and was waited for counts like a running one. */
+/* A child that has exited and been reaped counts like a running one. */
 static void test_watch_children_count_with_their_parent(void **state)
 {
     (void)state;

@@ -11,13 +11,15 @@
 #include "base/text.h"
 #include "base/unicode.h"
 
+#include "screening/v1/words.h"
+
 enum { CUSTOMER_ID_MAX = 64, CUSTOMER_NAME_MAX = 200, REASON_MAX = 200, HEADCOUNT_MAX = 100 };
 
 /* ---- CreateBooking ---- */
 
 /*
- * Checks the names. A violation of unicode_check_id or unicode_check_shown only sets request->refusal,
- * because it refuses a new booking but not a repetition.
+ * Checks the names. If a name violates unicode_check_id or unicode_check_shown, only sets request->refusal,
+ * because the violation is a reason to refuse a new booking but not a repetition.
  */
 static enum status read_names(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
                               struct booking *request, struct error *error)
@@ -26,32 +28,43 @@ static enum status read_names(const Screening__V1__CreateBookingRequest *input, 
     TRY(unicode_read("customer_name", input->customer_name, 1, CUSTOMER_NAME_MAX, arena,
                      &request->customer_name, error));
     struct error shown;
-    if (unicode_check_id("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, &shown) != STATUS_OK ||
-        unicode_check_shown("customer_name", input->customer_name, &shown) != STATUS_OK)
-        request->refusal = arena_strdup(arena, shown.message);
-    else
+    if (unicode_check_id("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, &shown) == STATUS_OK &&
+        unicode_check_shown("customer_name", input->customer_name, &shown) == STATUS_OK)
         return STATUS_OK;
+    request->refusal = arena_strdup(arena, shown.message);
     return request->refusal != NULL ? STATUS_OK : error_no_memory(error);
 }
 
-static enum status read_create(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
-                               struct booking *request, struct error *error)
+/*
+ * Decides for whom the caller books. A customer always books for themselves, whatever the request says.
+ * Others book for any customer, but staff only at their own hospitals.
+ */
+static enum status choose_customer(const struct auth_caller *caller, const struct uuid *hospital_id,
+                                   Screening__V1__CreateBookingRequest *input, struct error *error)
 {
-    enum status status = STATUS_OK;
+    if (auth_caller_has_scope(caller, hospital_id))
+        return STATUS_OK;
+    if ((caller->roles & AUTH_CUSTOMER) == 0)
+        return error_set(error, STATUS_PERMISSION_DENIED, SCREENING_REASON_NOT_PERMITTED,
+                         "hospital_id: is not a hospital of this caller");
+    input->customer_id = (char *)(uintptr_t)caller->subject; /* only read */
+    return STATUS_OK;
+}
+
+static enum status read_create(Screening__V1__CreateBookingRequest *input, const struct auth_caller *caller,
+                               struct arena *arena, struct booking *request, struct error *error)
+{
     if (input->booking_id[0] == '\0')
         request->booking_id = uuid_v7();
     else
-        status = text_check_uuid("booking_id", input->booking_id, &request->booking_id, error);
-    if (status == STATUS_OK)
-        status = read_names(input, arena, request, error);
-    if (status == STATUS_OK)
-        status = text_check_uuid("hospital_id", input->hospital_id, &request->hospital_id, error);
-    if (status == STATUS_OK)
-        status = text_check_date("date", input->date, &request->day, error);
-    if (status == STATUS_OK && input->headcount > HEADCOUNT_MAX)
-        status = error_invalid(error, "headcount: must be 0 (for 1) to 100");
-    if (status != STATUS_OK)
-        return status;
+        TRY(text_check_uuid("booking_id", input->booking_id, &request->booking_id, error));
+    if (uuid_parse(input->hospital_id, &request->hospital_id)) /* otherwise it is refused below */
+        TRY(choose_customer(caller, &request->hospital_id, input, error));
+    TRY(read_names(input, arena, request, error));
+    TRY(text_check_uuid("hospital_id", input->hospital_id, &request->hospital_id, error));
+    TRY(text_check_date("date", input->date, &request->day, error));
+    if (input->headcount > HEADCOUNT_MAX)
+        return error_invalid(error, "headcount: must be 0 (for 1) to 100");
     request->customer_id = input->customer_id;
     request->headcount = input->headcount == 0 ? 1 : input->headcount;
     request->queue_if_unavailable = input->queue_if_unavailable;
@@ -65,9 +78,10 @@ static enum status create_booking(void *service, const void *input, struct rpc_c
     struct arena *arena = rpc_call_arena(call);
     struct placement *placement = arena_alloc(arena, sizeof *placement);
     struct booking *request = arena_alloc(arena, sizeof *request);
+    Screening__V1__CreateBookingRequest content = *(const Screening__V1__CreateBookingRequest *)input;
     if (placement == NULL || request == NULL)
         return error_no_memory(error);
-    TRY(read_create(input, arena, request, error));
+    TRY(read_create(&content, rpc_call_caller(call), arena, request, error));
     placement->call = call;
     placement->hospital_id = request->hospital_id;
     placement->day = request->day;
@@ -78,7 +92,7 @@ static enum status create_booking(void *service, const void *input, struct rpc_c
     return placement_create(api->placements, placement, error);
 }
 
-/* ---- CancelBooking and AbandonBooking, which answer with the booking ---- */
+/* ---- CancelBooking and AbandonBooking, which return the booking ---- */
 
 struct change {
     struct booking_command command;
@@ -96,7 +110,7 @@ static void changed(struct writer_command *command)
         rpc_call_reply(change->call, &booking_wire_fill(&wire, change->command.booking)->base);
 }
 
-/* Creates the command of a change. Returns NULL when out of memory. */
+/* Creates the command for a change. Returns NULL when out of memory. */
 static struct change *create_change(struct rpc_call *call, enum command_kind kind)
 {
     struct change *change = arena_alloc(rpc_call_arena(call), sizeof *change);
@@ -120,6 +134,7 @@ static enum status cancel_booking(void *service, const void *request, struct rpc
     TRY(text_check_uuid("booking_id", input->booking_id, &command->booking_id, error));
     TRY(unicode_read("reason", input->reason, 0, REASON_MAX, rpc_call_arena(call), &command->reason, error));
     TRY(unicode_check_shown("reason", command->reason, error));
+    command->caller = rpc_call_caller(call);
     return handler_write(api->writer, &command->writer, changed, call, error);
 }
 
@@ -135,7 +150,7 @@ static enum status read_place(const Screening__V1__AbandonBookingRequest *input,
     return STATUS_OK;
 }
 
-/* Gives back a booking's place, for an operator, after a restore. */
+/* Releases a booking's place, for an operator after a restore. */
 static enum status abandon_booking(void *service, const void *input, struct rpc_call *call,
                                    struct error *error)
 {

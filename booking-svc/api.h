@@ -12,7 +12,7 @@
 #include "screening/v1/booking.pb-c.h"
 
 struct booking_api {
-    struct handler_service service; /* must be first, because the handlers get it */
+    struct handler_service service; /* must be first, because the handlers receive its address */
     struct placements *placements;
     struct writer *writer;
     struct reader_pool *readers;

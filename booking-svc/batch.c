@@ -66,8 +66,8 @@ static enum status append_event(struct batch *batch, struct entry *entry, struct
 }
 
 /*
- * Settles a booking without asking hospital-svc. No place was taken, so a deletion of the hospital does not
- * matter here.
+ * Settles a booking without calling hospital-svc. No place was taken, so it does not matter whether the
+ * hospital is deleted.
  */
 static enum status settle_unasked(struct batch *batch, const struct booking_command *command,
                                   struct entry *entry, struct error *error)
@@ -79,8 +79,8 @@ static enum status settle_unasked(struct batch *batch, const struct booking_comm
 }
 
 /*
- * Adds a new booking. Copies it, because the request's strings are freed with its call, which may be answered
- * before other calls for the same booking.
+ * Adds a copy of a new booking. The request's strings are freed when its call is answered, but later commands
+ * of the batch for the same booking may still use the entry. Returns NULL when out of memory.
  */
 static struct entry *add_new(struct batch *batch, const struct booking *created)
 {
@@ -129,10 +129,10 @@ static enum status decide_cancel(struct batch *batch, struct booking_command *co
                                  struct error *error)
 {
     struct booking_change change;
-    if (booking_cancel(&entry->booking, command->reason, &batch->at, &change, &command->writer.outcome) !=
-        STATUS_OK)
+    if (booking_cancel(&entry->booking, command->caller, command->reason, &batch->at, &change,
+                       &command->writer.outcome) != STATUS_OK)
         return STATUS_OK;
-    /* The reason is freed with its call, like the strings of a request. */
+    /* Like the strings of a request, the reason is freed with its call. */
     entry->booking.status_reason = arena_strdup(&batch->arena, entry->booking.status_reason);
     if (entry->booking.status_reason == NULL)
         return error_no_memory(error);
@@ -154,7 +154,7 @@ static enum status decide_settle(struct batch *batch, struct booking_command *co
     if (entry->booking.status == SCREENING__V1__BOOKING_STATUS__REQUESTED)
         command->was_requested = true;
     else if (command->was_requested)
-        return STATUS_OK; /* applied again; the first run settled the booking, which has changed since */
+        return STATUS_OK; /* the batch is applied again, and the booking has changed since this settle */
     if (deletion != NULL)
         mark = (struct deletion_mark){true, deletion->row.day};
     struct booking_change change = booking_settle(&entry->booking, command->outcome, command->reason,
@@ -174,9 +174,7 @@ static enum status decide_force_cancel(struct batch *batch, struct booking_comma
     for (size_t i = 0; i < deletion->chunk_count; i++) {
         struct entry *entry = map_get(&batch->bookings, &deletion->chunk[i]);
         struct booking_change change = booking_force_cancel(&entry->booking, &mark, &batch->at);
-        enum status status = append_event(batch, entry, change, command->traceparent, error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(append_event(batch, entry, change, command->traceparent, error));
         deletion->row.next_booking_id = deletion->chunk[i];
     }
     FAULT_POINT("force_cancel.chunk");
@@ -192,27 +190,27 @@ static enum status decide_events(struct batch *batch, struct db *db, struct even
                                  struct error *error)
 {
     size_t count = 0;
-    enum status status = event_chunk_begin(chunk, db, &count, error);
+    TRY(event_chunk_begin(chunk, db, &count, error));
     Screening__V1__Event *const *events = event_chunk_events(chunk);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct hospital_deletion row;
         bool reacts;
-        status = policy_hospital_event(events[i], &reacts, &row, error);
-        if (status != STATUS_OK || !reacts || map_get(&batch->deletions, &row.hospital_id) != NULL)
+        TRY(policy_hospital_event(events[i], &reacts, &row, error));
+        if (!reacts || map_get(&batch->deletions, &row.hospital_id) != NULL)
             continue;
         if (batch_take_deletion(batch, &row) != STATUS_OK)
             return error_no_memory(error);
         ((struct deletion *)map_get(&batch->deletions, &row.hospital_id))->changed = true;
         batch->began_deletion = true;
     }
-    return status;
+    return STATUS_OK;
 }
 
 static enum status decide(struct batch *batch, struct db *db, struct writer_command *writer_command,
                           struct error *error)
 {
     if (writer_command->class == WRITER_EVENT)
-        return decide_events(batch, db, container_of(writer_command, struct event_chunk, command), error);
+        return decide_events(batch, db, container_of(writer_command, struct event_chunk, writer), error);
     struct booking_command *command = container_of(writer_command, struct booking_command, writer);
     command->booking = NULL;
     command->finished = false;
@@ -227,7 +225,7 @@ static enum status decide(struct batch *batch, struct db *db, struct writer_comm
         return decide_force_cancel(batch, command, error);
     struct entry *entry = map_get(&batch->bookings, &command->booking_id);
     if (entry == NULL) {
-        error_set(&command->writer.outcome, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
+        (void)booking_not_found(&command->writer.outcome);
         return STATUS_OK;
     }
     command->booking = &entry->booking;
@@ -290,13 +288,13 @@ static enum status save(struct batch *batch, struct db *db, struct writer_comman
     TRY(event_log_save(batch->log, db, error));
     for (size_t i = 0; i < count; i++)
         if (commands[i]->class == WRITER_EVENT)
-            TRY(event_chunk_finish(container_of(commands[i], struct event_chunk, command), db, error));
+            TRY(event_chunk_finish(container_of(commands[i], struct event_chunk, writer), db, error));
     return STATUS_OK;
 }
 
 /*
- * Runs Pairs ahead of all other commands, because they must read only committed rows, and settles must be
- * checked against the eras that they set.
+ * Executes the Pairs before all other commands of the batch, because a Pair must read only committed rows,
+ * and settles are checked against the era that it sets.
  */
 static enum status pair_first(struct batch *batch, struct db *db, struct writer_command *const *commands,
                               size_t count, struct error *error)

@@ -1,4 +1,4 @@
-/* Batches after the deletion of the hospital, against real databases of both kinds. */
+/* Tests batches after the deletion of the hospital, against real databases of both kinds. */
 #include "batch_testing.h"
 
 #include "base/unit_testing.h"
@@ -16,7 +16,10 @@ static const struct db_statement COUNT_FORCED = {.name = "test_count_forced",
 static const struct db_statement COUNT_DONE = {
     .name = "test_count_done", .sql = "SELECT count(*) FROM hospital_deletion WHERE done = 1"};
 
-/* Adds a chunk of the hospital log with the deletion of the hospital, `days` days from now. */
+/*
+ * Adds a chunk of the hospital log with one event: the deletion of the hospital, `days` days after
+ * STAGE_NOW_US.
+ */
 static void delete_hospital_later(struct stage *stage, int days)
 {
     static char event_id[] = "01890000-0000-7000-8000-000000000001", hospital_id[UUID_TEXT_SIZE];
@@ -33,12 +36,12 @@ static void delete_hospital_later(struct stage *stage, int days)
     event.body_case = SCREENING__V1__EVENT__BODY_HOSPITAL;
     event.hospital = &hospital;
     struct event_chunk *chunk = arena_alloc(&stage->arena, sizeof *chunk);
-    chunk->command.class = WRITER_EVENT;
+    chunk->writer.class = WRITER_EVENT;
     chunk->log = "hospital";
     chunk->log_id = "01890000-0000-7000-8000-0000000000ff";
     chunk->events = events;
     chunk->count = 1;
-    stage->queue[stage->count++] = &chunk->command;
+    stage->queue[stage->count++] = &chunk->writer;
 }
 
 static void delete_hospital(struct stage *stage)
@@ -80,7 +83,7 @@ static void test_batch_force_cancels_chunk_by_chunk(void **state)
         struct booking_command *chunk = stage_add(&stage, COMMAND_FORCE_CANCEL, 0);
         struct booking_command *cancel = chunks == 0 ? stage_add(&stage, COMMAND_CANCEL, 0) : NULL;
         stage_run(&stage);
-        if (cancel != NULL) /* decided after the chunk, so the customer is too late */
+        if (cancel != NULL) /* decided after the chunk, so the customer's command is too late */
             assert_string_equal(cancel->writer.outcome.reason, "BOOKING_FINAL");
         finished = chunk->finished;
         assert_true(chunks < MANY);
@@ -98,8 +101,8 @@ static void test_batch_force_cancels_chunk_by_chunk(void **state)
     stage_close(&stage);
 }
 
-/* More than one chunk of bookings of earlier days stays live, ahead of the one to be cancelled. */
-static void test_batch_force_cancel_passes_bookings_of_earlier_days(void **state)
+/* The booking to cancel follows more than one chunk of bookings of earlier days. Those bookings stay live. */
+static void test_batch_force_cancel_skips_bookings_of_earlier_days(void **state)
 {
     struct stage stage;
     stage_open(&stage, state);
@@ -126,7 +129,7 @@ static void test_batch_force_cancel_passes_bookings_of_earlier_days(void **state
     stage_close(&stage);
 }
 
-static void test_batch_deletion_told_twice_begins_once(void **state)
+static void test_batch_deletion_received_twice_begins_once(void **state)
 {
     struct stage stage;
     stage_open(&stage, state);
@@ -148,8 +151,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_BOTH(test_batch_settle_after_the_deletion_is_force_cancelled),
         TEST_BOTH(test_batch_force_cancels_chunk_by_chunk),
-        TEST_BOTH(test_batch_force_cancel_passes_bookings_of_earlier_days),
-        TEST_BOTH(test_batch_deletion_told_twice_begins_once),
+        TEST_BOTH(test_batch_force_cancel_skips_bookings_of_earlier_days),
+        TEST_BOTH(test_batch_deletion_received_twice_begins_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /*
- * Shared by the parts of a batch: batch.c (order, decisions, saving) and batch_load.c (loading). Runs on the
- * writer thread.
+ * Declarations shared by batch.c (order, decisions, saving) and batch_load.c (loading). Writer thread only.
  */
 #ifndef SCREENING_BOOKING_SVC_BATCH_INTERNAL_H
 #define SCREENING_BOOKING_SVC_BATCH_INTERNAL_H
@@ -16,14 +15,14 @@
 #include "base/map.h"
 #include "db/db.h"
 
-/* A booking of the working set. */
+/* A booking in the working set. */
 struct entry {
     struct booking booking;
     bool is_new;
     bool changed;
 };
 
-/* A deleted hospital of the working set, and the chunk of its bookings to force-cancel. */
+/* A deleted hospital in the working set, and the chunk of its bookings to force-cancel. */
 struct deletion {
     struct hospital_deletion row;
     bool changed;
@@ -41,12 +40,12 @@ struct batch {
     bool hospital_unavailable;
 };
 
-/* Returns the command, or NULL for a chunk of the hospital log. */
+/* Returns the booking command, or NULL if the command is a chunk of the hospital log. */
 const struct booking_command *batch_booking_command(const struct writer_command *command);
 
 /*
  * Add a copy of the row to the working set, which must not contain it yet. When out of memory, return NULL or
- * a status other than OK.
+ * RESOURCE_EXHAUSTED.
  */
 struct entry *batch_add_entry(struct batch *batch, const struct booking *booking);
 MUST_CHECK enum status batch_take_deletion(struct batch *batch, const struct hospital_deletion *row);

@@ -45,7 +45,7 @@ static enum status take_deletion(void *context, const struct hospital_deletion *
     return batch_take_deletion(context, row);
 }
 
-/* A set of distinct ids, loaded with one statement. */
+/* A set of distinct ids, whose rows are loaded by one statement. */
 struct id_set {
     struct map seen;
     struct uuid *ids; /* room for all ids */
@@ -81,13 +81,13 @@ static enum status load_bookings(struct batch *batch, struct db *db, struct writ
 }
 
 /*
- * Returns the maximum number of deletions that a command needs. Settles, the deletion job, and events that
- * may begin a deletion need them.
+ * Returns the maximum number of deletions that a command may need: one for a settle, for a
+ * force-cancellation, or for each event of a chunk.
  */
 static size_t deletions_of_interest(const struct writer_command *command)
 {
     if (command->class == WRITER_EVENT)
-        return container_of(command, const struct event_chunk, command)->count;
+        return container_of(command, const struct event_chunk, writer)->count;
     enum command_kind kind = container_of(command, const struct booking_command, writer)->kind;
     return kind == COMMAND_SETTLE || kind == COMMAND_FORCE_CANCEL ? 1 : 0;
 }
@@ -120,7 +120,7 @@ static enum status load_deletions(struct batch *batch, struct db *db, struct wri
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         if (commands[i]->class == WRITER_EVENT)
-            status = add_chunk_hospitals(&set, container_of(commands[i], const struct event_chunk, command));
+            status = add_chunk_hospitals(&set, container_of(commands[i], const struct event_chunk, writer));
         else if (deletions_of_interest(commands[i]) > 0)
             status = id_set_add(&set, &batch_booking_command(commands[i])->hospital_id);
     map_fini(&set.seen);

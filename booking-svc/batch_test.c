@@ -1,4 +1,4 @@
-/* Whole batches against real databases of both kinds: loading, decisions, saved rows and events. */
+/* Tests whole batches against real databases of both kinds: loading, decisions, saved rows and events. */
 #include "batch_testing.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ static const struct db_statement COUNT_EVENTS = {.name = "test_count_events",
 static const struct db_statement COUNT_LIVE = {.name = "test_count_live",
                                                .sql = "SELECT count(*) FROM booking WHERE status IN (1, 2)"};
 
-/* A time long after the screening days. */
+/* Returns a time long after the screening days. */
 static int64_t later_clock(void)
 {
     return STAGE_NOW_US + INT64_C(30) * 24 * 3600 * 1000000;
@@ -40,7 +40,7 @@ static void test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_aga
     stage_add_create(&stage, 2);
     stage_run(&stage);
     pair(&stage, 9);
-    static const int64_t OTHERS[] = {0, 8}; /* hospital-svc is too old to have one, or has reverted */
+    static const int64_t OTHERS[] = {0, 8}; /* hospital-svc is too old to have an era, or has reverted */
     for (size_t i = 0; i < 2; i++) {
         struct booking_command *settle = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
         settle->era = OTHERS[i];
@@ -63,7 +63,7 @@ static void test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_aga
     struct booking_command *late = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     late->era = 8;
     stage_run(&stage);
-    assert_false(late->ask_again); /* the booking is settled */
+    assert_false(late->ask_again); /* the booking is already settled */
     assert_int_equal(late->booking->status, SCREENING__V1__BOOKING_STATUS__CONFIRMED);
     stage_close(&stage);
 }
@@ -82,8 +82,7 @@ static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
     struct booking_command *cancel = stage_add(&stage, COMMAND_CANCEL, 1);
     cancel->reason = "plans";
     stage_run(&stage);
-    /* The settle is answered with the booking as committed, which includes the cancellation later in the same
-     * batch. */
+    /* The settle returns the booking as committed, with the cancellation that follows in the same batch. */
     assert_int_equal(settle->booking->status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(cancel->booking->version, 3);
     assert_string_equal(cancel->booking->status_reason, "plans");
@@ -92,7 +91,7 @@ static void test_batch_create_settle_and_cancel_of_one_booking(void **state)
     stage_close(&stage);
 }
 
-/* The strings of a call are freed when it is answered, before the other calls of its batch are. */
+/* The strings of a call are freed when it is answered, perhaps before other calls of its batch. */
 static void test_batch_answers_need_no_texts_of_other_calls(void **state)
 {
     struct stage stage;
@@ -124,7 +123,7 @@ static void test_batch_applied_again_changes_nothing(void **state)
     struct error error = {0};
     stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     fixture_expect(stage_apply(&stage, &error), STATUS_OK, &error);
-    db_rollback(stage.db); /* as after a failed COMMIT: apply the same commands to reloaded rows */
+    db_rollback(stage.db); /* apply the same commands to reloaded rows, as after a failed COMMIT */
     stage_run(&stage);
     assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1);
 
@@ -135,8 +134,8 @@ static void test_batch_applied_again_changes_nothing(void **state)
     stage_close(&stage);
 }
 
-/* The answer to the COMMIT was lost: each command meets its own effect, and is answered as before. */
-static void test_batch_applied_again_after_its_commit_refuses_and_tells_nothing(void **state)
+/* The result of the COMMIT was lost. Each command finds its own effect, and is answered as before. */
+static void test_batch_applied_again_after_its_commit_refuses_and_publishes_nothing(void **state)
 {
     struct stage stage;
     struct booking_command *commands[8];
@@ -184,7 +183,7 @@ static void test_batch_late_grant_of_an_ended_booking_is_released_by_an_event(vo
     const int64_t events = fixture_number(stage.db, &COUNT_EVENTS);
     struct booking_command *late = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     stage_add_settle(&stage, 1, PLACEMENT_REFUSED);
-    stage_add_settle(&stage, 2, PLACEMENT_GRANTED); /* already CONFIRMED: a repeat */
+    stage_add_settle(&stage, 2, PLACEMENT_GRANTED); /* a repetition: already CONFIRMED */
     stage_run(&stage);
     assert_int_equal(late->booking->status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(late->booking->version, 2);
@@ -244,14 +243,14 @@ static void test_batch_while_unavailable_a_booking_is_rejected_in_the_commit_of_
     assert_string_equal(create->booking->status_reason, "HOSPITAL_UNAVAILABLE");
     assert_int_equal(create->booking->version, 2);
     assert_ptr_equal(create->booking, again->booking);
-    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1); /* its rejection, which releases the id */
+    assert_int_equal(fixture_number(stage.db, &COUNT_EVENTS), 1); /* the rejection, which frees any place */
     assert_int_equal(fixture_number(stage.db, &COUNT_LIVE), 0);
 
     batch_set_hospital_unavailable(stage.batch, false);
     struct booking_command *later = stage_add_create(&stage, 1), *other = stage_add_create(&stage, 2);
     stage_run(&stage);
     assert_int_equal(later->booking->status,
-                     SCREENING__V1__BOOKING_STATUS__REJECTED); /* final: another attempt needs another id */
+                     SCREENING__V1__BOOKING_STATUS__REJECTED); /* final; another attempt needs a new id */
     assert_int_equal(other->booking->status, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     stage_close(&stage);
 }
@@ -285,7 +284,7 @@ static void test_batch_while_unavailable_what_exists_already_is_left_as_it_is(vo
     struct booking_command *again = stage_add_create(&stage, 1);
     stage_run(&stage);
     assert_int_equal(again->booking->status,
-                     SCREENING__V1__BOOKING_STATUS__REQUESTED); /* in flight, or left to the settler */
+                     SCREENING__V1__BOOKING_STATUS__REQUESTED); /* still in flight, or left to the settler */
     struct booking_command *settle = stage_add_settle(&stage, 1, PLACEMENT_GRANTED);
     stage_run(&stage);
     assert_int_equal(settle->booking->status, SCREENING__V1__BOOKING_STATUS__CONFIRMED);
@@ -300,7 +299,7 @@ int main(void)
         TEST_BOTH(test_batch_grant_of_another_era_changes_nothing_and_is_asked_for_again),
         TEST_BOTH(test_batch_answers_need_no_texts_of_other_calls),
         TEST_BOTH(test_batch_applied_again_changes_nothing),
-        TEST_BOTH(test_batch_applied_again_after_its_commit_refuses_and_tells_nothing),
+        TEST_BOTH(test_batch_applied_again_after_its_commit_refuses_and_publishes_nothing),
         TEST_BOTH(test_batch_late_grant_of_an_ended_booking_is_released_by_an_event),
         TEST_BOTH(test_batch_other_content_and_unknown_ids_are_refused_alone),
         TEST_BOTH(test_batch_queued_booking_is_announced_once),

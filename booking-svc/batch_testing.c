@@ -48,6 +48,7 @@ struct booking_command *stage_add(struct stage *stage, enum command_kind kind, u
     command->hospital_id = STAGE_HOSPITAL_ID;
     command->traceparent = "";
     command->reason = "";
+    command->caller = &AUTH_TRUSTED;
     stage->queue[stage->count++] = &command->writer;
     return command;
 }

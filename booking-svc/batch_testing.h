@@ -1,5 +1,5 @@
 /*
- * Test harness for booking-svc's batches. It has a database with the schema, applies batches by hand, and
+ * A test harness for booking-svc's batches. It creates a database with the schema, runs single batches, and
  * freezes the clock.
  */
 #ifndef SCREENING_BOOKING_SVC_BATCH_TESTING_H
@@ -15,13 +15,13 @@
 #include "base/uuid.h"
 #include "db/db.h"
 
-enum { STAGE_COMMANDS_MAX = 600, STAGE_TODAY = 20788 }; /* 2026-12-01 */
+enum { STAGE_COMMANDS_MAX = 600, STAGE_TODAY = 20788 }; /* STAGE_TODAY is 2026-12-01 */
 
 /* The frozen time of all tests, and the hospital of all bookings. */
 extern const int64_t STAGE_NOW_US;
 extern const struct uuid STAGE_HOSPITAL_ID;
 
-/* A database, a batch to run on it, and the queue of commands for it. */
+/* A database, a batch to run on it, and the commands for the batch. */
 struct stage {
     struct db *db;
     struct event_log *log;
@@ -31,14 +31,14 @@ struct stage {
     size_t count;
 };
 
-/* Freezes the clock. Call it first in main. */
+/* Freezes the clock. Call stage_stop_clock first in main. */
 void stage_stop_clock(void);
 
-/* Skips the test if `state` has no database. */
+/* Opens the stage on the database of `state`. Skips the test if there is no database. */
 void stage_open(struct stage *stage, void **state);
 void stage_close(struct stage *stage);
 
-/* Add a command about the booking `number` to the next batch. They stay valid until stage_close. */
+/* Add a command for booking `number` to the next batch. The commands stay valid until stage_close. */
 struct booking_command *stage_add(struct stage *stage, enum command_kind kind, uint16_t number);
 struct booking_command *stage_add_create(struct stage *stage, uint16_t number);
 struct booking_command *stage_add_settle(struct stage *stage, uint16_t number,
@@ -46,7 +46,7 @@ struct booking_command *stage_add_settle(struct stage *stage, uint16_t number,
 
 /* Applies the batch and leaves its transaction open. Returns the status of the batch. */
 enum status stage_apply(struct stage *stage, struct error *error);
-/* Applies and commits the batch, which must succeed, and starts an empty one. */
+/* Applies and commits the batch, and starts an empty one. Fails the test if the batch fails. */
 void stage_run(struct stage *stage);
 
 #endif

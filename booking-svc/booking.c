@@ -6,7 +6,7 @@
 
 #include "screening/v1/words.h"
 
-/* The time after which a client may retry if hospital-svc did not answer. */
+/* The delay before a client may retry after HOSPITAL_UNAVAILABLE, if the breaker is not blocking calls. */
 enum { UNAVAILABLE_RETRY_AFTER_MS = 1000 };
 
 static const struct booking_change NO_CHANGE = {NULL};
@@ -17,7 +17,7 @@ bool booking_is_live(Screening__V1__BookingStatus status)
            status == SCREENING__V1__BOOKING_STATUS__CONFIRMED;
 }
 
-/* Returns whether the diagram in booking.h has this arrow. */
+/* Returns whether the diagram in booking.h contains this transition. */
 static bool may_become(Screening__V1__BookingStatus from, Screening__V1__BookingStatus to)
 {
     if (from == SCREENING__V1__BOOKING_STATUS__REQUESTED)
@@ -27,7 +27,8 @@ static bool may_become(Screening__V1__BookingStatus from, Screening__V1__Booking
             to == SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED);
 }
 
-/* Makes every transition. Increments the version and returns the event. */
+/* Performs a transition; no other function changes the status of an existing booking. Increments the version
+ * and returns the event. */
 static struct booking_change transition(struct booking *booking, Screening__V1__BookingStatus status,
                                         const char *reason, const struct moment *at)
 {
@@ -109,7 +110,7 @@ struct booking_change booking_abandon(const struct booking *existing, const stru
     booking->customer_name = "";
     booking->created_at_us = at->now_us;
     booking->status = SCREENING__V1__BOOKING_STATUS__REQUESTED;
-    booking->version = 1; /* as if it had been REQUESTED but not announced */
+    booking->version = 1; /* as if the booking had been REQUESTED but not announced */
     booking->announced = false;
     return reject(booking, SCREENING_REASON_ABANDONED, at);
 }
@@ -128,7 +129,7 @@ static struct booking_change settle_unknown(struct booking *booking, bool by_set
     return reject(booking, SCREENING_REASON_HOSPITAL_UNAVAILABLE, at);
 }
 
-/* Releases a place granted to a booking that has ended, even if hospital-svc has purged the tombstone. */
+/* Releases a place that was granted to an ended booking, even if hospital-svc has purged the tombstone. */
 static struct booking_change settle_late(const struct booking *booking, enum placement_outcome outcome)
 {
     if (outcome == PLACEMENT_GRANTED && !booking_is_live(booking->status))
@@ -165,10 +166,22 @@ struct booking_change booking_resume(struct booking *booking, const struct momen
     return announce(booking);
 }
 
-enum status booking_cancel(struct booking *booking, const char *reason, const struct moment *at,
-                           struct booking_change *change, struct error *refusal)
+enum status booking_not_found(struct error *refusal)
+{
+    return error_set(refusal, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
+}
+
+bool booking_is_visible(const struct booking *booking, const struct auth_caller *caller)
+{
+    return auth_caller_may_see(caller, booking->customer_id, &booking->hospital_id);
+}
+
+enum status booking_cancel(struct booking *booking, const struct auth_caller *caller, const char *reason,
+                           const struct moment *at, struct booking_change *change, struct error *refusal)
 {
     *change = NO_CHANGE;
+    if (!booking_is_visible(booking, caller))
+        return booking_not_found(refusal);
     if (booking->status == SCREENING__V1__BOOKING_STATUS__CANCELLED)
         return STATUS_OK;
     if (!booking_is_live(booking->status))

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/caller.h"
 #include "base/status.h"
 #include "base/uuid.h"
 
@@ -35,11 +36,12 @@ struct booking {
     int64_t created_at_us;
     int64_t updated_at_us;
     uint64_t version;
-    uint8_t content_hash[BOOKING_HASH_BYTES]; /* hash of the request as first accepted */
-    /* The following members are used only in a request. */
-    uint8_t content_as_sent[BOOKING_HASH_BYTES]; /* the same hash with the name as sent, before normalization,
-                                                    which earlier versions stored */
-    const char *refusal; /* "field: rule" that refuses a new booking, or NULL; ignored for a repetition */
+    uint8_t content_hash[BOOKING_HASH_BYTES]; /* hash of the request that was first accepted */
+    /* In a request: the hash that earlier versions stored, with the name as sent. */
+    uint8_t content_as_sent[BOOKING_HASH_BYTES];
+    /* In a request: why a new booking is refused, as "field: rule", or NULL; ignored for a repetition. */
+    const char *refusal;
+
     bool queue_if_unavailable;
     bool announced; /* whether booking.requested has been appended */
 };
@@ -59,78 +61,89 @@ struct deletion_mark {
     int32_t day;
 };
 
-/* The outcome of asking hospital-svc for the place. */
+/* The outcome of requesting the place from hospital-svc. */
 enum placement_outcome {
     PLACEMENT_GRANTED,
     PLACEMENT_REFUSED,      /* definitely refused, with a reason */
-    PLACEMENT_UNKNOWN,      /* no definite answer, or not asked at all, so the place may be taken */
-    PLACEMENT_BUDGET_SPENT, /* the caller's budget ended before hospital-svc was asked */
+    PLACEMENT_UNKNOWN,      /* no Reserve was sent, or no definite answer came, so the place may be taken */
+    PLACEMENT_BUDGET_SPENT, /* the caller's budget ended before a Reserve was sent */
 };
 
 /*
- * The event to append; NULL = none. A booking never changes without an event. Only booking.released is
- * appended although its booking has not changed.
+ * The event to append; NULL = none. After its creation a booking never changes without an event. Only
+ * booking.released is appended without a change of its booking.
  */
 struct booking_change {
     const char *event_type;
 };
 
-/* Returns whether the status can still change, which is so for REQUESTED and CONFIRMED. */
+/* Returns whether the status can still change: true for REQUESTED and CONFIRMED. */
 bool booking_is_live(Screening__V1__BookingStatus status);
 
 /*
- * Applies a request to book. If `existing` is NULL, *booking becomes a REQUESTED booking made from `request`,
- * without an event, because no client knows about it yet. Returns INVALID_ARGUMENT if its day has passed or a
- * text breaks a rule. If a booking exists, nothing changes. Returns ALREADY_EXISTS if it has different
- * content. Otherwise returns OK, and the caller answers with the existing booking. The content of an
- * abandoned booking is unknown and matches any request.
+ * Applies a booking request. If `existing` is NULL, *booking becomes a REQUESTED booking made from `request`,
+ * without an event, because no client knows about it yet. Returns INVALID_ARGUMENT if the day has passed or a
+ * text field violates a rule. If `existing` is not NULL, changes nothing: returns ALREADY_EXISTS if its
+ * content differs from the request's, and otherwise OK, so that the caller answers with the existing booking.
+ * The content of an abandoned booking is unknown, so it matches any request.
  */
 MUST_CHECK enum status booking_create(const struct booking *existing, const struct booking *request,
                                       const struct moment *at, struct booking *booking,
                                       struct error *refusal);
 
 /*
- * Releases the place that hospital-svc holds for a lost booking, for an operator. If `existing` is NULL,
- * *booking becomes a booking without a customer, REJECTED with reason `ABANDONED`, with the content of
- * `place`. Its event releases the place, and no late call can take it again. An existing booking does not
- * change. If it has ended, an event releases its place. If it is live or already abandoned, there is no
- * event.
+ * For an operator: releases the place that hospital-svc holds for a lost booking. If `existing` is NULL,
+ * *booking becomes a booking without a customer, which has the content of `place` and is REJECTED with reason
+ * `ABANDONED`. The event of this booking releases the place, and a late CreateBooking with its id finds it
+ * REJECTED. An existing booking does not change. If it is live or already abandoned, there is no event. If it
+ * ended in another way, an event releases its place.
  */
 struct booking_change booking_abandon(const struct booking *existing, const struct booking *place,
                                       const struct moment *at, struct booking *booking);
 
 /*
  * Applies hospital-svc's answer. Only a REQUESTED booking changes. A place granted to a booking that has
- * ended is released by a separate event, because hospital-svc may have applied the event of the ending before
- * the grant and purged its tombstone since. If the hospital is deleted, a granted or unknown outcome leads to
- * FORCE_CANCELLED. `reason` is the reason of a refusal. With `by_settler` no client waits, so an unknown
- * outcome leaves the booking REQUESTED for another attempt. Without it, an unknown outcome announces the
- * booking as REQUESTED if the client asked to queue it, and otherwise rejects it.
+ * ended is released by a separate event, because hospital-svc may have applied the event that ended the
+ * booking before the grant, and may have purged the tombstone since. If the hospital's deletion covers the
+ * booking's day, a granted or unknown outcome makes the booking FORCE_CANCELLED. `reason` is the reason for a
+ * refusal. If `by_settler`, no client waits, so an unknown outcome leaves the booking REQUESTED for another
+ * attempt. Otherwise an unknown outcome announces the booking as REQUESTED if the client asked to queue it,
+ * and rejects it if not.
  */
 struct booking_change booking_settle(struct booking *booking, enum placement_outcome outcome,
                                      const char *reason, bool by_settler, const struct deletion_mark *mark,
                                      const struct moment *at);
 
 /*
- * Resumes a booking that no call works on, for the settler. After its day the booking is REJECTED. Otherwise
- * it is announced, unless it already was. Only a REQUESTED booking changes.
+ * For the settler: resumes a booking on which no call is working. If its day has passed, the booking is
+ * REJECTED. Otherwise it is announced, unless it already was. Only a REQUESTED booking changes.
  */
 struct booking_change booking_resume(struct booking *booking, const struct moment *at);
 
-/*
- * Cancels the booking for the customer. Returns FAILED_PRECONDITION with BOOKING_FINAL or DATE_PASSED.
- * Cancelling a CANCELLED booking is OK, changes nothing, and keeps the first reason.
+/* Fills in the answer for a booking that does not exist, or that the caller may not see. Returns NOT_FOUND.
  */
-MUST_CHECK enum status booking_cancel(struct booking *booking, const char *reason, const struct moment *at,
+enum status booking_not_found(struct error *refusal);
+
+/* Returns whether the caller may see the booking. If not, the booking does not exist for the caller. */
+bool booking_is_visible(const struct booking *booking, const struct auth_caller *caller);
+
+/*
+ * Cancels the booking for the caller. Returns NOT_FOUND if the caller may not see it. Returns
+ * FAILED_PRECONDITION with BOOKING_FINAL if the booking is REJECTED or FORCE_CANCELLED, and with DATE_PASSED
+ * if it is live but its day has passed. Cancelling a CANCELLED booking returns OK and changes nothing, not
+ * even the reason.
+ */
+MUST_CHECK enum status booking_cancel(struct booking *booking, const struct auth_caller *caller,
+                                      const char *reason, const struct moment *at,
                                       struct booking_change *change, struct error *refusal);
 
-/* Applies the deletion of its hospital. Changes only a live booking of mark->day or later. */
+/* Applies the deletion of the booking's hospital. Changes only a live booking of mark->day or later. */
 struct booking_change booking_force_cancel(struct booking *booking, const struct deletion_mark *mark,
                                            const struct moment *at);
 
 /*
  * Fills in the refusal that CreateBooking returns for a REJECTED booking. `unavailable_ms` is the time for
- * which the breaker will block calls to hospital-svc, or 0 if it does not. Returns FAILED_PRECONDITION.
+ * which the breaker will block calls to hospital-svc; 0 = calls are not blocked. Returns FAILED_PRECONDITION.
  */
 enum status booking_rejection(const struct booking *booking, uint32_t unavailable_ms, struct error *refusal);
 

@@ -45,7 +45,7 @@ static void assert_unchanged(const struct booking *booking, Screening__V1__Booki
     assert_string_equal(booking->status_reason, before.status_reason);
 }
 
-/* NULL = no event. */
+/* Checks the event of a change. If `type` is NULL, there must be no event. */
 static void assert_event(struct booking_change change, const char *type)
 {
     assert_string_equal(change.event_type != NULL ? change.event_type : "none", type != NULL ? type : "none");
@@ -99,7 +99,7 @@ static void test_create_same_content_is_accepted_in_every_state_even_after_its_d
     }
 }
 
-static void test_create_known_content_as_sent_is_accepted_whatever_is_refused_today(void **state)
+static void test_create_known_content_as_sent_is_accepted_even_if_refused_today(void **state)
 {
     (void)state;
     struct booking existing = sample(SCREENING__V1__BOOKING_STATUS__CONFIRMED), request = sample(0), booking;
@@ -205,7 +205,7 @@ static void test_settle_day_before_the_deletion_is_confirmed(void **state)
                  SCREENING_EVENT_BOOKING_CONFIRMED);
 }
 
-/* ---- meet ---- */
+/* ---- resume ---- */
 
 static void test_resume_announces_once(void **state)
 {
@@ -246,7 +246,8 @@ static void test_cancel_live_is_cancelled_with_its_reason(void **state)
         struct booking booking = sample(ALL[i]);
         struct booking_change change;
         booking.day = TODAY;
-        assert_int_equal(booking_cancel(&booking, "changed plans", &AT, &change, NULL), STATUS_OK);
+        assert_int_equal(booking_cancel(&booking, &AUTH_TRUSTED, "changed plans", &AT, &change, NULL),
+                         STATUS_OK);
         assert_moved(&booking, SCREENING__V1__BOOKING_STATUS__CANCELLED, "changed plans", change,
                      SCREENING_EVENT_BOOKING_CANCELLED);
     }
@@ -258,7 +259,7 @@ static void test_cancel_again_keeps_the_first_reason_even_after_its_day(void **s
     struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__CANCELLED);
     struct booking_change change;
     booking.day = TODAY - 5;
-    assert_int_equal(booking_cancel(&booking, "second", &AT, &change, NULL), STATUS_OK);
+    assert_int_equal(booking_cancel(&booking, &AUTH_TRUSTED, "second", &AT, &change, NULL), STATUS_OK);
     assert_null(change.event_type);
     assert_unchanged(&booking, SCREENING__V1__BOOKING_STATUS__CANCELLED);
 }
@@ -272,7 +273,8 @@ static void test_cancel_rejected_or_forced_is_final(void **state)
         struct booking booking = sample(finals[i]);
         struct booking_change change;
         struct error error;
-        assert_int_equal(booking_cancel(&booking, "x", &AT, &change, &error), STATUS_FAILED_PRECONDITION);
+        assert_int_equal(booking_cancel(&booking, &AUTH_TRUSTED, "x", &AT, &change, &error),
+                         STATUS_FAILED_PRECONDITION);
         assert_string_equal(error.reason, "BOOKING_FINAL");
         assert_unchanged(&booking, finals[i]);
     }
@@ -286,7 +288,8 @@ static void test_cancel_live_after_its_day_has_passed(void **state)
         struct booking_change change;
         struct error error;
         booking.day = TODAY - 1;
-        assert_int_equal(booking_cancel(&booking, "x", &AT, &change, &error), STATUS_FAILED_PRECONDITION);
+        assert_int_equal(booking_cancel(&booking, &AUTH_TRUSTED, "x", &AT, &change, &error),
+                         STATUS_FAILED_PRECONDITION);
         assert_string_equal(error.reason, "DATE_PASSED");
         assert_unchanged(&booking, ALL[i]);
     }
@@ -319,7 +322,7 @@ static void test_force_cancel_earlier_or_final_changes_nothing(void **state)
 
 /* ---- abandon ---- */
 
-static void test_abandon_unknown_becomes_rejected_of_nobody(void **state)
+static void test_abandon_unknown_becomes_rejected_without_a_customer(void **state)
 {
     (void)state;
     const struct booking place = {
@@ -335,7 +338,7 @@ static void test_abandon_unknown_becomes_rejected_of_nobody(void **state)
     assert_int_equal(booking.headcount, 2);
     assert_int_equal(booking.created_at_us, NOW);
 
-    /* Any request with that id gets the abandoned booking; abandoning it again has no effect. */
+    /* Any request with the id gets the abandoned booking. Abandoning it again has no effect. */
     struct booking request = sample(0), made;
     struct error error = {0};
     assert_int_equal(booking_create(&booking, &request, &AT, &made, &error), STATUS_OK);
@@ -373,7 +376,7 @@ static void test_rejection_carries_the_reason(void **state)
     }
 }
 
-static void test_rejection_tells_when_hospital_svc_is_asked_again(void **state)
+static void test_rejection_says_when_hospital_svc_is_called_again(void **state)
 {
     (void)state;
     struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__REJECTED);
@@ -386,13 +389,38 @@ static void test_rejection_tells_when_hospital_svc_is_asked_again(void **state)
     assert_int_equal(error.retry_after_ms, 0);
 }
 
+static void test_cancel_by_another_person_finds_no_booking(void **state)
+{
+    (void)state;
+    struct booking booking = sample(SCREENING__V1__BOOKING_STATUS__CONFIRMED);
+    struct booking_change change;
+    struct error error;
+    const struct uuid other = {{9}};
+    const struct auth_caller customer = {.roles = AUTH_CUSTOMER, .subject = "another"};
+    const struct auth_caller staff = {
+        .roles = AUTH_STAFF, .subject = booking.customer_id, .scope = &other, .scope_count = 1};
+    const struct auth_caller own = {.roles = AUTH_CUSTOMER, .subject = booking.customer_id};
+    const struct auth_caller clinic = {
+        .roles = AUTH_STAFF, .subject = "staff", .scope = &booking.hospital_id, .scope_count = 1};
+    const struct auth_caller *const strangers[] = {&customer, &staff, &AUTH_ANONYMOUS};
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+        assert_int_equal(booking_cancel(&booking, strangers[i], "x", &AT, &change, &error), STATUS_NOT_FOUND);
+        assert_string_equal(error.message, "booking_id: there is no such booking");
+        assert_null(change.event_type);
+        assert_true(booking_is_live(booking.status));
+    }
+    assert_int_equal(booking_cancel(&booking, &clinic, "x", &AT, &change, &error), STATUS_OK);
+    booking = sample(SCREENING__V1__BOOKING_STATUS__CONFIRMED);
+    assert_int_equal(booking_cancel(&booking, &own, "x", &AT, &change, &error), STATUS_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create_unknown_becomes_requested),
         cmocka_unit_test(test_create_past_day_is_invalid),
         cmocka_unit_test(test_create_same_content_is_accepted_in_every_state_even_after_its_day),
-        cmocka_unit_test(test_create_known_content_as_sent_is_accepted_whatever_is_refused_today),
+        cmocka_unit_test(test_create_known_content_as_sent_is_accepted_even_if_refused_today),
         cmocka_unit_test(test_create_other_content_already_exists_in_every_state),
         cmocka_unit_test(test_settle_requested_follows_the_table),
         cmocka_unit_test(test_settle_any_other_state_changes_nothing_and_releases_a_late_grant),
@@ -404,12 +432,13 @@ int main(void)
         cmocka_unit_test(test_cancel_again_keeps_the_first_reason_even_after_its_day),
         cmocka_unit_test(test_cancel_rejected_or_forced_is_final),
         cmocka_unit_test(test_cancel_live_after_its_day_has_passed),
+        cmocka_unit_test(test_cancel_by_another_person_finds_no_booking),
         cmocka_unit_test(test_force_cancel_live_of_the_day_or_later),
         cmocka_unit_test(test_force_cancel_earlier_or_final_changes_nothing),
-        cmocka_unit_test(test_abandon_unknown_becomes_rejected_of_nobody),
+        cmocka_unit_test(test_abandon_unknown_becomes_rejected_without_a_customer),
         cmocka_unit_test(test_abandon_existing_booking_wins_and_an_ended_one_is_released),
         cmocka_unit_test(test_rejection_carries_the_reason),
-        cmocka_unit_test(test_rejection_tells_when_hospital_svc_is_asked_again),
+        cmocka_unit_test(test_rejection_says_when_hospital_svc_is_called_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,10 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-/* The part of a caller's budget that the settle needs. */
+/* The part of a caller's budget that is reserved for the settle. */
 enum { SETTLE_MARGIN_MS = 20 };
 
-/* Returns the end of a placement's budget, which is INT64_MAX for the settler's placements. */
+/* Returns the time at which a placement's budget ends, or INT64_MAX for a placement of the settler. */
 static int64_t budget_end_ns(const struct placement *placement)
 {
     return placement->command.by_settler ? INT64_MAX : placement->deadline_ns;
@@ -36,6 +36,6 @@ uint32_t budget_timeout_ms(const struct queue *placements, uint32_t most_ms, int
     LIST_EACH(const struct placement, placement, placements, node)
         longest_ns = budget_end_ns(placement) > longest_ns ? budget_end_ns(placement) : longest_ns;
     int64_t left_ms = (longest_ns - now_ns) / NS_PER_MS - SETTLE_MARGIN_MS;
-    CHECK(left_ms > 0); /* budget_drop_expired kept only those with time to be sent */
+    CHECK(left_ms > 0); /* budget_drop_expired has kept only placements with time left */
     return left_ms < most_ms ? (uint32_t)left_ms : most_ms;
 }

@@ -8,14 +8,14 @@
 #include <stdint.h>
 
 /*
- * Removes from the queue the placements whose remaining budget is too short for a call, and counts the others
- * in *kept. Returns the removed placements, with their outcome set.
+ * Removes the placements whose remaining budget is too short for a call, and returns them with their outcome
+ * set. Sets *kept to the number of placements that remain in the queue.
  */
 struct queue budget_drop_expired(struct queue *placements, int64_t now_ns, size_t *kept);
 
 /*
- * Returns the timeout of a call with these placements. It is `most_ms`, or the rest of the longest of their
- * budgets after the settle, if that is less.
+ * Returns the timeout of a call for `placements`: the longest of their budgets less the time for the settle,
+ * but at most `most_ms`.
  */
 uint32_t budget_timeout_ms(const struct queue *placements, uint32_t most_ms, int64_t now_ns);
 

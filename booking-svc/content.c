@@ -29,7 +29,7 @@ bool content_hash(const Screening__V1__CreateBookingRequest *input, struct arena
     if (!hash(&content, arena, request->content_hash))
         return false;
     memcpy(request->content_as_sent, request->content_hash, BOOKING_HASH_BYTES);
-    if (request->customer_name == input->customer_name) /* it was already normalized */
+    if (request->customer_name == input->customer_name) /* the name was already normalized */
         return true;
     content.customer_name = input->customer_name;
     return hash(&content, arena, request->content_as_sent);

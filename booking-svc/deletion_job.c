@@ -11,19 +11,22 @@
 #include "base/log.h"
 #include "base/ticker.h"
 
-/* Chunks are spaced, so that between two of them customers' bookings have both services to themselves. */
+/* Pauses between the chunks of a hospital leave both services time for customers' bookings. */
 enum { TICK_MS = 1000, HOSPITALS_AT_ONCE = 64, CHUNK_EVERY_MS = 10 };
 
 struct deletion_job {
     struct writer *writer;
     char *database_url;
-    struct db *db; /* NULL until it can be opened */
+    struct db *db; /* NULL until the database can be opened */
     struct ticker *ticker;
     struct uuid hospitals[HOSPITALS_AT_ONCE];
     size_t hospital_count;
 };
 
-/* Force-cancels one chunk. Sets *finished if no bookings of this hospital are left. */
+/*
+ * Force-cancels one chunk of the hospital's bookings. Sets *finished to whether no bookings are left to
+ * cancel.
+ */
 static enum status run_chunk(struct deletion_job *job, const struct uuid *hospital_id, bool *finished)
 {
     struct booking_command command = {

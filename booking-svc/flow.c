@@ -13,7 +13,7 @@ static void completing(void *context)
 {
     struct flow *flow = context;
     const struct event_era *era = event_log_era(flow->log);
-    if (flow->reserver != NULL) /* before any Reserve for a booking of this batch */
+    if (flow->reserver != NULL) /* before any Reserve for a booking of the batch is sent */
         reserver_set_eras(flow->reserver, era->id, era->peer);
     pairing_service_note_era(flow->pairing, era->id);
     if (flow->server != NULL)
@@ -34,8 +34,8 @@ static void committed(void *context)
         reserver_flush(flow->reserver);
     event_log_publish(flow->log);
     /*
-     * Test in this order. flow->deletions may still be changing while other batches commit, but a batch with
-     * a deletion comes from the follower, which is opened after the job.
+     * Keep this order. Another thread may set flow->deletions while batches without a deletion commit. A
+     * batch with a deletion comes from the follower, which is opened after the job.
      */
     if (batch_began_deletion(flow->batch) && flow->deletions != NULL)
         deletion_job_wake(flow->deletions);

@@ -1,6 +1,5 @@
 /*
- * The work of booking-svc's writer thread for each batch. It consists of the batch itself and the steps after
- * its commit.
+ * The work of booking-svc's writer thread for each batch: the batch itself, and the steps after its commit.
  *
  *     apply -> commit -> eras to the reserver -> replies, held and sent together
  *     -> Reserves for the new bookings -> events -> wake the deletion job
@@ -23,7 +22,7 @@ struct flow {
     struct batch *batch;
     struct rpc_server *server; /* NULL while dead letters are replayed */
     /*
-     * Set and owned by the caller. The first is set before flow_open, the others before the first command
+     * The caller sets and owns these members: `pairing` before flow_open, the others before the first command
      * that is not a replay.
      */
     struct pairing_service *pairing;
@@ -32,11 +31,12 @@ struct flow {
 };
 
 /*
- * Starts the service's writer and sets app->writer. Returns RESOURCE_EXHAUSTED when out of memory or threads.
+ * Starts the service's writer and sets app->writer. Returns RESOURCE_EXHAUSTED when out of memory, or if the
+ * thread cannot be started.
  */
 MUST_CHECK enum status flow_open(struct flow *flow, struct app *app, struct error *error);
 
-/* Frees everything that the writer used. Call it after writer_close. */
+/* Frees the batch and the log, which the writer used. Call flow_close after writer_close. */
 void flow_close(struct flow *flow);
 
 #endif

@@ -1,7 +1,4 @@
-/*
- * Tests rows that this service never writes, as damage or a careless hand leaves them. They cause an error,
- * never an abort.
- */
+/* Tests that impossible rows (from damage or a manual change) cause an error, never an abort. */
 #include "batch.h"
 #include "store.h"
 
@@ -16,8 +13,8 @@ enum { TODAY = 20788 };
 static const struct uuid BOOKING_ID = {{1}}, HOSPITAL_ID = {{2}};
 
 struct impossible {
-    const char *change, *undo; /* SET lists */
-    bool sqlite_only;          /* PostgreSQL's types exclude it */
+    const char *change, *undo; /* assignments for UPDATE ... SET */
+    bool sqlite_only;          /* whether PostgreSQL's types exclude the change */
 };
 
 static const struct impossible ROWS[] = {
@@ -87,7 +84,7 @@ static enum status see(void *context, const struct booking *booking)
     return STATUS_OK;
 }
 
-/* Cancels, settles and takes up the booking in one batch. */
+/* Cancels, settles, resumes and force-cancels the booking in one batch. */
 static enum status apply_all(struct batch *batch, struct db *db, struct error *error)
 {
     static const enum command_kind KINDS[] = {COMMAND_CANCEL, COMMAND_SETTLE, COMMAND_RESUME,
@@ -101,6 +98,7 @@ static enum status apply_all(struct batch *batch, struct db *db, struct error *e
                                                .booking_id = BOOKING_ID,
                                                .hospital_id = HOSPITAL_ID,
                                                .reason = "r",
+                                               .caller = &AUTH_TRUSTED,
                                                .traceparent = ""};
         queue[i] = &commands[i].writer;
     }

@@ -10,7 +10,10 @@
 #include "db/migrate.h"
 #include "service/app.h"
 
-/* The number of calls for which no client waits, which are Fetches of the log and the background Reserve. */
+/*
+ * The maximum number of calls in flight to hospital-svc for which no client waits: Fetches of the hospital
+ * log, and the background Reserve.
+ */
 enum { OTHER_CALLS_MAX = 5 };
 
 struct booking_service {
@@ -18,6 +21,7 @@ struct booking_service {
     struct app app;
     struct flow flow;
     struct rpc_channel *hospital;
+    struct security_peer hospital_peer;
     struct placements *placements;
     struct settler *settler;
     struct booking_api api;
@@ -51,7 +55,7 @@ static void close_flow(void *context)
 static enum status open_channel(struct booking_service *service, struct error *error)
 {
     const struct settings *settings = &service->settings;
-    const struct rpc_channel_options channel = {
+    struct rpc_channel_options channel = {
         .address = settings->hospital_rpc,
         .message_max_bytes = (size_t)settings->service.message_max_bytes,
         .peer = "hospital-svc",
@@ -64,6 +68,8 @@ static enum status open_channel(struct booking_service *service, struct error *e
                   .min_per_s = (uint32_t)settings->retry_budget_min_per_s},
         .calls_max = (size_t)settings->reserve_calls_max + OTHER_CALLS_MAX,
     };
+    service->hospital_peer = (struct security_peer){service->app.security, "hospital-svc"};
+    security_introduce(&service->hospital_peer, &channel);
     return rpc_channel_open(&channel, &service->hospital, error);
 }
 
@@ -71,7 +77,7 @@ static void close_reserver(void *context)
 {
     struct booking_service *service = context;
     reserver_destroy(service->flow.reserver);
-    rpc_channel_close(service->hospital); /* no batch and no answer will ask its breaker again */
+    rpc_channel_close(service->hospital); /* no batch and no answer uses the breaker any more */
     placements_destroy(service->placements);
 }
 
@@ -82,13 +88,12 @@ static enum status open_reserver(void *context, struct error *error)
         .timeout_ms = (uint32_t)service->settings.reserve_timeout_ms,
         .calls_max = (size_t)service->settings.reserve_calls_max,
     };
-    enum status status = open_channel(service, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(open_channel(service, error));
     service->placements = placements_create();
-    status = service->placements == NULL ? error_no_memory(error)
-                                         : reserver_open(&options, service->hospital, service->placements,
-                                                         &service->flow.reserver, error);
+    enum status status =
+        service->placements == NULL
+            ? error_no_memory(error)
+            : reserver_open(&options, service->hospital, service->placements, &service->flow.reserver, error);
     if (status == STATUS_OK)
         placements_connect(service->placements, service->app.writer, service->flow.reserver);
     else
@@ -100,7 +105,7 @@ static void stop_reserver(void *context)
 {
     struct booking_service *service = context;
     reserver_stop(service->flow.reserver);
-    /* No client waits for these calls, most of which are the settler's. */
+    /* No client waits for the calls in flight, most of which are the settler's. */
     rpc_channel_stop(service->hospital);
     reserver_settle_rest(service->flow.reserver);
 }

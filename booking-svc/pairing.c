@@ -29,8 +29,8 @@ static enum status wrong_database(const char *whose, struct error *error)
         "%s database is another one than was paired with before; hospital-svc --adopt accepts it", whose);
 }
 
-/* Refuses unless the booking log is the one that hospital-svc follows and still contains the last event
- * that hospital-svc applied. */
+/* Checks the booking log. Refuses if hospital-svc has followed a different log and does not adopt this one.
+ * Also refuses if this log lacks the last event that hospital-svc has applied. */
 static enum status check_own_log(const struct pairing *pairing, const struct uuid *log_id, struct db *db,
                                  struct error *refusal, struct error *error)
 {
@@ -45,17 +45,16 @@ static enum status check_own_log(const struct pairing *pairing, const struct uui
     if (applied->seq == 0)
         return STATUS_OK;
     struct event_position position;
-    enum status status = event_store_read_position(db, applied->seq, &position, error);
-    if (status == STATUS_OK &&
-        (position.head.seq < applied->seq || !uuid_equal(&position.event_id, &applied->event_id)))
+    TRY(event_store_read_position(db, applied->seq, &position, error));
+    if (position.head.seq < applied->seq || !uuid_equal(&position.event_id, &applied->event_id))
         error_set(refusal, STATUS_DATA_LOSS, SCREENING_REASON_LOG_DIVERGED,
                   "the booking log does not have the event at seq %llu that hospital-svc has applied",
                   (unsigned long long)applied->seq);
-    return status;
+    return STATUS_OK;
 }
 
-static enum status tell_applied(struct pairing *pairing, const struct event_cursor *cursor,
-                                struct error *error)
+static enum status report_applied(struct pairing *pairing, const struct event_cursor *cursor,
+                                  struct error *error)
 {
     char event_id[UUID_TEXT_SIZE];
     pairing->response.hospital_seq = cursor->seq;
@@ -64,8 +63,11 @@ static enum status tell_applied(struct pairing *pairing, const struct event_curs
     return pairing->response.hospital_event_id != NULL ? STATUS_OK : error_no_memory(error);
 }
 
-/* Refuses a hospital database other than the paired one. Sets the cursor of the hospital log back to the
- * position after which the log may have changed. */
+/*
+ * Refuses or, if requested, adopts a hospital database other than the paired one. If hospital-svc is unpaired
+ * and the cursor of the hospital log is beyond wanted->since, sets the cursor back to `since`, up to which
+ * the log cannot have changed.
+ */
 static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, struct error *refusal,
                                         struct error *error)
 {
@@ -83,10 +85,10 @@ static enum status look_at_hospital_log(struct pairing *pairing, struct db *db, 
     }
     if (cursor.seq == 0 || !uuid_equal(&cursor.log_id, &wanted->log_id))
         return STATUS_OK;
-    /* If the answer to a COMMIT was lost and the batch is applied again, the first run may have set the
-     * cursor back. */
+    /* If the batch is applied again because the result of a COMMIT was lost, the first apply may already have
+     * set the cursor back. */
     const bool before = pairing->set_back_from.seq > cursor.seq;
-    TRY(tell_applied(pairing, before ? &pairing->set_back_from : &cursor, error));
+    TRY(report_applied(pairing, before ? &pairing->set_back_from : &cursor, error));
     if (wanted->paired || cursor.seq <= wanted->since.seq)
         return STATUS_OK;
     pairing->set_back_from = cursor;
@@ -167,8 +169,8 @@ enum status pairing_apply(struct pairing *pairing, struct event_log *log, struct
     if (status != STATUS_OK || refusal->status != STATUS_OK)
         return status;
     struct event_era *era = event_log_era(log);
-    /* A new era of hospital-svc begins a new era here, so that no grant requested earlier is settled, even if
-     * this Pair was delayed until its own era had ended. */
+    /* If hospital-svc has a new era, begin a new era here too, so that no grant requested earlier is settled,
+     * even if this Pair was delayed until after the end of its own era. */
     if (era->peer != pairing->wanted.era)
         status = era_begin(db, era, error);
     if (status == STATUS_OK)
@@ -278,7 +280,7 @@ static enum status pair(void *service, const void *request, struct rpc_call *cal
     pairing->command.kind = COMMAND_PAIR;
     pairing->command.traceparent = "";
     pairing->command.writer.class = WRITER_SETTLE;
-    pairing->command.writer.deadline_ns = rpc_call_deadline_ns(call); /* its caller then asks again */
+    pairing->command.writer.deadline_ns = rpc_call_deadline_ns(call); /* when the caller repeats the call */
     pairing->command.writer.complete = paired;
     writer_submit(pairing->service->writer, &pairing->command.writer);
     return STATUS_OK;

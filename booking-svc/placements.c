@@ -27,13 +27,12 @@ struct look {
 struct placements {
     struct writer *writer;
     struct reserver *reserver;
-    struct look look; /* held by the writer while `looking` is set */
+    struct look look; /* owned by the writer while `looking` is set */
     atomic_flag looking;
-    /* Guards the following members and every placement's waiters; not held in callbacks. */
+    /* Guards by_id, counts and every placement's waiters; not held in callbacks. */
     pthread_mutex_t lock;
     struct map by_id; /* booking_id -> struct placement */
-    size_t taken_up;  /* number of these that the settler took up */
-    size_t put_off;   /* how often the settler's placements were put off so far */
+    struct placement_counts counts;
 };
 
 struct placements *placements_create(void)
@@ -53,7 +52,8 @@ void placements_destroy(struct placements *table)
 {
     if (table == NULL)
         return;
-    CHECK(table->by_id.count == 0 && table->taken_up == 0); /* every booking is settled or left */
+    /* All bookings must have been settled or given up. */
+    CHECK(table->by_id.count == 0 && table->counts.taken_up == 0);
     map_fini(&table->by_id);
     pthread_mutex_destroy(&table->lock);
     free(table);
@@ -89,28 +89,13 @@ bool placement_is_under_way(struct placements *table, const struct uuid *booking
     return found;
 }
 
-size_t placement_count(struct placements *table)
+struct placement_counts placements_counts(struct placements *table)
 {
     pthread_mutex_lock(&table->lock);
-    size_t count = table->by_id.count;
+    struct placement_counts counts = table->counts;
+    counts.in_flight = table->by_id.count;
     pthread_mutex_unlock(&table->lock);
-    return count;
-}
-
-size_t placement_count_taken_up(struct placements *table)
-{
-    pthread_mutex_lock(&table->lock);
-    size_t count = table->taken_up;
-    pthread_mutex_unlock(&table->lock);
-    return count;
-}
-
-size_t placement_count_put_off(struct placements *table)
-{
-    pthread_mutex_lock(&table->lock);
-    size_t count = table->put_off;
-    pthread_mutex_unlock(&table->lock);
-    return count;
+    return counts;
 }
 
 bool placement_is_background(const struct placement *placement)
@@ -132,7 +117,7 @@ static void answer_booking(const struct placement *placement, const struct booki
     rpc_call_reply(placement->call, &booking_wire_fill(&wire, booking)->base);
 }
 
-/* Ends one placement and answers its caller, if it has one. Frees the placement. */
+/* Ends a placement: answers its caller, if there is one, and frees the placement. */
 static void answer(struct placement *placement, const struct error *outcome, const struct booking *booking)
 {
     if (placement->call == NULL) {
@@ -148,16 +133,17 @@ static void answer(struct placement *placement, const struct error *outcome, con
     writer_release_place(writer, source);
 }
 
-/* Removes a placement from the table, and answers it and all its waiters. Runs on the writer thread. */
+/* Removes a placement from the table, and answers its caller and all waiters. Runs on the writer thread. */
 static void finish(struct placement *placement)
 {
     struct placements *table = placement->table;
     pthread_mutex_lock(&table->lock);
     const struct placement *removed = map_remove(&table->by_id, &placement->command.booking_id);
     CHECK(removed == placement);
-    CHECK(!placement->command.by_settler || table->taken_up > 0);
-    table->taken_up -= placement->command.by_settler;
-    table->put_off += placement->command.by_settler && (placement->tried || placement->command.ask_again);
+    CHECK(!placement->command.by_settler || table->counts.taken_up > 0);
+    table->counts.taken_up -= placement->command.by_settler;
+    table->counts.put_off +=
+        placement->command.by_settler && (placement->tried || placement->command.ask_again);
     pthread_mutex_unlock(&table->lock);
     const struct error outcome = placement->command.writer.outcome;
     const struct booking *booking = placement->command.booking;
@@ -166,7 +152,7 @@ static void finish(struct placement *placement)
     answer(placement, &outcome, booking);
 }
 
-/* Asks for the place again. Returns false if no client waits for it, or if the service is stopping. */
+/* Requests the place again. Returns false for a booking of the settler, or if the reserver has stopped. */
 static bool ask_again(struct placement *placement)
 {
     if (placement->command.by_settler)
@@ -197,8 +183,8 @@ static void settled(struct writer_command *command)
 
 /* ---- starting a placement ---- */
 
-/* Passes a placement of the table to the reserver. If that has stopped, the settler takes the booking up
- * after the next start. */
+/* Passes a placement in the table to the reserver. If the reserver has stopped, the settler resumes the
+ * booking after the next start. */
 static void reserve(struct placement *placement)
 {
     if (reserver_submit(placement->table->reserver, placement))
@@ -208,10 +194,10 @@ static void reserve(struct placement *placement)
     finish(placement);
 }
 
-/* Adds the placement to the table or, if its booking is already in flight, to the waiters of that placement.
- */
 enum start { STARTED, JOINED, START_FAILED };
 
+/* Adds the placement to the table or, if another placement of its booking is already in flight, to that
+ * placement's waiters. */
 static enum start start_or_join(struct placements *table, struct placement *placement)
 {
     enum start result = STARTED;
@@ -231,9 +217,9 @@ static enum start start_or_join(struct placements *table, struct placement *plac
 }
 
 /*
- * Goes on after the CREATE. The intent is committed (and perhaps settled in the same commit), or an existing
- * booking was found. A REQUESTED booking that was not announced is worked on. An announced one is left to the
- * settler and its current state is the answer, unless it is in flight now.
+ * Continues after the CREATE, which has created the booking (and perhaps settled it in the same commit) or
+ * found an existing one. A REQUESTED booking that was not announced is passed to the reserver. An announced
+ * booking that is not in flight is left to the settler, and the answer is its current state.
  */
 static void created(struct writer_command *command)
 {
@@ -298,7 +284,7 @@ enum status placement_take_up(struct placements *table, const struct booking *bo
     pthread_mutex_lock(&table->lock);
     bool ours = map_get(&table->by_id, &booking->booking_id) == NULL &&
                 map_put(&table->by_id, &booking->booking_id, placement) == STATUS_OK;
-    table->taken_up += ours;
+    table->counts.taken_up += ours;
     pthread_mutex_unlock(&table->lock);
     if (ours)
         writer_submit(table->writer, &placement->command.writer);

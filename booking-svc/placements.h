@@ -25,19 +25,20 @@ struct placements;
 struct reserver;
 
 /*
- * One CreateBooking call, or one booking that the settler took up (call NULL). Allocated in the call's arena
- * or on the heap. `command` is used first for the intent (CREATE) or RESUME, then for the SETTLE.
+ * One CreateBooking call, or one booking that the settler has resumed (`call` is NULL). Allocated in the
+ * call's arena or on the heap. `command` is used first for the intent (CREATE) or RESUME, then for the
+ * SETTLE.
  */
 struct placement {
     struct booking_command command;
     struct placements *table;
     struct rpc_call *call;
     struct queue_node node;      /* in the reserver's lists or in `waiters` */
-    struct queue waiters;        /* repetitions that wait for this placement; guarded by the table */
-    _Atomic int64_t deadline_ns; /* latest deadline of the waiting callers; 0 = none waits */
-    /* The following members are owned by the reserver. */
-    bool tried;            /* whether an earlier Reserve for it was not executed */
-    int64_t first_sent_ns; /* when it was first sent; 0 = not yet */
+    struct queue waiters;        /* repetitions that wait for this placement; guarded by the table's lock */
+    _Atomic int64_t deadline_ns; /* latest deadline of the waiting callers; 0 = no caller waits */
+    /* The retry state, used by the reserver, and the place to reserve. */
+    bool tried;            /* whether a Reserve for the booking has been tried before */
+    int64_t first_sent_ns; /* when a Reserve was first sent; 0 = not yet */
     int64_t not_before_ns; /* the earliest time of the next try */
     struct backoff backoff;
     struct uuid hospital_id;
@@ -50,51 +51,52 @@ struct placements *placements_create(void);
 void placements_destroy(struct placements *table);
 
 /*
- * Connects the table. Call it before the first command is submitted. The caller keeps ownership of `writer`
- * and `reserver`.
+ * Connects the table to the writer and the reserver. Call placements_connect before the first command is
+ * submitted. The caller keeps ownership of `writer` and `reserver`.
  */
 void placements_connect(struct placements *table, struct writer *writer, struct reserver *reserver);
 
-/* Makes the writer read the eras again soon. Any thread. */
+/* Makes the writer read the eras again. Any thread. */
 void placements_look(struct placements *table);
 
 /* Returns whether the booking is in flight. Any thread. */
 bool placement_is_under_way(struct placements *table, const struct uuid *booking_id);
 
-/* Return the number of bookings in flight, and the number of those that the settler took up. Any thread. */
-size_t placement_count(struct placements *table);
-size_t placement_count_taken_up(struct placements *table);
+struct placement_counts {
+    size_t in_flight; /* number of bookings in flight */
+    size_t taken_up;  /* number of bookings in flight that the settler has resumed */
+    /*
+     * The number of times that a booking resumed by the settler was postponed, because hospital-svc granted
+     * its Reserve in another era, or because the Reserve was not executed for a reason that affects all
+     * bookings, such as a lost connection.
+     */
+    size_t put_off;
+};
 
-/*
- * Returns how often a booking of the settler was put off so far: hospital-svc did not execute its Reserve,
- * for a reason that holds for all bookings, such as no connection, or granted it in an earlier era. Any
- * thread.
- */
-size_t placement_count_put_off(struct placements *table);
+/* Returns the current counts. Any thread. */
+struct placement_counts placements_counts(struct placements *table);
 
-/*
- * Returns whether no caller waits for the placement. Such placements yield to those with a waiting caller.
- * Any thread.
- */
+/* Returns whether no caller waits for the placement, which then has a lower priority. Any thread. */
 bool placement_is_background(const struct placement *placement);
 
 /*
  * Submits the intent of a CreateBooking. The caller fills in command.request, hospital_id, day, headcount,
  * call and traceparent. Returns OK if the call will be answered. Returns RESOURCE_EXHAUSTED if the queue
- * refused it; the caller then still owns the call. Runs on nng's callback threads.
+ * refused the command; the caller then still owns the call. Runs on nng's callback threads.
  */
 MUST_CHECK enum status placement_create(struct placements *table, struct placement *placement,
                                         struct error *error);
 
 /*
- * Resumes a REQUESTED booking that no call is working on. Does nothing if the booking is already in flight.
- * Runs on the settler's thread.
+ * Resumes a REQUESTED booking on which no call is working. Does nothing if the booking is already in flight.
+ * Returns RESOURCE_EXHAUSTED when out of memory. Runs on the settler's thread.
  */
 MUST_CHECK enum status placement_take_up(struct placements *table, const struct booking *booking,
                                          struct error *error);
 
 /*
- * Submits the settles of placements, linked by `node`. The reserver has set their command.outcome and reason.
+ * Submits the settles of the placements in `ended`, linked by `node`. Set their command.outcome and reason
+ * first.
  */
 void placement_settle(struct placements *table, struct queue ended);
 

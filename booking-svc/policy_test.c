@@ -42,7 +42,7 @@ static void test_policy_deleted_hospital_begins_a_deletion_on_the_clinics_day(vo
     assert_false(deletion.done);
 }
 
-static void test_policy_other_events_are_none_of_its_business(void **state)
+static void test_policy_other_events_are_ignored(void **state)
 {
     (void)state;
     char *types[] = {"hospital.registered", "hospital.capacity_set", "hospital.moved", ""};
@@ -75,7 +75,7 @@ static void test_policy_deletion_that_cannot_be_understood_is_an_error(void **st
     assert_int_equal(policy_hospital_event(&without_instant.event, &reacts, &deletion, NULL),
                      STATUS_INTERNAL);
     without_instant.event.occurred_at = &without_instant.at;
-    without_instant.at.seconds = INT64_MAX; /* no year of four digits */
+    without_instant.at.seconds = INT64_MAX; /* a year of more than four digits */
     assert_int_equal(policy_hospital_event(&without_instant.event, &reacts, &deletion, NULL),
                      STATUS_INTERNAL);
 }
@@ -86,7 +86,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy_deleted_hospital_begins_a_deletion_on_the_clinics_day),
-        cmocka_unit_test(test_policy_other_events_are_none_of_its_business),
+        cmocka_unit_test(test_policy_other_events_are_ignored),
         cmocka_unit_test(test_policy_deletion_that_cannot_be_understood_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

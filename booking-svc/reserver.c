@@ -1,13 +1,12 @@
 /*
- * reserver->lock is acquired last. No callback runs while it is held.
+ * While reserver->lock is held, no other lock is acquired and no callback runs.
  *
- * Two calls in flight keep both services busy. More are sent only when these take long (one more every
- * PACE_MS). Thus a stalled hospital-svc does not hold up later callers, and batches stay large while it
- * responds.
+ * Two calls in flight keep both services busy. While these take long, more are sent, one every PACE_MS. So a
+ * stalled hospital-svc does not delay later callers, and batches stay large while it responds.
  *
- * Background placements (no client waits for them; they are mostly the settler's) have their own list and
- * their own calls. These are small and sent one at a time, so that at hospital-svc, too, few of them are
- * ahead of a customer's booking.
+ * Background placements are those of the settler for which no client waits. They have a separate list and
+ * separate calls, which are small and sent one at a time. So few of these bookings can be ahead of a
+ * customer's booking, even in hospital-svc.
  */
 #include "reserver.h"
 
@@ -50,7 +49,7 @@ struct reserver {
     struct reserver_options options;
     _Atomic int64_t booking_era, hospital_era; /* the eras as of the last batch */
     pthread_mutex_t lock;                      /* guards the fields below */
-    pthread_cond_t idle;                       /* signalled when `busy` has decreased */
+    pthread_cond_t idle;                       /* signalled when `busy` decreases */
     struct queue ready, background;
     struct queue delayed;      /* placements to be sent again, each at its not_before_ns */
     size_t in_flight;          /* number of calls in flight, except the background call */
@@ -61,7 +60,7 @@ struct reserver {
     struct ticker *timer;
 };
 
-/* One BatchReserve call, with the request and everything that it points to. */
+/* One BatchReserve call, with the request and everything that the request points to. */
 struct reserve_call {
     struct rpc_client_call call;
     struct reserver *reserver;
@@ -76,7 +75,7 @@ struct reserve_call {
     } items[];
 };
 
-/* Adds a placement to the list from which it is sent. Lock held. */
+/* Adds a placement to the list from which it will be sent. The caller holds the lock. */
 static void add_ready(struct reserver *reserver, struct placement *placement)
 {
     queue_put(placement_is_background(placement) ? &reserver->background : &reserver->ready,
@@ -85,7 +84,7 @@ static void add_ready(struct reserver *reserver, struct placement *placement)
 
 /* ---- answers ---- */
 
-/* Counts one booking of a call. A booking that is sent again is counted when that call is answered. */
+/* Adds the outcome of one booking in a call. A booking that will be sent again counts as BREAKER_NOTHING. */
 static void count_for_breaker(struct breaker_count *count, enum breaker_outcome outcome)
 {
     switch (outcome) {
@@ -101,7 +100,7 @@ static void count_for_breaker(struct breaker_count *count, enum breaker_outcome 
     }
 }
 
-/* Evaluates each booking of an answered or failed call. Then settles it or delays it for another try. */
+/* Evaluates each booking of an answered or failed call, then settles the booking or schedules another try. */
 static void apply_results(struct reserve_call *reserve, const Screening__V1__BatchReserveResponse *response)
 {
     const struct error *error = &reserve->call.error;
@@ -142,7 +141,7 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
     pthread_mutex_unlock(&reserve->reserver->lock);
 }
 
-/* Stops counting a call as in flight. Lock held. */
+/* Stops counting a call as in flight. The caller holds the lock. */
 static void count_down(struct reserver *reserver, bool background)
 {
     CHECK(background ? reserver->background_in_flight : reserver->in_flight > 0);
@@ -163,7 +162,7 @@ static void call_ended(struct reserver *reserver, bool background)
     pthread_mutex_unlock(&reserver->lock);
 }
 
-/* Ends a call and sends waiting placements. The reserver stays alive until `busy` is decremented. */
+/* Ends a call and sends waiting placements. The reserver exists at least until `busy` is decremented. */
 static void send_next(struct reserver *reserver, bool background)
 {
     pthread_mutex_lock(&reserver->lock);
@@ -209,7 +208,7 @@ static void fill_item(struct reserve_item *item, const struct placement *placeme
     item->message.headcount = placement->headcount;
 }
 
-/* Settles placements as unknown, without another try. */
+/* Settles placements with an unknown outcome, without another try. */
 static void give_up(struct reserver *reserver, struct queue placements)
 {
     LIST_EACH(struct placement, placement, &placements, node) {
@@ -219,7 +218,7 @@ static void give_up(struct reserver *reserver, struct queue placements)
     placement_settle(reserver->table, placements);
 }
 
-/* The placements that are sent in one call. */
+/* The placements to send in one call. */
 struct departure {
     struct queue placements;
     bool background;
@@ -228,7 +227,7 @@ struct departure {
 
 /*
  * Sends one BatchReserve for placements that the breaker admitted in `era`. `answered` runs even if the call
- * could not be sent. Without memory for the call, the placements are given up here.
+ * could not be sent. When out of memory, send_call gives up the placements.
  */
 static void send_call(struct reserver *reserver, const struct departure *departure, uint64_t era,
                       int64_t now_ns)
@@ -250,6 +249,7 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     reserve->background = departure->background;
     reserve->era = era;
     reserve->call.unguarded = true;
+    reserve->call.own_token = true;
     reserve->call.timeout_ms =
         budget_timeout_ms(&departure->placements, reserver->options.timeout_ms, now_ns);
     reserve->call.traceparent =
@@ -276,7 +276,7 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     free(requests);
 }
 
-/* Returns whether a call for waiting clients may be sent now. Lock held. */
+/* Returns whether a call for waiting clients may be sent now. The caller holds the lock. */
 static bool may_send(const struct reserver *reserver, int64_t now_ns)
 {
     return reserver->in_flight < reserver->options.calls_max &&
@@ -341,7 +341,7 @@ static void send_admitted(struct reserver *reserver, struct departure *departure
 void reserver_flush(struct reserver *reserver)
 {
     for (struct departure departure; take_departure(reserver, &departure);) {
-        /* Read the clock once. Placements that have not expired by now have time to be sent. */
+        /* Read the clock once, so that no budget ends between the check and the timeout. */
         int64_t now_ns = clock_monotonic_ns();
         placement_settle(reserver->table,
                          budget_drop_expired(&departure.placements, now_ns, &departure.count));
@@ -394,9 +394,7 @@ bool reserver_ask_again(struct reserver *reserver, struct placement *placement)
 
 enum due { NOTHING_DUE, DUE, DUE_AT_LAST };
 
-/*
- * Returns whether delayed placements are due. DUE_AT_LAST means that one of them would miss its last chance.
- */
+/* Returns whether delayed placements are due. DUE_AT_LAST: a placement would otherwise miss its last try. */
 static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
 {
     enum due due = NOTHING_DUE;
@@ -408,7 +406,7 @@ static enum due look_at_delayed(struct reserver *reserver, int64_t now_ns)
     return due;
 }
 
-/* Moves the placements that are due from `delayed` to the list from which they are sent. */
+/* Moves the delayed placements that are due to the lists from which they are sent. */
 static void wake_delayed(struct reserver *reserver, int64_t now_ns)
 {
     pthread_mutex_lock(&reserver->lock);
@@ -429,8 +427,8 @@ static void tick(void *context, struct ticker *ticker)
     struct reserver *reserver = context;
     int64_t now_ns = clock_monotonic_ns();
     enum due due = look_at_delayed(reserver, now_ns);
-    /* All due bookings go in one call, so charge the retry budget for one retry. With no budget left, wait,
-     * unless a booking would miss its last chance. */
+    /* One call can contain all due bookings, so charge the retry budget for one retry. With no budget left,
+     * wait, unless a booking would miss its last try. */
     if (due != NOTHING_DUE && (rpc_guard_take_retry(reserver->guard) || due == DUE_AT_LAST))
         wake_delayed(reserver, now_ns);
     reserver_flush(reserver);

@@ -1,11 +1,12 @@
 /*
- * Resumes the REQUESTED bookings that no call works on. They were queued because hospital-svc did not answer,
- * or were left by a crash or a failed commit. One mechanism serves recovery and fallback. While the breaker
- * is open the settler resumes none, so that their backoff does not grow in vain. While the breaker probes, it
- * resumes as many as there are probes.
+ * Resumes the REQUESTED bookings on which no call is working. They were queued because hospital-svc did not
+ * answer, or were left by a crash or a failed commit. So the same mechanism serves recovery and fallback.
+ * While the breaker is open the settler resumes no bookings, because their backoff would only grow. While the
+ * breaker is half-open, the settler resumes as many bookings as the breaker admits.
  *
- * The oldest booking comes first. However long the backlog, at most 512 of its bookings are in flight at a
- * time. Customers' bookings precede them in the writer's batches and in the calls to hospital-svc.
+ * Each round resumes the bookings that are not announced, then the announced ones, the oldest first. Of a
+ * backlog, at most 48 bookings are in flight at a time. Customers' bookings precede them in the writer's
+ * batches and have their own calls to hospital-svc.
  */
 #ifndef SCREENING_BOOKING_SVC_SETTLER_H
 #define SCREENING_BOOKING_SVC_SETTLER_H
@@ -23,7 +24,7 @@ struct settler;
 MUST_CHECK enum status settler_open(const char *database_url, struct placements *table,
                                     struct reserver *reserver, struct settler **out, struct error *error);
 
-/* Stops the thread. Bookings that it has resumed continue. NULL is allowed. */
+/* Stops the thread. The bookings that it has resumed stay in flight. NULL is allowed. */
 void settler_close(struct settler *settler);
 
 #endif

@@ -3,7 +3,7 @@
 #include "db/db_table.h"
 #include "db/migrate.h"
 
-/* The scripts in migrations/. The build lists them. */
+/* The scripts in migrations/. The build generates the array. */
 extern const struct db_migration BOOKING_MIGRATIONS[];
 extern const size_t BOOKING_MIGRATION_COUNT;
 
@@ -52,7 +52,7 @@ static const struct db_statement UPDATE_BOOKINGS = {
     .tables = {&BOOKING},
 };
 
-/* Selects a page of bookings in order of id. The status 0 stands for any. $5 is the day. */
+/* Selects a page of bookings in order of id. Status 0 means any status. $5 is the day. */
 #define LIST_WHERE(condition)                                                                                \
     "SELECT {booking} FROM booking WHERE " condition " AND booking_id > $2 AND ($3 = 0 OR status = $3)"      \
     " ORDER BY booking_id LIMIT $4"
@@ -93,9 +93,7 @@ static const struct db_statement COUNT_REQUESTED = {
     .sql = "SELECT count(*) FROM booking WHERE status = 1",
 };
 
-/*
- * MATERIALIZED keeps the planner from scanning all bookings in order of id to find the few unannounced ones.
- */
+/* MATERIALIZED prevents the planner from scanning all bookings by id to find the few unannounced ones. */
 static const struct db_statement LIST_UNANNOUNCED = {
     .name = "list_unannounced",
     .sql = "WITH unannounced AS MATERIALIZED (SELECT {booking} FROM booking "
@@ -178,58 +176,25 @@ static enum status run_bookings(struct db *db, const struct db_statement *statem
     return db_run(db, statement, params, read_booking, &receiver, error);
 }
 
-static enum status load_by_ids(struct db *db, const struct db_statement *statement, const struct uuid *ids,
-                               size_t count, db_row_fn on_row, void *context, struct error *error)
-{
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        db_params_uuid(params, &ids[i]);
-        db_params_end_row(params);
-    }
-    enum status status = db_run(db, statement, params, on_row, context, error);
-    db_params_destroy(params);
-    return status;
-}
-
 enum status store_load_bookings(struct db *db, const struct uuid *ids, size_t count, store_booking_fn found,
                                 void *context, struct error *error)
 {
     struct found_booking receiver = {found, context};
-    return load_by_ids(db, &LOAD_BOOKINGS, ids, count, read_booking, &receiver, error);
-}
-
-/* Runs a statement for each of the records, added by `add_row`. */
-static enum status write_records(struct db *db, const struct db_statement *statement,
-                                 void (*add_row)(struct db_params *, const struct db_table *, const void *),
-                                 const struct db_table *table, void *const *records, size_t count,
-                                 struct error *error)
-{
-    if (count == 0)
-        return STATUS_OK;
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < count; i++)
-        add_row(params, table, records[i]);
-    enum status status = db_run(db, statement, params, NULL, NULL, error);
-    db_params_destroy(params);
-    return status;
+    return db_run_uuids(db, &LOAD_BOOKINGS, ids, count, read_booking, &receiver, error);
 }
 
 enum status store_insert_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                   struct error *error)
 {
-    return write_records(db, &INSERT_BOOKINGS, db_params_record, &BOOKING, (void *const *)bookings, count,
-                         error);
+    return db_run_records(db, &INSERT_BOOKINGS, db_params_record, &BOOKING, (void *const *)bookings, count,
+                          error);
 }
 
 enum status store_update_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                   struct error *error)
 {
-    return write_records(db, &UPDATE_BOOKINGS, db_params_changed, &BOOKING, (void *const *)bookings, count,
-                         error);
+    return db_run_records(db, &UPDATE_BOOKINGS, db_params_changed, &BOOKING, (void *const *)bookings, count,
+                          error);
 }
 
 enum status store_list_bookings(struct db *db, const struct booking_filter *filter, const struct uuid *after,
@@ -262,15 +227,9 @@ enum status store_list_unannounced(struct db *db, const struct uuid *after, uint
     return run_bookings(db, &LIST_UNANNOUNCED, DB_ROW(db_uuid(after), db_int(limit)), found, context, error);
 }
 
-static enum status read_count(void *context, const struct db_row *row)
-{
-    *(int64_t *)context = db_row_int(row, 0);
-    return STATUS_OK;
-}
-
 enum status store_count_requested(struct db *db, int64_t *out, struct error *error)
 {
-    return db_run(db, &COUNT_REQUESTED, NULL, read_count, out, error);
+    return db_run(db, &COUNT_REQUESTED, NULL, db_take_int, out, error);
 }
 
 enum status store_list_live(struct db *db, const struct uuid *hospital_id, const struct uuid *after,
@@ -297,7 +256,7 @@ enum status store_load_deletions(struct db *db, const struct uuid *hospital_ids,
                                  store_deletion_fn found, void *context, struct error *error)
 {
     struct found_deletion receiver = {found, context};
-    return load_by_ids(db, &LOAD_DELETIONS, hospital_ids, count, read_deletion, &receiver, error);
+    return db_run_uuids(db, &LOAD_DELETIONS, hospital_ids, count, read_deletion, &receiver, error);
 }
 
 enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
@@ -318,8 +277,8 @@ enum status store_list_deletions(struct db *db, const struct uuid *after, uint32
 enum status store_save_deletions(struct db *db, struct hospital_deletion *const *deletions, size_t count,
                                  struct error *error)
 {
-    return write_records(db, &SAVE_DELETIONS, db_params_record, &DELETION, (void *const *)deletions, count,
-                         error);
+    return db_run_records(db, &SAVE_DELETIONS, db_params_record, &DELETION, (void *const *)deletions, count,
+                          error);
 }
 
 enum status store_forget_deletions(struct db *db, struct error *error)

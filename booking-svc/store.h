@@ -1,4 +1,7 @@
-/* booking-svc's tables. SQL only, no rules. Every function runs on the caller's connection and thread. */
+/*
+ * The SQL for booking-svc's tables, without business rules. Functions run on the caller's connection and
+ * thread.
+ */
 #ifndef SCREENING_BOOKING_SVC_STORE_H
 #define SCREENING_BOOKING_SVC_STORE_H
 
@@ -13,7 +16,7 @@
 
 MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 
-/* Is called for each booking found. Its strings are valid only during the call. */
+/* Called for each booking found. Its strings are valid only during the call. */
 typedef enum status (*store_booking_fn)(void *context, const struct booking *booking);
 
 /* Copies a booking with its strings into the arena. Returns NULL when out of memory. */
@@ -26,11 +29,11 @@ MUST_CHECK enum status store_load_bookings(struct db *db, const struct uuid *ids
 MUST_CHECK enum status store_insert_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                              struct error *error);
 
-/* Saves the columns that can change, which are status, reason, updated_at, version and announced. */
+/* Saves the columns that can change: status, reason, updated_at, version and announced. */
 MUST_CHECK enum status store_update_bookings(struct db *db, struct booking *const *bookings, size_t count,
                                              struct error *error);
 
-/* ---- lists, in order of id, `after` excluded; status 0 = any ---- */
+/* ---- lists, in order of id unless stated otherwise, `after` excluded; status 0 = any ---- */
 
 struct booking_filter {
     const char *customer_id; /* NULL = list by hospital */
@@ -44,8 +47,10 @@ MUST_CHECK enum status store_list_bookings(struct db *db, const struct booking_f
                                            const struct uuid *after, uint32_t limit, store_booking_fn found,
                                            void *context, struct error *error);
 
-/* Selects either the announced bookings or the others, starting after the booking with created_at
- * `after_us` and id `after`. */
+/*
+ * Selects either the announced or the unannounced bookings that follow the booking with created_at `after_us`
+ * and id `after`.
+ */
 struct requested_filter {
     bool announced;
     int64_t after_us;
@@ -87,9 +92,7 @@ MUST_CHECK enum status store_load_deletions(struct db *db, const struct uuid *ho
 MUST_CHECK enum status store_list_unfinished_deletions(struct db *db, uint32_t limit, store_deletion_fn found,
                                                        void *context, struct error *error);
 
-/*
- * Deletes all deletion rows, because an operator abandons the hospital log. Runs in the caller's transaction.
- */
+/* Deletes all deletions, for an operator who abandons the hospital log. Runs in the caller's transaction. */
 MUST_CHECK enum status store_forget_deletions(struct db *db, struct error *error);
 
 /* Lists all deletions, in order of id, `after` excluded. */

@@ -8,8 +8,8 @@
 #include "screening/v1/words.h"
 
 enum {
-    LAST_TRY_MS = 60,    /* time before the end of a caller's budget for one more try and the settle */
-    RETRY_FIRST_MS = 20, /* pause before a Reserve that was not executed is sent again, growing to: */
+    LAST_TRY_MS = 60,    /* time at the end of a caller's budget that another try and the settle need */
+    RETRY_FIRST_MS = 20, /* first pause before a retry of an unexecuted Reserve; grows to RETRY_MAX_MS */
     RETRY_MAX_MS = 320,
 };
 
@@ -19,7 +19,8 @@ int64_t verdict_last_try_ns(const struct placement *placement)
 }
 
 /*
- * Returns the reason of a REJECTED booking as a constant, because the answer that carries `reason` is freed.
+ * Returns the reason for a REJECTED booking as a constant, because the answer that contains `reason` is
+ * freed.
  */
 static const char *refusal_reason(enum status code, const char *reason)
 {
@@ -31,6 +32,13 @@ static const char *refusal_reason(enum status code, const char *reason)
             if (strcmp(reason, REASONS[i]) == 0)
                 return REASONS[i];
     return SCREENING_REASON_REFUSED;
+}
+
+/* Returns whether the error concerns the call, and does not say that the booking itself is refused. */
+static bool is_about_the_call(enum status code)
+{
+    return code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED || code == STATUS_INTERNAL ||
+           code == STATUS_UNAUTHENTICATED || code == STATUS_PERMISSION_DENIED;
 }
 
 /* Returns the time of the next try, or 0 if there is no time for another try. */
@@ -58,11 +66,11 @@ bool verdict_apply(const struct verdict *verdict, struct placement *placement, i
     } else if (retry_is_harmless(code, verdict->reason, verdict->left)) {
         placement->tried = true;
         placement->command.outcome = PLACEMENT_UNKNOWN;
-        /* No client waits for the settler's bookings, and the settler has its own backoff. */
+        /* Do not retry the settler's bookings: no client waits, and the settler has its own backoff. */
         placement->not_before_ns =
             placement->command.by_settler ? 0 : next_try_ns(placement, verdict->retry_after_ms, now_ns);
         return placement->not_before_ns == 0;
-    } else if (code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED || code == STATUS_INTERNAL) {
+    } else if (is_about_the_call(code)) {
         placement->command.outcome = PLACEMENT_UNKNOWN;
     } else {
         placement->command.outcome = PLACEMENT_REFUSED;
@@ -75,7 +83,7 @@ enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const st
                                          int64_t now_ns)
 {
     int64_t had_ms = verdict->had_ms;
-    if (!verdict->left) /* the settler does not keep trying to send */
+    if (!verdict->left) /* the settler's bookings are sent only once */
         had_ms = placement->command.by_settler ? 0 : (now_ns - placement->first_sent_ns) / NS_PER_MS;
     return breaker_judge(verdict->code, verdict->reason, verdict->left, had_ms, verdict->fair_ms);
 }

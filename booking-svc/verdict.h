@@ -1,6 +1,6 @@
 /*
- * Evaluates the result of a BatchReserve for one booking. This gives its outcome or the time of its next try,
- * and how it counts for the breaker. Pure: the caller passes the time.
+ * Evaluates the result of a BatchReserve for one booking. Determines the booking's outcome or the time of its
+ * next try, and how the result counts for the breaker. Pure: the caller passes the time.
  */
 #ifndef SCREENING_BOOKING_SVC_VERDICT_H
 #define SCREENING_BOOKING_SVC_VERDICT_H
@@ -19,13 +19,14 @@ struct verdict {
     bool left;          /* whether the call was sent; if not, nothing was executed */
     uint32_t retry_after_ms;
     uint32_t had_ms;  /* the time that hospital-svc had to answer */
-    uint32_t fair_ms; /* with less time than this, a missing answer is not a failure */
+    uint32_t fair_ms; /* if hospital-svc had less time, a missing answer is not a failure */
 };
 
 /*
- * Sets the placement's outcome and reason. Returns false if nothing was executed and there is time for
- * another try. It then sets not_before_ns to the time of that try. That is not earlier than the answer asks
- * for. If the answer asks for nothing, the pause grows with each try, within the caller's budget.
+ * Sets the placement's outcome and reason. Returns true unless the placement must be sent again, because
+ * nothing was executed, there is time for another try, and the placement is not the settler's. In that case
+ * returns false and sets not_before_ns to the time of the next try, which is within the caller's budget.
+ * Unless the answer requests a pause, the pause before the next try grows with each try.
  */
 bool verdict_apply(const struct verdict *verdict, struct placement *placement, int64_t now_ns);
 
@@ -36,7 +37,7 @@ enum breaker_outcome verdict_for_breaker(const struct verdict *verdict, const st
                                          int64_t now_ns);
 
 /*
- * Returns the latest time at which a placement may be sent. The rest of its budget is for the call and the
+ * Returns the latest time at which a placement may be sent. The rest of the budget is for the call and the
  * settle.
  */
 int64_t verdict_last_try_ns(const struct placement *placement);

@@ -27,8 +27,8 @@ static void assert_ends(enum status code, const char *reason, enum placement_out
 {
     struct placement placement;
     prepare(&placement);
-    struct verdict told = verdict(code, reason, true);
-    assert_true(verdict_apply(&told, &placement, NOW));
+    struct verdict received = verdict(code, reason, true);
+    assert_true(verdict_apply(&received, &placement, NOW));
     assert_int_equal(placement.command.outcome, outcome);
     assert_string_equal(placement.command.reason, why);
 }
@@ -51,10 +51,10 @@ static void test_verdict_not_executed_is_sent_again_after_growing_pauses_while_t
     (void)state;
     struct placement placement;
     prepare(&placement);
-    struct verdict told = verdict(STATUS_UNAVAILABLE, "", false);
+    struct verdict received = verdict(STATUS_UNAVAILABLE, "", false);
     int64_t now_ns = NOW, last_pause_ns = 0;
     int tries = 0;
-    while (!verdict_apply(&told, &placement, now_ns)) {
+    while (!verdict_apply(&received, &placement, now_ns)) {
         assert_true(placement.not_before_ns > now_ns &&
                     placement.not_before_ns <= verdict_last_try_ns(&placement));
         last_pause_ns = placement.not_before_ns - now_ns;
@@ -63,7 +63,7 @@ static void test_verdict_not_executed_is_sent_again_after_growing_pauses_while_t
     }
     assert_in_range(tries, 6, 12);
     assert_true(last_pause_ns > 0);
-    /* The last try was made at the latest possible time, or too late for another one. */
+    /* The last try was at the latest possible time, or so late that another one is impossible. */
     assert_in_range(verdict_last_try_ns(&placement) - now_ns, 0, after_ms(20) - NOW);
     assert_int_equal(placement.command.outcome, PLACEMENT_UNKNOWN);
 }
@@ -81,12 +81,12 @@ static void test_verdict_retry_after_is_obeyed_or_there_is_no_other_try(void **s
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct placement placement;
         prepare(&placement);
-        struct verdict told = verdict(refusals[i].code, refusals[i].reason, true);
-        told.retry_after_ms = 300;
-        assert_false(verdict_apply(&told, &placement, NOW));
+        struct verdict received = verdict(refusals[i].code, refusals[i].reason, true);
+        received.retry_after_ms = 300;
+        assert_false(verdict_apply(&received, &placement, NOW));
         assert_int_equal(placement.not_before_ns, after_ms(300));
-        told.retry_after_ms = BUDGET_MS;
-        assert_true(verdict_apply(&told, &placement, NOW));
+        received.retry_after_ms = BUDGET_MS;
+        assert_true(verdict_apply(&received, &placement, NOW));
         assert_int_equal(placement.command.outcome, PLACEMENT_UNKNOWN);
     }
 }
@@ -97,10 +97,10 @@ static void test_verdict_of_the_settler_is_never_sent_again_here(void **state)
     struct placement placement;
     prepare(&placement);
     placement.command.by_settler = true;
-    struct verdict told = verdict(STATUS_UNAVAILABLE, "", false);
-    assert_true(verdict_apply(&told, &placement, NOW));
+    struct verdict received = verdict(STATUS_UNAVAILABLE, "", false);
+    assert_true(verdict_apply(&received, &placement, NOW));
     assert_int_equal(placement.command.outcome, PLACEMENT_UNKNOWN);
-    assert_int_equal(verdict_for_breaker(&told, &placement, after_ms(BUDGET_MS)), BREAKER_NOTHING);
+    assert_int_equal(verdict_for_breaker(&received, &placement, after_ms(BUDGET_MS)), BREAKER_NOTHING);
 }
 
 static void test_verdict_counts_silence_only_if_there_was_time_to_answer(void **state)

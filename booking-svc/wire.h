@@ -1,4 +1,4 @@
-/* A booking as the protobuf message used in replies and events. */
+/* Converts a booking to the protobuf message used in replies and events. */
 #ifndef SCREENING_BOOKING_SVC_WIRE_H
 #define SCREENING_BOOKING_SVC_WIRE_H
 
@@ -9,7 +9,10 @@
 
 #include "screening/v1/types.pb-c.h"
 
-/* The message and the strings formatted for it. The other strings are the booking's. Must not be copied. */
+/*
+ * The message, with the strings formatted for it. Other strings are the booking's. Do not copy the struct,
+ * because the message points into it.
+ */
 struct booking_wire {
     Screening__V1__Booking message;
     Google__Protobuf__Timestamp created_at, updated_at;

@@ -1,4 +1,4 @@
-/* screenctl book: makes a booking, or says why not and which days have room */
+/* screenctl book: makes a booking, or shows why that is impossible and which days have room */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -11,7 +11,10 @@
 #include "screening/v1/hospital.pb-c.h"
 #include "screening/v1/words.h"
 
-/* Returns the first days with enough room, "2026-12-03 (40), 2026-12-04 (7)", or "" if there are none. */
+/*
+ * Returns the first days with enough room, such as "2026-12-03 (40), 2026-12-04 (7)", or "" if there are
+ * none.
+ */
 static const char *free_days(struct session *session, const Screening__V1__GetAvailabilityResponse *days,
                              uint32_t headcount)
 {
@@ -29,8 +32,8 @@ static const char *free_days(struct session *session, const Screening__V1__GetAv
 }
 
 /*
- * Describes the places left on the requested day and the other days with room. Returns NULL if hospital-svc
- * fails.
+ * Describes how many places the requested day has left, and which other days have room. Returns NULL if
+ * hospital-svc fails.
  */
 static const char *what_would_do(struct session *session, const Screening__V1__CreateBookingRequest *wanted)
 {
@@ -71,7 +74,7 @@ static int refuse(struct session *session, const Screening__V1__CreateBookingReq
     return client_fail_more(error, more);
 }
 
-/* Returns whether the booking already exists. Is called only for an id that the user gave. */
+/* Returns whether the booking already exists. Called only for an id that the user has given. */
 static bool exists(struct session *session, char *booking_id)
 {
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
@@ -80,7 +83,7 @@ static bool exists(struct session *session, char *booking_id)
     return client_call(session, "GetBooking", &request.base, &error) != NULL;
 }
 
-int booking_book(struct session *session, const struct command *command, int argc, char **argv)
+static int booking_book(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__CreateBookingRequest request = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
     const struct argument arguments[] = {
@@ -103,6 +106,11 @@ int booking_book(struct session *session, const struct command *command, int arg
         return refuse(session, &request, own_id, &error);
     exit_code = booking_output(session, booking);
     if (there && exit_code == EXIT_DONE)
-        puts(_("\nThis booking was there already; nothing more was booked."));
+        puts(_("\nThis booking already existed; nothing more was booked."));
     return exit_code;
 }
+
+const struct command BOOKING_BOOK = {
+    "book", NULL,
+    "--customer ID --name NAME --hospital HOSPITAL --date DATE [--headcount N] [--queue] [--id UUID]",
+    N_("books a screening"), booking_book};

@@ -16,12 +16,7 @@ int booking_output(struct session *session, const Screening__V1__Booking *bookin
     if (session->json)
         return output_message(&booking->base);
     struct table table;
-    output_begin_pairs(&table, session);
-    output_pair(&table, "booking", booking->booking_id);
-    output_pair(&table, "status", output_booking_status(booking->status));
-    output_pair(&table, "reason",
-                booking->status_reason[0] != '\0' ? output_reason(booking->status, booking->status_reason)
-                                                  : "-");
+    output_begin_booking(&table, session, booking);
     output_pair(&table, "customer", booking->customer_id);
     output_pair(&table, "name", booking->customer_name);
     output_pair(&table, "hospital", booking->hospital_id);
@@ -33,7 +28,7 @@ int booking_output(struct session *session, const Screening__V1__Booking *bookin
     return output_table(&table);
 }
 
-/* Prints the number of people to expect, which a clinic wants to know. */
+/* Prints the numbers of confirmed bookings and of people to expect. */
 static void print_who_comes(struct session *session, const Screening__V1__ListBookingsResponse *list)
 {
     size_t bookings = 0, people = 0;
@@ -52,7 +47,7 @@ static void print_who_comes(struct session *session, const Screening__V1__ListBo
         printf(_("\n%s for %s\n"), counted, persons);
 }
 
-/* Hides the columns that the request makes equal in every row. */
+/* Shows bookings. Hides the columns that the request restricts to one value. */
 static int show_bookings(struct session *session, const Screening__V1__ListBookingsRequest *asked,
                          const Screening__V1__ListBookingsResponse *list)
 {
@@ -85,7 +80,7 @@ static int show_bookings(struct session *session, const Screening__V1__ListBooki
     return output_list(session, &table, N_("no bookings"));
 }
 
-int booking_show(struct session *session, const struct command *command, int argc, char **argv)
+static int booking_show(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__GetBookingRequest request = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
     const struct argument arguments[] = {{"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true}};
@@ -95,7 +90,9 @@ int booking_show(struct session *session, const struct command *command, int arg
     return booking_output(session, client_ask(session, "GetBooking", &request.base));
 }
 
-int booking_list(struct session *session, const struct command *command, int argc, char **argv)
+const struct command BOOKING_SHOW = {"booking", "show", "BOOKING_ID", N_("shows a booking"), booking_show};
+
+static int booking_list(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__ListBookingsRequest request = SCREENING__V1__LIST_BOOKINGS_REQUEST__INIT;
     protobuf_c_boolean all = false;
@@ -115,7 +112,7 @@ int booking_list(struct session *session, const struct command *command, int arg
         return usage_error(command, "exactly one of --customer and --hospital must be given");
     if (all && request.status != 0)
         return usage_error(command, "only one of --all and --status may be given");
-    /* A person wants to know who will come, but a program gets the full list. */
+    /* By default, list only confirmed bookings. With --json, which programs use, list all bookings. */
     if (of_hospital && !all && request.status == 0 && !session->json)
         request.status = SCREENING__V1__BOOKING_STATUS__CONFIRMED;
     const Screening__V1__ListBookingsResponse *bookings =
@@ -130,7 +127,12 @@ int booking_list(struct session *session, const struct command *command, int arg
     return exit_code;
 }
 
-int booking_cancel(struct session *session, const struct command *command, int argc, char **argv)
+const struct command BOOKING_LIST = {
+    "booking", "list",
+    "(--customer ID | --hospital HOSPITAL) [--date DATE] [--status STATUS | --all] [--csv]",
+    N_("lists the bookings of a customer or of a hospital; --all: not only CONFIRMED ones"), booking_list};
+
+static int booking_cancel(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__CancelBookingRequest request = SCREENING__V1__CANCEL_BOOKING_REQUEST__INIT;
     const struct argument arguments[] = {
@@ -142,3 +144,6 @@ int booking_cancel(struct session *session, const struct command *command, int a
         return exit_code;
     return booking_output(session, client_ask(session, "CancelBooking", &request.base));
 }
+
+const struct command BOOKING_CANCEL = {"booking", "cancel", "BOOKING_ID [--reason TEXT]",
+                                       N_("cancels a booking"), booking_cancel};

@@ -1,4 +1,4 @@
-/* screenctl call METHOD '{json}': any method of any service, by its descriptor */
+/* screenctl call METHOD '{json}': calls any method of any service, by its descriptor */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -43,8 +43,8 @@ static int list_methods(struct session *session)
 }
 
 /*
- * Returns the peer to call. It is the one that `to` names, or without `to` the only one that serves the
- * method. Returns PEER_COUNT if there is no such peer.
+ * Returns the peer to call: the peer named `to`, if it serves the method, or, if `to` is NULL, the only peer
+ * that serves the method. Returns PEER_COUNT if there is no such peer.
  */
 static enum peer_name choose_peer(const struct method_service *service, const char *to)
 {
@@ -54,7 +54,7 @@ static enum peer_name choose_peer(const struct method_service *service, const ch
     return peer < PEER_COUNT && service->served_by[peer] ? peer : PEER_COUNT;
 }
 
-int call_method(struct session *session, const struct command *command, int argc, char **argv)
+static int call_method(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *name = NULL, *text = NULL, *to = NULL;
     protobuf_c_boolean list = false;
@@ -77,7 +77,7 @@ int call_method(struct session *session, const struct command *command, int argc
         return usage_error(command, "%s: no such method (see screenctl call --list)", name);
     enum peer_name peer = choose_peer(service, to);
     if (peer == PEER_COUNT) {
-        return usage_error(command, "--to: must be one of those that serve %s: %s",
+        return usage_error(command, "--to: must be a service that serves %s: %s",
                            service->descriptor->short_name, served_by(session, service));
     }
     ProtobufCMessage *request;
@@ -89,3 +89,7 @@ int call_method(struct session *session, const struct command *command, int argc
     const ProtobufCMessage *response = client_ask_at(session, peer, name, request);
     return response == NULL ? EXIT_FAILED : output_message(response);
 }
+
+const struct command CALL_METHOD = {"call", NULL,
+                                    "METHOD ['{JSON}'] [--to hospital|booking|history] | --list",
+                                    N_("calls any method with a JSON request"), call_method};

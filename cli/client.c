@@ -6,31 +6,41 @@
 #include "probe.h"
 #include "rules.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/uuid.h"
+#include "nng/tls.h"
 
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
+#include "screening/v1/words.h"
 
-/* Every call may be retried, because a creation carries its id. The user's --timeout limits the retries. */
+/* Every call may be retried, because creations contain an id. The user's --timeout limits the retries. */
 static const struct retry_options RETRY = {.percent = 100, .min_per_s = 10};
 
-/* Reports a wrong port immediately. The channel would only keep retrying. */
+/*
+ * Returns UNAVAILABLE if something other than an RPC server answers at the address, because a channel would
+ * only keep retrying.
+ */
 static enum status check_listener(const struct session *session, enum peer_name peer, struct error *error)
 {
     enum { PROBE_MS = 300 };
     const char *address = session->addresses[peer], *program = PEERS[peer].program;
+    if (tls_is_address(address))
+        return STATUS_OK;
     switch (probe(address, session->timeout_ms < PROBE_MS ? session->timeout_ms : PROBE_MS)) {
     case PROBE_EVENTS:
         return error_set(error, STATUS_UNAVAILABLE, NULL,
-                         _("%s is a port for events; %s answers calls on another (default %s)"), address,
+                         _("%s is an event port; %s answers calls on another port (default %s)"), address,
                          program, PEERS[peer].address);
     case PROBE_OTHER:
-        return error_set(error, STATUS_UNAVAILABLE, NULL,
-                         _("something listens at %s, but it is no %s (default %s)"), address, program,
-                         PEERS[peer].address);
+        return error_set(error, STATUS_UNAVAILABLE, NULL, _("the program at %s is not %s (default %s)"),
+                         address, program, PEERS[peer].address);
     case PROBE_NOBODY:
     case PROBE_CALLS:
     case PROBE_SILENT:
@@ -39,21 +49,44 @@ static enum status check_listener(const struct session *session, enum peer_name 
     return STATUS_OK;
 }
 
+static enum status check_tls(const struct session *session, const char *address, struct error *error)
+{
+    if (!tls_is_address(address))
+        return STATUS_OK;
+    if (session->tls_ca == NULL)
+        return error_invalid(error, _("--tls-ca: must be given, because %s uses TLS"), address);
+    if (access(session->tls_ca, R_OK) != 0)
+        return error_invalid(error, "--tls-ca %s: %s", session->tls_ca, strerror(errno));
+    return STATUS_OK;
+}
+
+static enum status explain_unavailable(const struct session *session, enum peer_name peer,
+                                       struct error *error)
+{
+    const char *address = session->addresses[peer], *program = PEERS[peer].program;
+    if (tls_is_address(address))
+        return error_set(error, STATUS_UNAVAILABLE, NULL,
+                         _("no TLS connection to %s at %s: check the address, and that its certificate is of "
+                           "an authority in --tls-ca %s"),
+                         program, address, session->tls_ca);
+    return error_set(error, STATUS_UNAVAILABLE, NULL,
+                     _("no %s at %s: start it with \"%s --rpc-listen %s%s\""), program, address, program,
+                     address, PEERS[peer].must_have);
+}
+
 enum status client_connect(struct session *session, enum peer_name peer, struct error *error)
 {
     if (session->channels[peer] != NULL)
         return STATUS_OK;
-    if (check_listener(session, peer, error) != STATUS_OK)
-        return error->status;
-    const struct rpc_channel_options options = {
-        .address = session->addresses[peer], .connect_now = true, .retry = RETRY};
+    TRY(check_tls(session, session->addresses[peer], error));
+    TRY(check_listener(session, peer, error));
+    const struct rpc_channel_options options = {.address = session->addresses[peer],
+                                                .connect_now = true,
+                                                .retry = RETRY,
+                                                .tls_ca = session->tls_ca,
+                                                .tls_name = PEERS[peer].program};
     enum status status = rpc_channel_open(&options, &session->channels[peer], error);
-    if (status == STATUS_UNAVAILABLE) {
-        error_set(error, status, NULL, _("no %s at %s: start it with \"%s --rpc-listen %s%s\""),
-                  PEERS[peer].program, options.address, PEERS[peer].program, options.address,
-                  PEERS[peer].must_have);
-    }
-    return status;
+    return status == STATUS_UNAVAILABLE ? explain_unavailable(session, peer, error) : status;
 }
 
 /* Returns the id field of a creation, or NULL for every other request. */
@@ -81,14 +114,16 @@ static enum status fill_in_id(struct session *session, ProtobufCMessage *request
 
 /* Makes a call. The channel must be connected. */
 static enum status call_connected(struct session *session, enum peer_name peer, const char *method_name,
-                                  ProtobufCMessage *request, ProtobufCMessage **response, struct error *error)
+                                  const char *authorization, ProtobufCMessage *request,
+                                  ProtobufCMessage **response, struct error *error)
 {
     const ProtobufCMethodDescriptor *method;
     const struct method_service *service = method_find(method_name, &method);
     struct rpc_client *client = rpc_client_create(session->channels[peer], service->descriptor);
     if (client == NULL)
         return client_no_memory(error);
-    struct rpc_client_call call = {.timeout_ms = session->timeout_ms, .idempotent = true};
+    struct rpc_client_call call = {
+        .timeout_ms = session->timeout_ms, .authorization = authorization, .idempotent = true};
     enum status status =
         rpc_client_call_wait(client, method->name, request, &call, &session->arena, response);
     *error = call.error;
@@ -96,18 +131,43 @@ static enum status call_connected(struct session *session, enum peer_name peer, 
     return status;
 }
 
+/*
+ * Makes a call, and makes it again when the server allows more calls of this caller. Such a call was not
+ * executed. All waits together take at most as long as a call may.
+ */
+static enum status call_patiently(struct session *session, enum peer_name peer, const char *method,
+                                  const char *authorization, ProtobufCMessage *request,
+                                  ProtobufCMessage **response, struct error *error)
+{
+    for (uint32_t waited_ms = 0;;) {
+        enum status status = call_connected(session, peer, method, authorization, request, response, error);
+        uint32_t wait_ms = error->retry_after_ms > 0 ? error->retry_after_ms : 1;
+        if (status != STATUS_RESOURCE_EXHAUSTED ||
+            strcmp(error->reason, SCREENING_REASON_TOO_MANY_CALLS) != 0 ||
+            wait_ms > session->timeout_ms - waited_ms)
+            return status;
+        const struct timespec pause = {.tv_sec = wait_ms / MS_PER_S,
+                                       .tv_nsec = (long)(wait_ms % MS_PER_S) * NS_PER_MS};
+        (void)nanosleep(&pause, NULL);
+        waited_ms += wait_ms;
+    }
+}
+
 void *client_call_at(struct session *session, enum peer_name peer, const char *method,
                      ProtobufCMessage *request, struct error *error)
 {
     ProtobufCMessage *response = NULL;
-    if (fill_in_id(session, request, error) != STATUS_OK)
+    char *authorization;
+    if (fill_in_id(session, request, error) != STATUS_OK ||
+        session_authorization(session, &authorization, error) != STATUS_OK)
         return NULL;
     patience_begin(PEERS[peer].program);
     enum status status = client_connect(session, peer, error);
     bool connected = status == STATUS_OK;
     if (connected)
-        status = call_connected(session, peer, method, request, &response, error);
+        status = call_patiently(session, peer, method, authorization, request, &response, error);
     patience_end();
+    token_file_free(authorization);
     if (!connected)
         return NULL; /* the request was never sent, so its id does not matter */
     if (status == STATUS_UNIMPLEMENTED) {
@@ -116,7 +176,7 @@ void *client_call_at(struct session *session, enum peer_name peer, const char *m
     }
     char **id = creation_id(request);
     if (status_is_transient(status) && id != NULL)
-        error_set(error, status, error->reason, _("%s; ask again with the id %s"), error->message, *id);
+        error_set(error, status, error->reason, _("%s; retry with the id %s"), error->message, *id);
     return status == STATUS_OK ? response : NULL;
 }
 

@@ -1,4 +1,4 @@
-/* Calls to the services. */
+/* Calls the services, and prints errors. */
 #ifndef SCREENING_CLI_CLIENT_H
 #define SCREENING_CLI_CLIENT_H
 
@@ -15,15 +15,15 @@
 MUST_CHECK enum status client_connect(struct session *session, enum peer_name peer, struct error *error);
 
 /*
- * Calls a method that one peer serves, such as "GetBooking", and returns its response, which lives as long as
- * the session. On failure, returns NULL with *error set. Waits within the session's timeout. Every method is
- * idempotent once its id is set, so UNAVAILABLE, and RESOURCE_EXHAUSTED with a retry delay, are retried while
- * the budget lasts. A creation without an id first gets a new one. Fails like client_connect.
+ * Calls a method that only one peer serves, such as "GetBooking". Returns the response, which lives as long
+ * as the session, or NULL with *error set. Waits at most session->timeout_ms. Every method is idempotent once
+ * the request has an id, so UNAVAILABLE, and RESOURCE_EXHAUSTED with a retry delay, are retried within the
+ * timeout. If a creation has no id, it first gets a new one. Fails like client_connect.
  */
 void *client_call(struct session *session, const char *method, ProtobufCMessage *request,
                   struct error *error);
 
-/* Like client_call, for a method that several peers serve, or that the user names as method_find allows. */
+/* Like client_call, for a method that several peers serve or that the user names (see method_find). */
 void *client_call_at(struct session *session, enum peer_name peer, const char *method,
                      ProtobufCMessage *request, struct error *error);
 
@@ -32,14 +32,20 @@ void *client_ask(struct session *session, const char *method, ProtobufCMessage *
 void *client_ask_at(struct session *session, enum peer_name peer, const char *method,
                     ProtobufCMessage *request);
 
-/* Prints "screenctl: FAILED_PRECONDITION SOLD_OUT: message" on stderr. Returns EXIT_FAILED. */
+/*
+ * Prints the error on stderr, such as "screenctl: FAILED_PRECONDITION SOLD_OUT: message". Returns
+ * EXIT_FAILED.
+ */
 int client_fail(const struct error *error);
 
-/* Sets RESOURCE_EXHAUSTED in the user's language. client_fail_memory also prints it, like client_fail. */
+/*
+ * Sets *error to RESOURCE_EXHAUSTED with a message in the user's language, and returns this status.
+ * client_fail_memory prints such an error, like client_fail.
+ */
 enum status client_no_memory(struct error *error);
 int client_fail_memory(void);
 
-/* Like client_fail, followed by "; MORE" unless `more` is NULL. */
+/* Like client_fail, but appends "; MORE" to the line unless `more` is NULL. */
 int client_fail_more(const struct error *error, const char *more);
 
 #endif

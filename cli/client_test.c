@@ -1,4 +1,4 @@
-/* Runs against a fake booking-svc, whose responses each test defines. */
+/* Tests the client with a fake booking-svc, whose responses each test defines. */
 #include "client.h"
 #include "pages.h"
 
@@ -24,7 +24,7 @@ struct fake {
     struct rpc_server *server;
     char folder[32];
     char address[64];
-    struct error refusal; /* returned by the first `refusals` attempts */
+    struct error refusal; /* returned to the first `refusals` attempts */
     size_t refusals;
     size_t attempts;
     char ids[ATTEMPTS_MAX][64]; /* booking_id of each attempt */
@@ -48,7 +48,7 @@ static void create_booking(Screening__V1__BookingService_Service *service,
     closure(&booking, closure_data);
 }
 
-/* Page N has N bookings; their customer id is the page token of the request. */
+/* Answers a request for page N with N bookings, whose customer id is the page token of the request. */
 static void list_bookings(Screening__V1__BookingService_Service *service,
                           const Screening__V1__ListBookingsRequest *input,
                           Screening__V1__ListBookingsResponse_Closure closure, void *closure_data)
@@ -145,7 +145,7 @@ static void test_client_unavailable_is_asked_again_with_the_same_id(void **state
     assert_string_equal(fake.ids[1], fake.ids[2]);
 }
 
-static void test_client_unavailable_for_ever_ends_with_the_budget_and_tells_the_id(void **state)
+static void test_client_unavailable_throughout_ends_with_the_budget_and_reports_the_id(void **state)
 {
     (void)state;
     const Screening__V1__Booking *booking;
@@ -155,7 +155,7 @@ static void test_client_unavailable_for_ever_ends_with_the_budget_and_tells_the_
     error_set(&fake.refusal, STATUS_UNAVAILABLE, NULL, "not now");
     fake.refusal.retry_after_ms = 100;
     session.timeout_ms = 1000;
-    /* The budget may also end during the last attempt. Then the outcome is unknown, too. */
+    /* The budget may also end during the last attempt. In that case the outcome is unknown too. */
     enum status status = create(none, &booking, &error);
     assert_true(status == STATUS_UNAVAILABLE || status == STATUS_DEADLINE_EXCEEDED);
     assert_true(fake.attempts > 1);
@@ -175,7 +175,7 @@ static void test_client_refusal_is_not_asked_again(void **state)
     assert_int_equal(fake.attempts, 1);
 }
 
-static void test_client_nobody_there_tells_how_to_start_it(void **state)
+static void test_client_without_a_server_says_how_to_start_it(void **state)
 {
     (void)state;
     const Screening__V1__Booking *booking;
@@ -211,9 +211,9 @@ int main(void)
         TEST(test_client_creation_without_id_gets_one),
         TEST(test_client_creation_with_id_keeps_it),
         TEST(test_client_unavailable_is_asked_again_with_the_same_id),
-        TEST(test_client_unavailable_for_ever_ends_with_the_budget_and_tells_the_id),
+        TEST(test_client_unavailable_throughout_ends_with_the_budget_and_reports_the_id),
         TEST(test_client_refusal_is_not_asked_again),
-        TEST(test_client_nobody_there_tells_how_to_start_it),
+        TEST(test_client_without_a_server_says_how_to_start_it),
         TEST(test_pages_ask_joins_all_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,8 +44,8 @@ int usage_error(const struct command *command, const char *format, ...)
 /* ---- words ---- */
 
 /*
- * Returns the index of the argument for `word`, which is the option of that name, or otherwise the `place`-th
- * positional argument. Returns `count` if there is none.
+ * Returns the index of the argument for `word`: the option of that name or, if `word` is not an option,
+ * positional argument number `place`, from 0. Returns `count` if there is none.
  */
 static size_t find_argument(const struct argument *arguments, size_t count, const char *word, size_t place)
 {
@@ -69,7 +69,8 @@ static int wrong_word(const struct command *command, const struct argument *argu
     if (nearest != NULL)
         usage_error(command, "%s: unknown option; did you mean %s?", word, nearest);
     else
-        usage_error(command, option_is(word) ? N_("%s: unknown option") : N_("%s: unknown word"), word);
+        usage_error(command, option_is(word) ? N_("%s: unknown option") : N_("%s: unexpected argument"),
+                    word);
     return -1;
 }
 
@@ -103,7 +104,7 @@ static int take_option(struct session *session, const struct command *command,
     return alone || inside != NULL ? 1 : 2;
 }
 
-/* Handles the `place`-th positional word. */
+/* Handles the positional argument at `place`, counted from 0. Returns 1, or -1 after printing an error. */
 static int take_place(const struct command *command, const struct argument *arguments, size_t count,
                       size_t place, bool given[], char *word)
 {
@@ -120,8 +121,8 @@ static int take_place(const struct command *command, const struct argument *argu
 }
 
 /*
- * Resolves the values after all words are read. Dates need the time zone, hospitals the address of
- * hospital-svc.
+ * Resolves the values after all words are read, because dates need the time zone, and hospitals need the
+ * address of hospital-svc.
  */
 static bool finish(struct session *session, const struct command *command, const struct argument *arguments,
                    size_t count, const bool given[], int *exit_code)

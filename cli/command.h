@@ -1,4 +1,4 @@
-/* The subcommands and the parser of their words. */
+/* Declares the subcommands, and parses their words. */
 #ifndef SCREENING_CLI_COMMAND_H
 #define SCREENING_CLI_COMMAND_H
 
@@ -17,8 +17,8 @@ typedef int command_fn(struct session *session, const struct command *command, i
 
 struct command {
     const char *group;     /* "hospital" */
-    const char *name;      /* "register"; NULL = the command has only the group's word */
-    const char *arguments; /* for the usage line */
+    const char *name;      /* such as "register"; NULL = the group's word alone is the command */
+    const char *arguments; /* the arguments in the usage line */
     const char *summary;
     command_fn *run;
 };
@@ -32,7 +32,7 @@ enum argument_type {
     ARGUMENT_DATE,          /* char *, YYYY-MM-DD in the session's arena */
     ARGUMENT_STATUS,        /* Screening__V1__BookingStatus */
     ARGUMENT_LIST,          /* struct text_list, for a repeatable option */
-    ARGUMENT_HOSPITAL,      /* char *, an id; given as an id, its beginning, a name or part of one */
+    ARGUMENT_HOSPITAL,      /* char *, an id; the user gives an id, its beginning, a name or part of a name */
     ARGUMENT_WHOLE_HOSPITAL /* like ARGUMENT_HOSPITAL, but part of a name is not enough */
 };
 
@@ -43,9 +43,9 @@ struct text_list {
     size_t count;
 };
 
-/* One word that a command takes. The value may be a field of the request. */
+/* An option or a positional argument of a command. `value` may point to a field of the request. */
 struct argument {
-    const char *name; /* "--date" is an option, "HOSPITAL_ID" a positional word */
+    const char *name; /* "--date" is an option, "HOSPITAL_ID" a positional argument */
     void *value;      /* unchanged if the word is not given */
     enum argument_type type;
     bool required;
@@ -53,19 +53,19 @@ struct argument {
 
 /*
  * Reads the command's words into the arguments' values. The options of options.h may appear among them. Looks
- * up words that name a hospital in hospital-svc. If this returns false, the command must return *exit_code.
- * Either the usage was printed, because of --help or a mistake, or no hospital was found.
+ * up hospital names in hospital-svc. Returns false if the usage was printed, because of --help or a mistake,
+ * or if a hospital could not be looked up. The command must then return *exit_code.
  */
 bool command_read(struct session *session, const struct command *command, const struct argument *arguments,
                   size_t count, int argc, char **argv, int *exit_code);
 
 /*
- * Prints one line "screenctl: ..." on stderr, followed by the command's usage, or by a hint at --help if
- * `command` is NULL. Returns EXIT_USAGE.
+ * Prints one line "screenctl: ..." on stderr, followed by the command's usage or, if `command` is NULL, by a
+ * hint to use --help. Returns EXIT_USAGE.
  */
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints the command's usage line on stdout. */
+/* Prints the command's usage line and its summary on stdout. */
 void usage_print(const struct command *command);
 
 enum { HEADCOUNT_MAX = 100, CAPACITY_MAX = 100000 };
@@ -86,9 +86,10 @@ int hospital_output(struct session *session, const struct Screening__V1__Hospita
 
 /* ---- the commands, each in its group's file ---- */
 
-command_fn hospital_register, hospital_list, hospital_show, hospital_set_capacity, hospital_delete;
-command_fn hospital_import, booking_book, booking_show, booking_list, booking_cancel, booking_trace;
-command_fn history_customer, history_booking, history_projection, health_show, events_tail;
-command_fn introspection_describe, introspection_stats, repair_places, watch_all, call_method;
+extern const struct command HOSPITAL_REGISTER, HOSPITAL_LIST, HOSPITAL_SHOW, HOSPITAL_SET_CAPACITY,
+    HOSPITAL_DELETE, HOSPITAL_IMPORT, BOOKING_BOOK, BOOKING_SHOW, BOOKING_LIST, BOOKING_CANCEL, BOOKING_TRACE,
+    HISTORY_CUSTOMER, HISTORY_BOOKING, HISTORY_PROJECTION, HEALTH_SHOW, EVENTS_TAIL, INTROSPECTION_DESCRIBE,
+    INTROSPECTION_STATS, REPAIR_PLACES, WATCH_ALL, CALL_METHOD, PKI_INIT, PKI_RENEW, PKI_SHOW, KEYS_ROTATE,
+    KEYS_PRUNE, TOKEN_ISSUE, TOKEN_SHOW, ISSUER_FETCH;
 
 #endif

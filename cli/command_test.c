@@ -52,7 +52,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Reads the words up to NULL. Returns whether they were valid; otherwise sets the command's exit code. */
+/* Reads the words up to NULL. Returns whether they are valid; if not, sets the command's exit code. */
 static bool read_words(const char *const *words, int *exit_code)
 {
     char *argv[WORDS_MAX];
@@ -183,7 +183,7 @@ static void test_command_read_common_options_are_taken_everywhere(void **state)
     assert_int_equal(session.timeout_ms, 250);
 }
 
-static void test_command_read_help_ends_well(void **state)
+static void test_command_read_help_succeeds(void **state)
 {
     (void)state;
     int exit_code;
@@ -233,7 +233,7 @@ int main(void)
         cmocka_unit_test(test_hospital_match_prefers_the_whole_name),
         TEST(test_command_read_lists_collect),
         TEST(test_command_read_common_options_are_taken_everywhere),
-        TEST(test_command_read_help_ends_well),
+        TEST(test_command_read_help_succeeds),
         TEST(test_command_read_mistakes_are_wrong_usage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

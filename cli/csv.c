@@ -22,7 +22,7 @@ static bool at_end(const struct csv_reader *reader)
     return reader->at == reader->end;
 }
 
-/* Returns whether the line ends here, which it does at LF, CRLF and the end of the text. */
+/* Returns whether the line ends here, that is, at LF, at CRLF or at the end of the text. */
 static bool at_line_end(const struct csv_reader *reader)
 {
     return at_end(reader) || *reader->at == '\n' ||
@@ -49,7 +49,7 @@ static enum status refuse_nul(struct error *error)
     return error_invalid(error, _("record: must not contain NUL"));
 }
 
-/* Reads a quoted field. field_room has measured the size of `out`, here and in take_plain. */
+/* Reads a quoted field into `out`, whose size comes from field_room. take_plain reads any other field. */
 static enum status take_quoted(struct csv_reader *reader, char *out, struct error *error)
 {
     for (reader->at++; !at_end(reader); reader->at++) {
@@ -74,7 +74,8 @@ static enum status take_plain(struct csv_reader *reader, char *out, struct error
 {
     for (; !at_line_end(reader) && *reader->at != ','; reader->at++) {
         if (*reader->at == '"')
-            return error_invalid(error, _("quotes: a field with a quote must begin with one, and double it"));
+            return error_invalid(
+                error, _("quotes: a field that contains a quote must be quoted, and the quote doubled"));
         if (*reader->at == '\0')
             return refuse_nul(error);
         *out++ = *reader->at;
@@ -83,7 +84,8 @@ static enum status take_plain(struct csv_reader *reader, char *out, struct error
 }
 
 /*
- * Returns an upper bound of the field's size, up to the end of the line or, if quoted, to the closing quote.
+ * Returns an upper bound on the size of a field, including its NUL. The field extends to a comma or the end
+ * of the line or, if quoted, to the closing quote.
  */
 static size_t field_room(const struct csv_reader *reader)
 {
@@ -129,7 +131,7 @@ enum csv_result csv_next(struct csv_reader *reader, struct arena *arena, struct 
         }
         reader->at++; /* the comma */
     }
-    /* An unclosed quote would swallow the rest of the file, so continue after the record's first line. */
+    /* An unclosed quote would extend to the end of the file, so continue after the record's first line. */
     *reader = start;
     skip_line(reader);
     return CSV_BAD;
@@ -144,14 +146,14 @@ static bool is_cp949_pair(unsigned char lead, unsigned char trail)
     return lead >= 0x81 && lead <= 0xfe && (letter || (trail >= 0x81 && trail <= 0xfe));
 }
 
-/* Returns whether the bytes are a Hangul syllable in UTF-8, a sequence that CP949 text does not use. */
+/* Returns whether the bytes are a Hangul syllable in UTF-8, a sequence that is rare in CP949 text. */
 static bool is_utf8_hangul(const unsigned char *at, size_t left)
 {
     return left >= 3 && at[0] >= 0xea && at[0] <= 0xed && at[1] >= 0x80 && at[1] <= 0xbf && at[2] >= 0x80 &&
            at[2] <= 0xbf;
 }
 
-/* Returns whether all non-ASCII bytes form CP949 pairs and none are Hangul in UTF-8. */
+/* Returns whether there are non-ASCII bytes, all of them form CP949 pairs, and none are Hangul in UTF-8. */
 static bool is_cp949(const char *bytes, size_t size)
 {
     const unsigned char *at = (const unsigned char *)bytes;

@@ -20,23 +20,23 @@ struct csv_reader {
 
 struct csv_record {
     size_t line;                        /* number of the record's first line */
-    const char *fields[CSV_FIELDS_MAX]; /* the texts live in the arena */
+    const char *fields[CSV_FIELDS_MAX]; /* the texts are in the arena */
     size_t count;
 };
 
 enum csv_result {
     CSV_RECORD,
     CSV_END,
-    CSV_BAD /* `error` has the reason and record->line the line; the next call continues on a later line */
+    CSV_BAD /* a bad record: see `error` and record->line; the next call continues after that line */
 };
 
 /* Starts reading `bytes`, which must outlive the reader. */
 void csv_init(struct csv_reader *reader, const char *bytes, size_t size);
 
 /*
- * Returns INVALID_ARGUMENT "encoding: ..." for text that a spreadsheet did not save as UTF-8 but as UTF-16,
- * or as CP949, which Excel in Korea writes as "CSV". It does not report a stray byte in UTF-8 text; the check
- * of the field does.
+ * Returns INVALID_ARGUMENT "encoding: ..." for text that a spreadsheet saved as UTF-16, or as CP949, which
+ * Excel in Korea uses for "CSV". Does not report a stray byte in UTF-8 text, which is reported when its field
+ * is checked.
  */
 MUST_CHECK enum status csv_check_encoding(const char *bytes, size_t size, struct error *error);
 

@@ -7,7 +7,7 @@
 struct expected {
     enum csv_result result;
     size_t line;
-    const char *fields; /* joined with '|'; for a bad record, the beginning of its error */
+    const char *fields; /* joined with '|'; for a bad record, the beginning of the error */
 };
 
 static void expect(const char *text, size_t size, const struct expected *expected, size_t count)
@@ -76,7 +76,7 @@ static void test_csv_quoted_fields_hold_commas_quotes_and_lines(void **state)
     EXPECT("\"\"\"\"", {CSV_RECORD, 1, "\""});
 }
 
-static void test_csv_wrong_quotes_are_told_and_the_next_line_is_read(void **state)
+static void test_csv_wrong_quotes_are_reported_and_the_next_line_is_read(void **state)
 {
     (void)state;
     EXPECT("a\"b,c\nx\n", {CSV_BAD, 1, "quotes: "}, {CSV_RECORD, 2, "x"});
@@ -87,7 +87,7 @@ static void test_csv_wrong_quotes_are_told_and_the_next_line_is_read(void **stat
     EXPECT("\"", {CSV_BAD, 1, "quotes: must be closed"});
 }
 
-static void test_csv_nul_and_too_many_fields_are_told(void **state)
+static void test_csv_nul_and_too_many_fields_are_reported(void **state)
 {
     (void)state;
     EXPECT("a\0b\nx\n", {CSV_BAD, 1, "record: must not contain NUL"}, {CSV_RECORD, 2, "x"});
@@ -110,8 +110,8 @@ int main(void)
         cmocka_unit_test(test_csv_empty_text_and_empty_lines_are_no_records),
         cmocka_unit_test(test_csv_byte_order_mark_is_skipped),
         cmocka_unit_test(test_csv_quoted_fields_hold_commas_quotes_and_lines),
-        cmocka_unit_test(test_csv_wrong_quotes_are_told_and_the_next_line_is_read),
-        cmocka_unit_test(test_csv_nul_and_too_many_fields_are_told),
+        cmocka_unit_test(test_csv_wrong_quotes_are_reported_and_the_next_line_is_read),
+        cmocka_unit_test(test_csv_nul_and_too_many_fields_are_reported),
         cmocka_unit_test(test_csv_lone_carriage_return_is_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Dates as users type them. Pure. */
+/* Reads and writes dates in the forms that users see. Pure, apart from the time zone. */
 #ifndef SCREENING_CLI_DATE_H
 #define SCREENING_CLI_DATE_H
 
@@ -19,7 +19,7 @@ enum { DATE_TIME_SIZE = 20 };
 
 /*
  * Writes an instant, in seconds since 1970-01-01 UTC, as "2026-12-01 09:30:00" in the clinic's zone, which
- * must be set. Returns `out`.
+ * must be set. Writes "-" if the year has more than four digits. Returns `out`.
  */
 char *date_time_format(int64_t second, char out[DATE_TIME_SIZE]);
 

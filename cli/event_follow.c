@@ -1,6 +1,6 @@
 /*
- * Each log has at most one Fetch in flight. The services' followers (lib/events) also listen to pub/sub,
- * whose addresses screenctl does not know.
+ * Each log has at most one Fetch in flight. Unlike the services' followers (lib/events), this follower does
+ * not use pub/sub, because screenctl does not know the publishers' addresses.
  */
 #include "event_follow.h"
 
@@ -21,12 +21,13 @@ struct log {
     Screening__V1__FetchRequest request;
     char last_event_id[UUID_TEXT_SIZE];
     struct fetch_call *call; /* the call in flight; NULL = none */
-    uint64_t end_seq;        /* where `once` ends; set by the first response */
+    char *authorization;     /* of the last call */
+    uint64_t end_seq;        /* the position at which to stop if `once`; set by the first response */
     int64_t ask_at_ns;
     bool wanted;
-    bool at_head; /* whether the head is not known yet */
+    bool at_head; /* whether to start at the head, which is not known yet */
     bool heard;   /* whether a response has arrived */
-    bool lost;    /* whether its service is unreachable and the user was told */
+    bool lost;    /* whether the service is unreachable and a line has been printed that says so */
 };
 
 struct follow {
@@ -43,8 +44,11 @@ struct follow {
 static enum status ask(struct follow *follow, struct log *log, struct error *error)
 {
     bool wait = !follow->once && !log->at_head;
+    token_file_free(log->authorization);
+    TRY(session_authorization(follow->session, &log->authorization, error));
     const struct rpc_client_call options = {.timeout_ms =
-                                                wait ? WAIT_MS + ANSWER_MS : follow->session->timeout_ms};
+                                                wait ? WAIT_MS + ANSWER_MS : follow->session->timeout_ms,
+                                            .authorization = log->authorization};
     log->request.wait_ms = wait ? WAIT_MS : 0;
     log->request.max_events = log->at_head ? 1 : 0;
     log->request.after_event_id = log->last_event_id;
@@ -55,7 +59,7 @@ static enum status ask(struct follow *follow, struct log *log, struct error *err
     return STATUS_OK;
 }
 
-/* Sends the due requests. Clears *more if no more events may come. */
+/* Sends the due requests. Sets *more to whether further events are possible. */
 static enum status ask_all(struct follow *follow, bool *more, struct error *error)
 {
     *more = false;
@@ -68,7 +72,7 @@ static enum status ask_all(struct follow *follow, bool *more, struct error *erro
     return STATUS_OK;
 }
 
-/* Returns a log whose response has arrived. With the lock held. */
+/* Returns a log whose response has arrived, or NULL if there is none. The caller holds the lock. */
 static struct log *find_answered(struct follow *follow)
 {
     for (int i = 0; i < PEER_COUNT; i++)
@@ -77,7 +81,10 @@ static struct log *find_answered(struct follow *follow)
     return NULL;
 }
 
-/* Waits for a response, but only briefly, because a pause may end in the meantime. */
+/*
+ * Waits for a response, but only briefly, because a retry may become due in the meantime. Returns the log of
+ * the response, or NULL if none has arrived.
+ */
 static struct log *next_answer(struct follow *follow)
 {
     struct log *found;
@@ -109,13 +116,16 @@ static void move_on(struct log *log, bool once, const Screening__V1__FetchRespon
     log->wanted = !(once && at_end);
 }
 
-/* Waits for a service that is temporarily unreachable, except with `once`. */
+/*
+ * Schedules a retry if the error is transient, and returns OK. Returns any other error and, if `once`, every
+ * error.
+ */
 static enum status endure(const struct follow *follow, struct log *log, const struct error *error)
 {
     if (follow->once || !status_is_transient(error->status))
         return error->status;
     if (!log->lost && error->status == STATUS_UNAVAILABLE) {
-        fprintf(stderr, _("screenctl: %s at %s is away: waiting for it\n"), PEERS[log->peer].program,
+        fprintf(stderr, _("screenctl: %s at %s does not answer: waiting for it\n"), PEERS[log->peer].program,
                 follow->session->addresses[log->peer]);
         log->lost = true;
     }
@@ -123,7 +133,7 @@ static enum status endure(const struct follow *follow, struct log *log, const st
     return STATUS_OK;
 }
 
-/* Uses a response. Sets *enough if `take` wants no more events. */
+/* Handles a response. Sets *enough if `take` returns false. */
 static enum status use_answer(struct follow *follow, struct log *log, bool *enough, struct error *error)
 {
     const bool stop = false, only_the_head = log->at_head;
@@ -155,7 +165,7 @@ static enum status run(struct follow *follow, struct error *error)
     return STATUS_OK;
 }
 
-/* ---- begin and end ---- */
+/* ---- beginning and ending ---- */
 
 static enum status open_log(struct follow *follow, enum peer_name peer, const struct event_start *start,
                             struct error *error)
@@ -174,7 +184,7 @@ static enum status open_log(struct follow *follow, enum peer_name peer, const st
     return STATUS_OK;
 }
 
-/* Closing a channel ends its abandoned Fetch. */
+/* Closes the channels. This also ends the calls that fetch_call_end has abandoned. */
 static void close_all(struct follow *follow)
 {
     for (int i = 0; i < PEER_COUNT; i++) {
@@ -185,6 +195,7 @@ static void close_all(struct follow *follow)
         rpc_channel_close(follow->session->channels[i]);
         follow->session->channels[i] = NULL;
         rpc_client_destroy(log->client);
+        token_file_free(log->authorization);
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * Follows both event logs at the same time with long polls. Call it on one thread; nng's threads deliver
- * responses.
+ * Follows both event logs at the same time with long polls. event_follow blocks its thread; nng's threads
+ * deliver the responses.
  */
 #ifndef SCREENING_CLI_EVENT_FOLLOW_H
 #define SCREENING_CLI_EVENT_FOLLOW_H
@@ -12,7 +12,7 @@
 /* The start position in one log. */
 struct event_start {
     bool wanted;
-    bool at_head; /* whether to follow only new events; otherwise those after after_seq */
+    bool at_head; /* whether to pass only new events; otherwise, the events after after_seq */
     uint64_t after_seq;
 };
 
@@ -21,9 +21,9 @@ typedef bool (*event_take_fn)(void *context, enum peer_name log,
                               const Screening__V1__FetchResponse *response);
 
 /*
- * Passes the events of the wanted logs to `take`, in order per log. With `once` it stops at the current
- * heads. Otherwise it follows forever, through restarts of the services, and prints one line on stderr when a
- * service goes away. Returns OK at the end and when `take` stops it. Fails like client_connect, and with the
+ * Passes the events of the wanted logs to `take`, in order per log. If `once`, stops at the current heads.
+ * Otherwise follows forever, even when services restart, and prints one line on stderr when a service becomes
+ * unreachable. Returns OK at the end, or when `take` returns false. Fails like client_connect, and with the
  * errors of Fetch, such as DATA_LOSS `LOG_DIVERGED` if the log does not continue after the start position.
  */
 MUST_CHECK enum status event_follow(struct session *session, const struct event_start starts[PEER_COUNT],

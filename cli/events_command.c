@@ -1,4 +1,4 @@
-/* screenctl events tail: the events that the services exchange, live */
+/* screenctl events tail: shows the events that the services exchange, live */
 #include "client.h"
 #include "command.h"
 #include "event_follow.h"
@@ -78,14 +78,14 @@ static const char *detail_of(struct arena *arena, const Screening__V1__Event *ev
 }
 
 /*
- * Prints one line per event, for a scrolling terminal. It has the resume position, the time, the type, the
- * hospital and details.
+ * Prints the event on one line, for a scrolling terminal. The line has the resume position, the time, the
+ * type, the hospital and details.
  */
 static int print_line(enum peer_name log, const Screening__V1__Event *event)
 {
     static const struct table_column columns[] = {
         {NULL, false}, {NULL, false}, {NULL, false}, {NULL, false}, {NULL, false}};
-    struct session line = {.json = false}; /* provides a short-lived arena, because the run may be endless */
+    struct session line = {.json = false}; /* with an arena per line, because the run may never end */
     struct table table;
     arena_init(&line.arena);
     const char *place = arena_printf(&line.arena, "%s:%llu", PEERS[log].name, (unsigned long long)event->seq);
@@ -113,12 +113,12 @@ static bool take(void *context, enum peer_name log, const Screening__V1__FetchRe
         if (tail->exit_code != EXIT_DONE || tail->shown == tail->max)
             return false;
     }
-    return fflush(stdout) == 0; /* on failure, main reports that stdout is closed */
+    return fflush(stdout) == 0; /* after a failure, main reports it */
 }
 
 /* ---- arguments ---- */
 
-/* Reads a start such as "hospital:12". */
+/* Reads a start position such as "hospital:12". Returns false if it is malformed or its log is not wanted. */
 static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
 {
     enum { DIGITS_MAX = 19 };
@@ -137,10 +137,7 @@ static bool read_start(const char *text, struct event_start starts[PEER_COUNT])
     return false;
 }
 
-/*
- * Sets which logs to read, and where to start. Returns an exit code, which is EXIT_USAGE after printing a
- * mistake.
- */
+/* Sets which logs to read, and where to start. Returns EXIT_DONE, or EXIT_USAGE after printing an error. */
 static int choose_starts(const struct command *command, const char *only, const struct text_list *after,
                          bool once, struct event_start starts[PEER_COUNT])
 {
@@ -159,7 +156,7 @@ static int choose_starts(const struct command *command, const char *only, const 
     return EXIT_DONE;
 }
 
-int events_tail(struct session *session, const struct command *command, int argc, char **argv)
+static int events_tail(struct session *session, const struct command *command, int argc, char **argv)
 {
     struct tail tail = {.session = session};
     struct text_list after = {.count = 0};
@@ -186,3 +183,10 @@ int events_tail(struct session *session, const struct command *command, int argc
         return client_fail(&error);
     return tail.exit_code;
 }
+
+const struct command EVENTS_TAIL = {
+    "events", "tail",
+    "[--log hospital|booking] [--after LOG:SEQ]... [--type TYPE]... [--booking ID] [--hospital-id HOSPITAL] "
+    "[--once] [--max N]",
+    N_("prints the events of both logs as they happen; --once: only existing ones, from the first or --after on"),
+    events_tail};

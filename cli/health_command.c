@@ -1,5 +1,6 @@
 /*
- * screenctl health: whether every service and the gateway, or the named one, is ready, and what degrades it
+ * screenctl health: shows whether all services, the gateway and the front door, or the named one, are ready
+ * and not degraded
  */
 #include "client.h"
 #include "command.h"
@@ -12,21 +13,26 @@
 #include "grpc/health/v1/health.pb-c.h"
 #include "rpc/v1/introspection.pb-c.h"
 
-/* The peers, then the gateway. */
-enum { GATEWAY = PEER_COUNT, CONDITION_COUNT };
+/* The peers, then the programs that accept only HTTP. */
+enum { CONDITION_COUNT = PEER_COUNT + WEB_COUNT };
+
+static const char *name_of(int i)
+{
+    return i < PEER_COUNT ? PEERS[i].name : WEBS[i - PEER_COUNT].name;
+}
 
 static const char *program_of(int i)
 {
-    return i == GATEWAY ? GATEWAY_PROGRAM : PEERS[i].program;
+    return i < PEER_COUNT ? PEERS[i].program : WEBS[i - PEER_COUNT].program;
 }
 
 static const char *address_of(const struct session *session, int i)
 {
-    return i == GATEWAY ? session->gateway : session->addresses[i];
+    return i < PEER_COUNT ? session->addresses[i] : session->webs[i - PEER_COUNT];
 }
 
 struct condition {
-    const char *state; /* "SERVING", "NOT_SERVING" or the error's code; NULL = not queried */
+    const char *state; /* such as "SERVING" or "NOT_RUNNING", or an error's code; NULL = not queried */
     const char *detail;
     char **degraded;
     size_t degraded_count;
@@ -67,26 +73,60 @@ static void ask_peer(struct session *session, enum peer_name peer, struct condit
     condition->degraded_count = answer->n_degraded;
 }
 
-/*
- * Queries the gateway's /readyz. Returns false if the result does not count, because no gateway was
- * configured and none runs.
- */
-static bool ask_gateway(struct session *session, struct condition *condition)
+/* A program's own statement about itself over HTTP. */
+enum statement { IS_READY, IS_UNREADY, IS_OTHER }; /* IS_OTHER: the answer is not one of the program */
+
+/* Evaluates an answer of /readyz. Leaves in `body` the reason for which the gateway is not ready. */
+static enum statement read_readiness(int code, char *body)
 {
-    enum { BODY_SIZE = 256, OK = 200, UNREADY = 503 };
-    char body[BODY_SIZE];
-    int code = probe_http(session->gateway, "/readyz", session->timeout_ms, body, sizeof body);
+    enum { OK = 200, UNREADY = 503 };
     body[strcspn(body, "\r\n")] = '\0';
-    const char *detail = code == OK        ? ""
-                         : code == UNREADY ? arena_strdup(&session->arena, body)
-                         : code == 0       ? _("nobody listens there")
-                                           : _("no answer, or none of gateway-svc");
-    *condition = (struct condition){.state = code == OK        ? N_("SERVING")
-                                             : code == UNREADY ? N_("NOT_SERVING")
-                                             : code == 0       ? N_("NOT_RUNNING")
-                                                               : status_name(STATUS_UNAVAILABLE),
+    return code == OK ? IS_READY : code == UNREADY ? IS_UNREADY : IS_OTHER;
+}
+
+/*
+ * Evaluates an answer to GET /, which the gateway answers through the front door. A refusal, of either, has a
+ * detail, which is left in `body`.
+ */
+static enum statement read_index(int code, char *body)
+{
+    static const char INDEX[] = "{\"name\":\"screening reservation\"", DETAIL[] = "\"detail\":\"";
+    enum { OK = 200 };
+    const char *detail = strstr(body, DETAIL);
+    if (code == OK && strncmp(body, INDEX, strlen(INDEX)) == 0)
+        return IS_READY;
+    if (code == OK || detail == NULL)
+        return IS_OTHER;
+    detail += strlen(DETAIL);
+    size_t size = strcspn(detail, "\"");
+    memmove(body, detail, size);
+    body[size] = '\0';
+    return IS_UNREADY;
+}
+
+/*
+ * Queries a program over HTTP. Returns whether its state counts. If no address was given, a program that is
+ * not running does not count, nor does an unknown one at the port of the front door, which many programs use.
+ */
+static bool ask_web(struct session *session, enum web_name web, struct condition *condition)
+{
+    enum { BODY_SIZE = 512 };
+    char body[BODY_SIZE];
+    bool front = web == WEB_FRONT;
+    int code =
+        probe_http(session->webs[web], front ? "/" : "/readyz", session->timeout_ms, body, sizeof body);
+    enum statement statement = front ? read_index(code, body) : read_readiness(code, body);
+    const char *detail = statement == IS_READY     ? ""
+                         : statement == IS_UNREADY ? arena_strdup(&session->arena, body)
+                         : code == 0               ? _("nothing listens at this address")
+                         : front                   ? _("no answer, or not one from the front door")
+                                                   : _("no answer, or not one from gateway-svc");
+    *condition = (struct condition){.state = statement == IS_READY     ? N_("SERVING")
+                                             : statement == IS_UNREADY ? N_("NOT_SERVING")
+                                             : code == 0               ? N_("NOT_RUNNING")
+                                                                       : status_name(STATUS_UNAVAILABLE),
                                     .detail = detail == NULL ? "" : detail};
-    return code != 0 || session->gateway_named;
+    return session->web_named[web] || (front ? statement != IS_OTHER : code != 0);
 }
 
 static json_t *degraded_list(const struct condition *condition)
@@ -141,8 +181,8 @@ static int show_table(struct session *session, const struct condition conditions
 }
 
 /*
- * Returns whether all queried services that count are serving. `only` NULL = all. Sets *known if any service
- * exists.
+ * Queries the service `only` (NULL = all). Returns whether every queried service that counts is serving. Sets
+ * *known to whether any service was queried.
  */
 static bool ask_all(struct session *session, const char *only, struct condition conditions[CONDITION_COUNT],
                     bool *known)
@@ -150,14 +190,13 @@ static bool ask_all(struct session *session, const char *only, struct condition 
     bool serving = true;
     *known = false;
     for (int i = 0; i < CONDITION_COUNT; i++) {
-        const char *name = i == GATEWAY ? "gateway" : PEERS[i].name;
         bool counts = true;
         conditions[i] = (struct condition){.detail = ""};
-        if (only != NULL ? strcmp(only, name) != 0 : i == GATEWAY && session->gateway[0] == '\0')
+        if (only != NULL ? strcmp(only, name_of(i)) != 0 : address_of(session, i)[0] == '\0')
             continue;
         *known = true;
-        if (i == GATEWAY)
-            counts = ask_gateway(session, &conditions[i]) || only != NULL;
+        if (i >= PEER_COUNT)
+            counts = ask_web(session, (enum web_name)(i - PEER_COUNT), &conditions[i]) || only != NULL;
         else
             ask_peer(session, (enum peer_name)i, &conditions[i]);
         serving = serving && (!counts || strcmp(conditions[i].state, "SERVING") == 0);
@@ -165,7 +204,7 @@ static bool ask_all(struct session *session, const char *only, struct condition 
     return serving;
 }
 
-int health_show(struct session *session, const struct command *command, int argc, char **argv)
+static int health_show(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *only = NULL;
     const struct argument arguments[] = {{"SERVICE", &only, ARGUMENT_TEXT, false}};
@@ -176,7 +215,11 @@ int health_show(struct session *session, const struct command *command, int argc
     bool known;
     bool serving = ask_all(session, only, conditions, &known);
     if (!known)
-        return usage_error(command, "SERVICE %s: must be hospital, booking, history or gateway", only);
+        return usage_error(command, "SERVICE %s: must be hospital, booking, history, gateway or front", only);
     exit_code = session->json ? show_json(session, conditions) : show_table(session, conditions);
     return exit_code == EXIT_DONE && !serving ? EXIT_FAILED : exit_code;
 }
+
+const struct command HEALTH_SHOW = {"health", NULL, "[hospital|booking|history|gateway|front]",
+                                    N_("shows whether the services are ready; exit code 1 if not"),
+                                    health_show};

@@ -1,4 +1,4 @@
-/* screenctl history customer|booking, screenctl projection */
+/* screenctl history customer|booking, screenctl projection: show histories, and how current they are */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -7,7 +7,7 @@
 
 #include "screening/v1/history.pb-c.h"
 
-/* Returns the status to show. The booking's own event will confirm a provisional status. */
+/* Returns the status to show. Marks a provisional status, to be confirmed by the booking's own event. */
 static const char *shown_status(struct session *session, const Screening__V1__BookingSummary *summary)
 {
     const char *status = output_booking_status(summary->booking->status);
@@ -81,7 +81,7 @@ static int show_history(struct session *session, const Screening__V1__GetBooking
     return show_entries(session, history);
 }
 
-int history_customer(struct session *session, const struct command *command, int argc, char **argv)
+static int history_customer(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__ListCustomerHistoryRequest request = SCREENING__V1__LIST_CUSTOMER_HISTORY_REQUEST__INIT;
     const struct argument arguments[] = {
@@ -101,7 +101,11 @@ int history_customer(struct session *session, const struct command *command, int
     return session->json ? output_message(&bookings->base) : show_summaries(session, bookings);
 }
 
-int history_booking(struct session *session, const struct command *command, int argc, char **argv)
+const struct command HISTORY_CUSTOMER = {"history", "customer",
+                                         "CUSTOMER_ID [--status STATUS] [--from DATE] [--to DATE] [--csv]",
+                                         N_("lists what a customer booked, newest first"), history_customer};
+
+static int history_booking(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__GetBookingHistoryRequest request = SCREENING__V1__GET_BOOKING_HISTORY_REQUEST__INIT;
     const struct argument arguments[] = {{"BOOKING_ID", &request.booking_id, ARGUMENT_TEXT, true}};
@@ -115,7 +119,10 @@ int history_booking(struct session *session, const struct command *command, int 
     return session->json ? output_message(&history->base) : show_history(session, history);
 }
 
-int history_projection(struct session *session, const struct command *command, int argc, char **argv)
+const struct command HISTORY_BOOKING = {"history", "booking", "BOOKING_ID",
+                                        N_("shows the history of a booking"), history_booking};
+
+static int history_projection(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__GetProjectionStatusRequest request = SCREENING__V1__GET_PROJECTION_STATUS_REQUEST__INIT;
     int exit_code;
@@ -127,3 +134,6 @@ int history_projection(struct session *session, const struct command *command, i
         return EXIT_FAILED;
     return session->json ? output_message(&status->base) : output_projection(session, status);
 }
+
+const struct command HISTORY_PROJECTION = {
+    "projection", NULL, "", N_("shows how far history-svc has applied each log"), history_projection};

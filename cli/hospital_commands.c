@@ -1,4 +1,4 @@
-/* screenctl hospital register|list|show|set-capacity|delete */
+/* screenctl hospital register|list|show|set-capacity */
 #include "client.h"
 #include "command.h"
 #include "date.h"
@@ -57,7 +57,10 @@ int hospital_output(struct session *session, const Screening__V1__Hospital *hosp
     return exit_code;
 }
 
-/* Shows hospitals. Without deleted ones, all rows have the same status, so that column is hidden. */
+/*
+ * Shows hospitals. Unless deleted hospitals are listed, hides the status column, which would be the same in
+ * every row.
+ */
 static int show_hospitals(struct session *session, const Screening__V1__ListHospitalsResponse *list,
                           bool with_day, bool with_deleted)
 {
@@ -87,7 +90,7 @@ static int show_hospitals(struct session *session, const Screening__V1__ListHosp
 
 /* ---- register ---- */
 
-/* Reads a day such as DATE=CAPACITY. */
+/* Reads a day in the form DATE=CAPACITY. */
 static enum status read_day(struct session *session, char *text, int32_t today,
                             Screening__V1__ScreeningDay *day, struct error *error)
 {
@@ -129,7 +132,7 @@ static enum status read_days(struct session *session, const struct text_list *te
     return status;
 }
 
-int hospital_register(struct session *session, const struct command *command, int argc, char **argv)
+static int hospital_register(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__RegisterHospitalRequest request = SCREENING__V1__REGISTER_HOSPITAL_REQUEST__INIT;
     struct text_list days = {.count = 0};
@@ -148,9 +151,13 @@ int hospital_register(struct session *session, const struct command *command, in
     return hospital_output(session, client_ask(session, "RegisterHospital", &request.base));
 }
 
-/* ---- the others ---- */
+const struct command HOSPITAL_REGISTER = {
+    "hospital", "register", "--name NAME [--address TEXT] [--id UUID] [--day DATE=CAPACITY]...",
+    N_("registers a hospital and its screening days"), hospital_register};
 
-int hospital_list(struct session *session, const struct command *command, int argc, char **argv)
+/* ---- list, show, set-capacity ---- */
+
+static int hospital_list(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__ListHospitalsRequest request = SCREENING__V1__LIST_HOSPITALS_REQUEST__INIT;
     const struct argument arguments[] = {
@@ -171,7 +178,11 @@ int hospital_list(struct session *session, const struct command *command, int ar
                : show_hospitals(session, hospitals, request.date[0] != '\0', request.include_deleted);
 }
 
-int hospital_show(struct session *session, const struct command *command, int argc, char **argv)
+const struct command HOSPITAL_LIST = {"hospital", "list", "[--name PART] [--date DATE] [--deleted] [--csv]",
+                                      N_("lists hospitals; --date: only those that screen on that day"),
+                                      hospital_list};
+
+static int hospital_show(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__GetHospitalRequest request = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
     const struct argument arguments[] = {{"HOSPITAL", &request.hospital_id, ARGUMENT_HOSPITAL, true}};
@@ -181,7 +192,11 @@ int hospital_show(struct session *session, const struct command *command, int ar
     return hospital_output(session, client_ask(session, "GetHospital", &request.base));
 }
 
-int hospital_set_capacity(struct session *session, const struct command *command, int argc, char **argv)
+const struct command HOSPITAL_SHOW = {"hospital", "show", "HOSPITAL",
+                                      N_("shows a hospital and its days from today on"), hospital_show};
+
+static int hospital_set_capacity(struct session *session, const struct command *command, int argc,
+                                 char **argv)
 {
     Screening__V1__SetCapacityRequest request = SCREENING__V1__SET_CAPACITY_REQUEST__INIT;
     uint32_t version = 0;
@@ -201,3 +216,7 @@ int hospital_set_capacity(struct session *session, const struct command *command
         return EXIT_FAILED;
     return session->json ? output_message(&day->base) : show_days(session, &day, 1);
 }
+
+const struct command HOSPITAL_SET_CAPACITY = {
+    "hospital", "set-capacity", "HOSPITAL DATE CAPACITY [--version N]",
+    N_("sets a day's capacity, or opens the day"), hospital_set_capacity};

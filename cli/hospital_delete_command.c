@@ -1,4 +1,4 @@
-/* screenctl hospital delete: asks for confirmation, because a deletion can't be undone */
+/* screenctl hospital delete: deletes a hospital, after a confirmation, because this cannot be undone */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -16,12 +16,15 @@
 
 /* The bookings that the deletion would cancel. */
 struct fall {
-    bool known; /* whether booking-svc responded */
+    bool known; /* whether the bookings could be counted */
     size_t bookings;
     size_t people;
 };
 
-/* Counts bookings from today on. A deletion does not affect past ones. */
+/*
+ * Counts the hospital's bookings with `status` from today on. A deletion does not affect earlier ones.
+ * Returns false if booking-svc fails.
+ */
 static bool count_status(struct session *session, char *hospital_id, Screening__V1__BookingStatus status,
                          const char *today, struct fall *fall)
 {
@@ -85,12 +88,12 @@ static bool is_yes(const char *question)
     return false;
 }
 
-/* Asks for confirmation. Returns EXIT_DONE if the deletion may proceed. */
+/* Asks for confirmation. Returns EXIT_DONE if the deletion may proceed, otherwise the exit code. */
 static int confirm(struct session *session, const struct command *command,
                    const Screening__V1__Hospital *hospital, const char *falls)
 {
     if (!isatty(STDIN_FILENO)) {
-        return usage_error(command, "%s: %s would be force-cancelled; to delete it give --yes",
+        return usage_error(command, "%s: %s would be force-cancelled; give --yes to delete it",
                            hospital->name, falls);
     }
     const char *question = arena_printf(
@@ -103,7 +106,7 @@ static int confirm(struct session *session, const struct command *command,
     return EXIT_DONE;
 }
 
-int hospital_delete(struct session *session, const struct command *command, int argc, char **argv)
+static int hospital_delete(struct session *session, const struct command *command, int argc, char **argv)
 {
     Screening__V1__DeleteHospitalRequest request = SCREENING__V1__DELETE_HOSPITAL_REQUEST__INIT;
     Screening__V1__GetHospitalRequest get = SCREENING__V1__GET_HOSPITAL_REQUEST__INIT;
@@ -128,3 +131,8 @@ int hospital_delete(struct session *session, const struct command *command, int 
     }
     return hospital_output(session, client_ask(session, "DeleteHospital", &request.base));
 }
+
+const struct command HOSPITAL_DELETE = {
+    "hospital", "delete", "HOSPITAL [--yes]",
+    N_("deletes a hospital and force-cancels its bookings; asks first, unless --yes is given"),
+    hospital_delete};

@@ -26,7 +26,9 @@ static const Screening__V1__ListHospitalsResponse *ask_all(struct session *sessi
     return pages_ask(session, "ListHospitals", "hospitals", &request.base);
 }
 
-/* Returns the last hospital whose match is `match`. Sets *count to the number of such hospitals. */
+/*
+ * Returns the last hospital whose match with `word` is `match`. Sets *count to the number of such hospitals.
+ */
 static const Screening__V1__Hospital *answering(const Screening__V1__ListHospitalsResponse *list,
                                                 const char *word, enum hospital_match match, size_t *count)
 {
@@ -41,13 +43,13 @@ static const Screening__V1__Hospital *answering(const Screening__V1__ListHospita
     return found;
 }
 
-/* Prints one line for the error, then one line per hospital. */
+/* Prints the error on one line, then up to SHOWN_MAX of the matching hospitals, one per line. */
 static void list_them(const Screening__V1__ListHospitalsResponse *list, const char *name, const char *word,
                       enum hospital_match match, size_t count)
 {
     enum { SHOWN_MAX = 10 };
     size_t shown = 0;
-    fprintf(stderr, _("screenctl: %s %s: means %zu hospitals; give an id:\n"), name, word, count);
+    fprintf(stderr, _("screenctl: %s %s: matches %zu hospitals; give an id:\n"), name, word, count);
     for (size_t i = 0; i < list->n_hospitals && shown < SHOWN_MAX; i++) {
         const Screening__V1__Hospital *hospital = list->hospitals[i];
         if (hospital_match(hospital, word) == match) {

@@ -1,5 +1,6 @@
 /*
- * screenctl hospital import FILE.csv: carries out the plan of import_plan.h, or with --dry-run only prints it
+ * screenctl hospital import FILE.csv: executes the plan of import_plan.h or, with --dry-run, counts its
+ * changes
  */
 #include "client.h"
 #include "command.h"
@@ -22,18 +23,21 @@ struct import {
     const char *file;
     struct progress progress;
     size_t registered;
-    size_t found; /* number of hospitals that exist with the same name and address */
+    size_t found; /* number of hospitals that already exist with the same name and address */
     size_t days_opened;
     size_t days_changed; /* number of days changed with --update */
-    size_t days_differ;  /* number of days left unchanged */
-    size_t failed;       /* number that failed: the service refused them, or another hospital has the id */
+    size_t days_differ;  /* number of differing days left unchanged */
+    size_t failed;       /* number of hospitals that were refused, or whose id belongs to another hospital */
     protobuf_c_boolean update;
     protobuf_c_boolean dry_run; /* whether to count the changes without making them */
 };
 
 /* ---- the file ---- */
 
-/* Reads the whole file, which the caller frees. Returns NULL after printing the error. */
+/*
+ * Reads the whole file ("-" = stdin) into memory, which the caller frees. Returns NULL after printing an
+ * error.
+ */
 static char *read_file(const char *path, size_t *size)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
@@ -67,7 +71,7 @@ static void complain(void *context, size_t line, const char *complaint)
 
 /* ---- one hospital ---- */
 
-/* Makes a change, or with --dry-run does nothing. */
+/* Makes a change, or does nothing with --dry-run. */
 static enum status change(struct import *import, const char *method, ProtobufCMessage *request,
                           struct error *error)
 {
@@ -77,8 +81,8 @@ static enum status change(struct import *import, const char *method, ProtobufCMe
 }
 
 /*
- * Prints a note if a hospital of the same name exists, and continues. A typo in an address would register a
- * second hospital.
+ * Prints a note if a hospital of the same name exists, because a typo in an address would register a second
+ * hospital.
  */
 static void warn_of_namesake(struct import *import, const struct import_hospital *hospital)
 {
@@ -93,7 +97,7 @@ static void warn_of_namesake(struct import *import, const struct import_hospital
             strcmp(list->hospitals[i]->name, hospital->name) != 0
                 ? NULL
                 : arena_printf(&import->session->arena,
-                               _("note: a hospital of this name is there already, at \"%s\" (%s)"),
+                               _("note: a hospital of this name already exists, at \"%s\" (%s)"),
                                list->hospitals[i]->address, list->hospitals[i]->hospital_id);
         if (note != NULL) {
             complain(import, hospital->line, note);
@@ -159,8 +163,8 @@ static enum status open_missing_days(struct import *import, const struct import_
 }
 
 /*
- * With --update the file wins. Otherwise only reports the differences. A day whose capacity cannot change,
- * because more places are reserved, does not stop the others.
+ * With --update, applies the capacities of the file. Otherwise only reports the differences. A day whose
+ * capacity cannot change, because more places are reserved, does not prevent the other changes.
  */
 static enum status settle_differences(struct import *import, const struct import_hospital *hospital,
                                       const Screening__V1__Hospital *there, struct error *error)
@@ -180,10 +184,11 @@ static enum status settle_differences(struct import *import, const struct import
             import->days_changed++;
             continue;
         }
-        const char *text = import->update
-                               ? arena_printf(arena, "capacity: %s %s", error->reason, error->message)
-                               : arena_printf(arena, _("capacity: %u here, but %u there (--update sets it)"),
-                                              days[i]->capacity, capacities[i]);
+        const char *text =
+            import->update
+                ? arena_printf(arena, "capacity: %s %s", error->reason, error->message)
+                : arena_printf(arena, _("capacity: %u in the file, but %u is set (--update changes it)"),
+                               days[i]->capacity, capacities[i]);
         import->days_differ++;
         complain(import, days[i]->line, text == NULL ? "capacity" : text);
     }
@@ -200,8 +205,8 @@ static const Screening__V1__Hospital *get_hospital(struct import *import, const 
 }
 
 /*
- * Finds the hospital under any id that it may be registered with. Returns NULL, with NOT_FOUND, if there is
- * none.
+ * Finds the hospital by any id under which it may be registered. On failure, returns NULL with *error set:
+ * NOT_FOUND if there is none.
  */
 static const Screening__V1__Hospital *
 find_hospital(struct import *import, const struct import_hospital *hospital, struct error *error)
@@ -230,9 +235,12 @@ static enum status import_hospital(struct import *import, const struct import_ho
     return settle_differences(import, hospital, there, error);
 }
 
-/* ---- all of them ---- */
+/* ---- importing all hospitals ---- */
 
-/* Imports all hospitals. Stops at the first error that would also affect the next hospital. */
+/*
+ * Imports all hospitals. Stops at the first transient error, which would probably affect the next hospital
+ * too.
+ */
 static enum status import_all(struct import *import, const struct import_plan *plan, struct error *error)
 {
     progress_begin(&import->progress, plan->hospital_count);
@@ -259,7 +267,7 @@ static int show_json(const struct import *import, const struct import_plan *plan
         (json_int_t)import->failed, "badLines", (json_int_t)plan->bad_lines, "dryRun", import->dry_run != 0));
 }
 
-/* Shows a part of the result. Omits a count of zero. */
+/* Shows a part of the result, unless the count is zero. */
 static void show_part(size_t count, const char *one, const char *many)
 {
     const char *text = count > 0 ? output_plural(count, one, many) : "";
@@ -294,7 +302,7 @@ static int import_bytes(struct import *import, const char *bytes, size_t size, i
         return EXIT_FAILED;
     }
     if (plan.hospital_count == 0 && plan.bad_lines == 0) {
-        complain(import, 1, _("a header, but no hospital behind it"));
+        complain(import, 1, _("the file has a header but no hospitals"));
         return EXIT_FAILED;
     }
     enum status status = import_all(import, &plan, &error);
@@ -307,7 +315,7 @@ static int import_bytes(struct import *import, const char *bytes, size_t size, i
     return all_well ? exit_code : EXIT_FAILED;
 }
 
-int hospital_import(struct session *session, const struct command *command, int argc, char **argv)
+static int hospital_import(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *file = NULL;
     struct import import = {.session = session};
@@ -332,3 +340,8 @@ int hospital_import(struct session *session, const struct command *command, int 
     free(bytes);
     return exit_code;
 }
+
+const struct command HOSPITAL_IMPORT = {
+    "hospital", "import", "FILE.csv [--update] [--dry-run]",
+    N_("registers the hospitals of a file and opens missing days; --update: also changes capacities"),
+    hospital_import};

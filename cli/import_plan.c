@@ -44,7 +44,7 @@ struct planner {
     struct arena *arena;
     struct import_plan *plan;
     size_t hospital_room;
-    struct map seen; /* id -> any pointer: the hospitals of the plan */
+    struct map seen; /* the ids of the plan's hospitals, with any pointer as the value */
     int32_t today;
     import_complain_fn complain;
     void *context;
@@ -65,7 +65,10 @@ static bool make_id(const char *name, const char *address, struct arena *arena, 
     return key != NULL;
 }
 
-/* Derives the ids from name and address, decomposed and as in the file. Returns false when out of memory. */
+/*
+ * Derives the former ids from name and address, decomposed and as in the file. Returns false when out of
+ * memory.
+ */
 static bool make_former_ids(const struct csv_record *record, struct row *row, struct arena *arena)
 {
     const char *name = unicode_decompose(row->name, arena);
@@ -157,7 +160,7 @@ static struct import_hospital *add_hospital(struct planner *planner, const struc
 {
     struct import_plan *plan = planner->plan;
     if (map_get(&planner->seen, &row->id) != NULL) {
-        error_invalid(error, _("hospital_id: the lines of one hospital must stand together"));
+        error_invalid(error, _("hospital_id: the lines of one hospital must be consecutive"));
         return NULL;
     }
     struct import_day *days = arena_alloc(planner->arena, DAYS_MAX * sizeof *days);
@@ -206,7 +209,7 @@ static enum status add_row(struct planner *planner, const struct row *row, struc
 
 /* ---- the file ---- */
 
-/* Returns the printable beginning of the file's first line. */
+/* Returns the beginning of the file's first line, as valid UTF-8. */
 static const char *first_line(struct arena *arena, const char *bytes, size_t size)
 {
     enum { SHOWN_MAX = 80 };
@@ -257,7 +260,7 @@ static enum status read_records(struct planner *planner, struct csv_reader *read
             return STATUS_OK;
         enum status status = complaint.status;
         if (result == CSV_RECORD && is_empty(&record))
-            continue; /* a line of commas only, as spreadsheets write */
+            continue; /* spreadsheets write an empty row as a line of commas */
         if (result == CSV_RECORD) {
             status = read_row(planner, &record, &row, &complaint);
             if (status == STATUS_OK)

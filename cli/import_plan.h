@@ -1,10 +1,10 @@
 /*
- * Plans the import of hospitals from CSV. Maps text and today's date to hospitals and complaints. Pure.
+ * Plans the import of hospitals from CSV: converts text and today's date to hospitals and complaints. Pure.
  *
  * The text has one line per screening day, under the header hospital_id,name,address,date,capacity. The lines
- * of one hospital must be adjacent. Names and addresses are normalized (unicode.h), so that two spellings of
- * one are equal. An empty hospital_id becomes the version 5 UUID of "NAME\nADDRESS" in the namespace
- * 5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8, which belongs to this program and never changes.
+ * of one hospital must be adjacent. Names and addresses are normalized (unicode.h), so that different
+ * spellings of the same text are equal. An empty hospital_id becomes the version 5 UUID of "NAME\nADDRESS" in
+ * the namespace 5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8, which belongs to this program and never changes.
  */
 #ifndef SCREENING_CLI_IMPORT_PLAN_H
 #define SCREENING_CLI_IMPORT_PLAN_H
@@ -30,8 +30,8 @@ struct import_hospital {
     size_t line; /* number of its first line */
     struct uuid id;
     /*
-     * The ids under which earlier versions, which did not normalize text, may have registered it. The nil
-     * UUID is an unused slot.
+     * The ids under which earlier versions, which did not normalize text, may have registered the hospital.
+     * The nil UUID marks an unused slot.
      */
     struct uuid former_ids[IMPORT_FORMER_IDS];
     const char *name;
@@ -50,34 +50,35 @@ struct import_plan {
 typedef void (*import_complain_fn)(void *context, size_t line, const char *complaint);
 
 /*
- * Reads `size` bytes of CSV. Good lines become the plan, which lives in `arena`. Each bad line causes one
- * complaint and is skipped. Returns RESOURCE_EXHAUSTED when out of memory. Returns INVALID_ARGUMENT with
- * "header: ..." for a wrong header, and with "encoding: ..." for a file that a spreadsheet did not save as
- * UTF-8.
+ * Reads `size` bytes of CSV. Valid lines form the plan, which is allocated in `arena`. Each invalid line
+ * causes one complaint and is skipped. Returns RESOURCE_EXHAUSTED when out of memory. Returns
+ * INVALID_ARGUMENT with "header: ..." for a wrong header, and with "encoding: ..." for a file that a
+ * spreadsheet has saved in an encoding other than UTF-8.
  */
 MUST_CHECK enum status import_plan_read(const char *bytes, size_t size, int32_t today, struct arena *arena,
                                         import_complain_fn complain, void *context, struct import_plan *plan,
                                         struct error *error);
 
 /*
- * Finds the wanted days that the stored hospital with this id lacks. Stores pointers into `wanted`, in its
- * order, in `missing`, which has room for all of them. Returns their number. A wanted capacity of 0 opens no
- * day.
+ * Finds the wanted days that the stored hospital `there` lacks. Stores pointers to these days, in the order
+ * of `wanted`, in `missing`, which must have room for all days. Returns the number of these days. A wanted
+ * capacity of 0 opens no day.
  */
 size_t import_missing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                            const struct import_day **missing);
 
 /*
- * Finds the wanted days whose stored capacity differs and stores them in `differing`, as above. Returns their
- * number. Stores the current capacities in `capacities`, which has the same size.
+ * Finds the wanted days whose stored capacity differs, and returns their number. Stores the days in
+ * `differing`, as import_missing_days does, and their current capacities in `capacities`, which must have
+ * room for as many.
  */
 size_t import_differing_days(const struct import_hospital *wanted, const Screening__V1__Hospital *there,
                              const struct import_day **differing, uint32_t *capacities);
 
 /*
  * Returns INVALID_ARGUMENT "name: ..." (or "address: ...", "hospital_id: ...") unless the stored hospital
- * with this id is the wanted one. It must not be deleted, and must have the same name and address after
- * normalization. Returns RESOURCE_EXHAUSTED when out of memory.
+ * `there` is the wanted one. The stored hospital must not be deleted, and must have the same name and address
+ * after normalization. Returns RESOURCE_EXHAUSTED when out of memory.
  */
 MUST_CHECK enum status import_same_hospital(const struct import_hospital *wanted,
                                             const Screening__V1__Hospital *there, struct arena *arena,

@@ -72,7 +72,7 @@ static void test_import_plan_empty_id_depends_on_name_and_address_only(void **st
     assert_string_equal(result.complaints, "");
     assert_int_equal(result.plan.hospital_count, 3);
     assert_int_equal(result.plan.hospitals[0].day_count, 2);
-    /* These inputs must always give this id. */
+    /* The same name and address must always give this id. */
     assert_string_equal(uuid_format(&result.plan.hospitals[0].id, id),
                         "311288c9-2d59-5528-9fa6-9b25d1efe85f");
     assert_false(uuid_equal(&result.plan.hospitals[0].id, &result.plan.hospitals[1].id));
@@ -99,7 +99,7 @@ static void test_import_plan_spellings_of_one_name_are_one_hospital(void **state
     assert_same_id(&composed.id, &both.id);
     assert_same_id(&composed.former_ids[0], &both.former_ids[0]); /* decomposed */
     assert_false(uuid_is_zero(&composed.former_ids[0]));
-    assert_true(uuid_is_zero(&composed.former_ids[1])); /* the file has it in normalized form */
+    assert_true(uuid_is_zero(&composed.former_ids[1])); /* the file has the text in normalized form */
     assert_false(uuid_is_zero(&both.former_ids[1]));
     arena_fini(&result.arena);
     read_plan(HEADER ",A,x,+1,1\n");
@@ -107,7 +107,7 @@ static void test_import_plan_spellings_of_one_name_are_one_hospital(void **state
     assert_true(uuid_is_zero(&result.plan.hospitals[0].former_ids[1]));
 }
 
-static void test_import_plan_empty_records_are_passed_over(void **state)
+static void test_import_plan_empty_records_are_skipped(void **state)
 {
     (void)state;
     read_plan(HEADER ",,,,\n ,\t, ,,\n,A,x,+1,1\n,,,,\n,,\n\"\",,,,\n");
@@ -116,7 +116,7 @@ static void test_import_plan_empty_records_are_passed_over(void **state)
     assert_int_equal(result.plan.hospital_count, 1);
 }
 
-static void test_import_plan_bad_lines_are_told_and_the_others_go_on(void **state)
+static void test_import_plan_bad_lines_are_reported_and_the_others_are_kept(void **state)
 {
     (void)state;
     read_plan(HEADER "not-a-uuid,A,x,+1,1\n"
@@ -151,18 +151,18 @@ static void test_import_plan_bad_lines_are_told_and_the_others_go_on(void **stat
     assert_int_equal(result.plan.hospitals[0].day_count, 2);
 }
 
-static void test_import_plan_id_with_two_contents_is_told(void **state)
+static void test_import_plan_id_with_two_contents_is_reported(void **state)
 {
     (void)state;
     read_plan(HEADER ID_A ",A,x,+1,1\n" ID_A ",B,x,+2,1\n" ID_A ",A,y,+2,1\n" ID_B ",A,x,+1,1\n" ID_A
                           ",A,x,+3,1\n");
     assert_string_equal(result.complaints, "3: name: must be that of the hospital's first line, 2\n"
                                            "4: address: must be that of the hospital's first line, 2\n"
-                                           "6: hospital_id: the lines of one hospital must stand together\n");
+                                           "6: hospital_id: the lines of one hospital must be consecutive\n");
     assert_int_equal(result.plan.hospital_count, 2);
 }
 
-static void test_import_plan_more_days_than_a_hospital_may_have_are_told(void **state)
+static void test_import_plan_more_days_than_a_hospital_may_have_are_reported(void **state)
 {
     (void)state;
     char text[16384] = HEADER;
@@ -199,7 +199,7 @@ static void test_import_plan_other_header_is_refused(void **state)
 }
 
 /* The encodings that Excel in Korea uses for "CSV" and "Unicode text". */
-static void test_import_plan_other_encodings_are_told(void **state)
+static void test_import_plan_other_encodings_are_reported(void **state)
 {
     (void)state;
     read_plan(HEADER ",\xb0\xa9\xba\xb4\xbf\xf8,\xbc\xad\xbf\xef \x8c\x63,+1,1\n");
@@ -211,7 +211,7 @@ static void test_import_plan_other_encodings_are_told(void **state)
     assert_int_equal(result.status, STATUS_INVALID_ARGUMENT);
     assert_non_null(strstr(result.error.message, "UTF-16"));
     arena_fini(&result.arena);
-    /* A stray byte next to Hangul in UTF-8 is an error of its line only. */
+    /* A stray byte in a file with Hangul in UTF-8 makes only its own line invalid. */
     read_plan(HEADER ",갑병원,서울,+1,1\n,\xb0\xa9,서울,+1,1\n");
     assert_int_equal(result.status, STATUS_OK);
     assert_int_equal(result.plan.bad_lines, 1);
@@ -301,12 +301,13 @@ int main(void)
         cmocka_unit_test_teardown(test_import_plan_lines_of_one_hospital_become_its_days, tear_down),
         cmocka_unit_test_teardown(test_import_plan_empty_id_depends_on_name_and_address_only, tear_down),
         cmocka_unit_test_teardown(test_import_plan_spellings_of_one_name_are_one_hospital, tear_down),
-        cmocka_unit_test_teardown(test_import_plan_empty_records_are_passed_over, tear_down),
-        cmocka_unit_test_teardown(test_import_plan_bad_lines_are_told_and_the_others_go_on, tear_down),
-        cmocka_unit_test_teardown(test_import_plan_id_with_two_contents_is_told, tear_down),
-        cmocka_unit_test_teardown(test_import_plan_more_days_than_a_hospital_may_have_are_told, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_empty_records_are_skipped, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_bad_lines_are_reported_and_the_others_are_kept, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_id_with_two_contents_is_reported, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_more_days_than_a_hospital_may_have_are_reported,
+                                  tear_down),
         cmocka_unit_test_teardown(test_import_plan_other_header_is_refused, tear_down),
-        cmocka_unit_test_teardown(test_import_plan_other_encodings_are_told, tear_down),
+        cmocka_unit_test_teardown(test_import_plan_other_encodings_are_reported, tear_down),
         cmocka_unit_test_teardown(test_import_differing_days_are_those_with_another_capacity, tear_down),
         cmocka_unit_test_teardown(test_import_missing_days_are_those_not_there_with_places, tear_down),
         cmocka_unit_test_teardown(test_import_same_hospital_other_content_is_refused, tear_down),

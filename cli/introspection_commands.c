@@ -1,4 +1,4 @@
-/* screenctl describe, screenctl stats: what each service reports about itself */
+/* screenctl describe, screenctl stats: show what each service reports about itself */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -9,7 +9,7 @@
 
 #include "rpc/v1/introspection.pb-c.h"
 
-/* One request to one service or all of them; NULL where the response is missing. */
+/* One request to one service or to all, and the responses. A missing response is NULL. */
 struct question {
     const char *method;
     ProtobufCMessage *request;
@@ -64,7 +64,7 @@ static int compare_stats(const void *left, const void *right)
     return strcmp((*(Rpc__V1__Stat *const *)left)->name, (*(Rpc__V1__Stat *const *)right)->name);
 }
 
-/* Sorts by name, because the service lists them in registration order. */
+/* Sorts the metrics by name, because a service lists them in order of registration. */
 static void sort_stats(const struct question *question)
 {
     for (int i = 0; i < PEER_COUNT; i++) {
@@ -122,16 +122,25 @@ static int answer(struct session *session, const struct command *command, int ar
     return question->all_answered ? exit_code : EXIT_FAILED;
 }
 
-int introspection_describe(struct session *session, const struct command *command, int argc, char **argv)
+static int introspection_describe(struct session *session, const struct command *command, int argc,
+                                  char **argv)
 {
     Rpc__V1__DescribeRequest request = RPC__V1__DESCRIBE_REQUEST__INIT;
     struct question question = {.method = "Describe", .request = &request.base};
     return answer(session, command, argc, argv, &question, show_methods);
 }
 
-int introspection_stats(struct session *session, const struct command *command, int argc, char **argv)
+const struct command INTROSPECTION_DESCRIBE = {
+    "describe", NULL, "[hospital|booking|history]",
+    N_("lists the methods of the services and their message types"), introspection_describe};
+
+static int introspection_stats(struct session *session, const struct command *command, int argc, char **argv)
 {
     Rpc__V1__StatsRequest request = RPC__V1__STATS_REQUEST__INIT;
     struct question question = {.method = "Stats", .request = &request.base};
     return answer(session, command, argc, argv, &question, show_stats);
 }
+
+const struct command INTROSPECTION_STATS = {"stats", NULL, "[hospital|booking|history]",
+                                            N_("shows counters, gauges and current problems of the services"),
+                                            introspection_stats};

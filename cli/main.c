@@ -1,4 +1,4 @@
-/* screenctl, the command-line tool of the system. Has the global options and the table of commands. */
+/* The main program of screenctl, the command-line tool of the system, with the table of commands. */
 #include "command.h"
 #include "message.h"
 #include "options.h"
@@ -12,52 +12,36 @@
 #include "base/log.h"
 #include "base/standard_files.h"
 
-static const struct command COMMANDS[] = {
-    {"hospital", "register", "--name NAME [--address TEXT] [--id UUID] [--day DATE=CAPACITY]...",
-     N_("registers a hospital and its screening days"), hospital_register},
-    {"hospital", "list", "[--name PART] [--date DATE] [--deleted] [--csv]",
-     N_("lists hospitals; with --date those that screen"), hospital_list},
-    {"hospital", "show", "HOSPITAL", N_("shows a hospital and its days from today on"), hospital_show},
-    {"hospital", "set-capacity", "HOSPITAL DATE CAPACITY [--version N]",
-     N_("sets a day's capacity, or opens the day"), hospital_set_capacity},
-    {"hospital", "delete", "HOSPITAL [--yes]",
-     N_("deletes a hospital; its bookings are force-cancelled. Asks first, unless --yes"), hospital_delete},
-    {"hospital", "import", "FILE.csv [--update] [--dry-run]",
-     N_("registers a file's hospitals, opens their missing days; --update: sets other capacities"),
-     hospital_import},
-    {"book", NULL,
-     "--customer ID --name NAME --hospital HOSPITAL --date DATE [--headcount N] [--queue] [--id UUID]",
-     N_("books a screening"), booking_book},
-    {"booking", "show", "BOOKING_ID", N_("shows a booking"), booking_show},
-    {"booking", "list",
-     "(--customer ID | --hospital HOSPITAL) [--date DATE] [--status STATUS | --all] [--csv]",
-     N_("lists bookings: a customer's, or who comes to a hospital; --all: not only CONFIRMED"), booking_list},
-    {"booking", "cancel", "BOOKING_ID [--reason TEXT]", N_("cancels a booking"), booking_cancel},
-    {"booking", "trace", "BOOKING_ID",
-     N_("a booking's states, their events, and how far each log has been applied"), booking_trace},
-    {"history", "customer", "CUSTOMER_ID [--status STATUS] [--from DATE] [--to DATE] [--csv]",
-     N_("what a customer booked, newest first"), history_customer},
-    {"history", "booking", "BOOKING_ID", N_("what happened to a booking"), history_booking},
-    {"projection", NULL, "", N_("how far history has followed the logs"), history_projection},
-    {"health", NULL, "[hospital|booking|history|gateway]",
-     N_("whether the services are ready; exit code 1 if not"), health_show},
-    {"events", "tail",
-     "[--log hospital|booking] [--after LOG:SEQ]... [--type TYPE]... [--booking ID] [--hospital-id HOSPITAL] "
-     "[--once] "
-     "[--max N]",
-     N_("the events of both logs as they happen; --once: those that are there, from the first or --after on"),
-     events_tail},
-    {"describe", NULL, "[hospital|booking|history]", N_("what the services serve: methods and message types"),
-     introspection_describe},
-    {"stats", NULL, "[hospital|booking|history]", N_("the services' counters and gauges, and what ails them"),
-     introspection_stats},
-    {"repair", NULL, "[--from DATE] [--release] [--csv]",
-     N_("lists places held for bookings that are not there or have ended; --release: gives them back"),
-     repair_places},
-    {"watch", NULL, "[--date DATE] [--hospital-id HOSPITAL] [--interval MS]",
-     N_("a live view: days filling, rates, lag; arrow keys scroll, q ends it"), watch_all},
-    {"call", NULL, "METHOD ['{JSON}'] [--to hospital|booking|history] | --list",
-     N_("calls any method with a JSON request"), call_method},
+static const struct command *const COMMANDS[] = {
+    &HOSPITAL_REGISTER,
+    &HOSPITAL_LIST,
+    &HOSPITAL_SHOW,
+    &HOSPITAL_SET_CAPACITY,
+    &HOSPITAL_DELETE,
+    &HOSPITAL_IMPORT,
+    &BOOKING_BOOK,
+    &BOOKING_SHOW,
+    &BOOKING_LIST,
+    &BOOKING_CANCEL,
+    &BOOKING_TRACE,
+    &HISTORY_CUSTOMER,
+    &HISTORY_BOOKING,
+    &HISTORY_PROJECTION,
+    &HEALTH_SHOW,
+    &EVENTS_TAIL,
+    &INTROSPECTION_DESCRIBE,
+    &INTROSPECTION_STATS,
+    &REPAIR_PLACES,
+    &WATCH_ALL,
+    &CALL_METHOD,
+    &PKI_INIT,
+    &PKI_RENEW,
+    &PKI_SHOW,
+    &KEYS_ROTATE,
+    &KEYS_PRUNE,
+    &TOKEN_ISSUE,
+    &TOKEN_SHOW,
+    &ISSUER_FETCH,
 };
 
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0] };
@@ -71,9 +55,9 @@ static void print_command(const struct command *command)
 
 static int print_help(void)
 {
-    puts(_("usage: screenctl [OPTION...] COMMAND [WORD...]\n\ncommands:"));
+    puts(_("usage: screenctl [OPTION...] COMMAND [ARGUMENT...]\n\ncommands:"));
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        print_command(&COMMANDS[i]);
+        print_command(COMMANDS[i]);
     options_print_help();
     return EXIT_DONE;
 }
@@ -84,7 +68,7 @@ static int print_version(void)
     return EXIT_DONE;
 }
 
-/* Returns whether `word` is the command NAME, the option --NAME, or its one-letter form. */
+/* Returns whether `word` is the command NAME, the option --NAME, or the one-letter option. */
 static bool is_word(const char *word, const char *name, const char *letter)
 {
     return strcmp(word, name) == 0 || strcmp(word, letter) == 0 ||
@@ -122,7 +106,7 @@ static int take_options(struct session *session, int argc, char **argv)
 static const struct command *find_command(int argc, char **argv)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const struct command *command = &COMMANDS[i];
+        const struct command *command = COMMANDS[i];
         bool named = command->name == NULL || (argc > 1 && strcmp(argv[1], command->name) == 0);
         if (strcmp(argv[0], command->group) == 0 && named)
             return command;
@@ -130,20 +114,27 @@ static const struct command *find_command(int argc, char **argv)
     return NULL;
 }
 
-/* Lists the words allowed after `group` (NULL = at the beginning), each once, in the order of the table. */
+/*
+ * Lists the words allowed after `group` (NULL = at the beginning), each once, in the order of the table.
+ * Returns their number.
+ */
 static size_t choices(const char *group, const char *names[COMMAND_COUNT])
 {
     size_t count = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        bool in_group = group != NULL && strcmp(COMMANDS[i].group, group) == 0;
-        bool repeated = i > 0 && strcmp(COMMANDS[i].group, COMMANDS[i - 1].group) == 0;
+        bool in_group = group != NULL && strcmp(COMMANDS[i]->group, group) == 0;
+        bool repeated = i > 0 && strcmp(COMMANDS[i]->group, COMMANDS[i - 1]->group) == 0;
         if (group == NULL ? !repeated : in_group)
-            names[count++] = group == NULL ? COMMANDS[i].group : COMMANDS[i].name;
+            names[count++] = group == NULL ? COMMANDS[i]->group : COMMANDS[i]->name;
     }
     return count;
 }
 
-/* Prints the valid words when the given ones name no command. Returns an exit code. */
+/*
+ * Handles words that are not a command. Prints the usage of a group's commands if the user asked for help
+ * with the group. Otherwise prints an error with the nearest valid word or, if none is near, all valid words.
+ * Returns the exit code.
+ */
 static int explain(struct session *session, int argc, char **argv)
 {
     const char *names[COMMAND_COUNT];
@@ -154,8 +145,8 @@ static int explain(struct session *session, int argc, char **argv)
     if (known && (session->help ||
                   (unknown != NULL && (strcmp(unknown, "--help") == 0 || strcmp(unknown, "-h") == 0)))) {
         for (size_t i = 0; i < COMMAND_COUNT; i++)
-            if (strcmp(COMMANDS[i].group, group) == 0)
-                print_command(&COMMANDS[i]);
+            if (strcmp(COMMANDS[i]->group, group) == 0)
+                print_command(COMMANDS[i]);
         return EXIT_DONE;
     }
     if (!known)

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* cli/po/ko.po compiled by msgfmt: a little-endian .mo file. */
+/* The little-endian .mo file that msgfmt compiles from cli/po/ko.po. */
 extern const unsigned char MESSAGES_KO[];
 
-/* Offsets in a .mo header: the number of strings, and the two tables of their (length, offset) entries. */
+/*
+ * Offsets in the header of a .mo file: of the number of strings, and of the offsets of the two tables. Each
+ * table has one entry (length, offset) per string.
+ */
 enum { MO_COUNT = 8, MO_ORIGINALS = 12, MO_TRANSLATIONS = 16, MO_ENTRY_SIZE = 8 };
 
 static bool korean;
@@ -22,7 +25,7 @@ static const char *environment(const char *name)
     return value == NULL ? "" : value;
 }
 
-/* Returns whether `name`, up to any character of `ends`, equals `word`. */
+/* Returns whether `name`, up to the first character that is in `ends`, equals `word`. */
 static bool is_word(const char *name, const char *word, const char *ends)
 {
     size_t length = strcspn(name, ends);

@@ -6,7 +6,9 @@
 
 static const char *const ENVIRONMENT[] = {"LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"};
 
-/* Returns the translation of "DATE" with these values, in the order of ENVIRONMENT. NULL means not set. */
+/*
+ * Returns the translation of "DATE" when the variables of ENVIRONMENT have these values. NULL means not set.
+ */
 static const char *date_with(const char *language, const char *all, const char *messages, const char *lang)
 {
     const char *const values[] = {language, all, messages, lang};

@@ -1,4 +1,4 @@
-/* Every method that screenctl knows, from the compiled-in descriptors. Pure. */
+/* Finds methods in the compiled-in descriptors. Pure. */
 #ifndef SCREENING_CLI_METHODS_H
 #define SCREENING_CLI_METHODS_H
 
@@ -18,11 +18,12 @@ extern const size_t METHOD_SERVICE_COUNT;
 
 /*
  * Finds a method by a name such as "CreateBooking", "BookingService/CreateBooking" or
- * "screening.v1.BookingService/CreateBooking". Returns NULL if there is none.
+ * "screening.v1.BookingService/CreateBooking". Returns its service and sets *method, or returns NULL if there
+ * is none.
  */
 const struct method_service *method_find(const char *name, const ProtobufCMethodDescriptor **method);
 
-/* Returns the only peer that serves the method, or PEER_COUNT if there are several. */
+/* Returns the only peer that serves the methods of `service`, or PEER_COUNT if there are several. */
 enum peer_name method_only_peer(const struct method_service *service);
 
 #endif

@@ -33,9 +33,12 @@ static bool has_port(const char *text)
 
 static bool is_address(const char *text)
 {
+    static const char tls[] = "tls+";
     enum { SCHEME_LENGTH = 6 };
     if (strncmp(text, "ipc://", SCHEME_LENGTH) == 0)
         return text[SCHEME_LENGTH] != '\0';
+    if (strncmp(text, tls, sizeof tls - 1) == 0)
+        text += sizeof tls - 1;
     return strncmp(text, "tcp://", SCHEME_LENGTH) == 0 && has_port(text + SCHEME_LENGTH);
 }
 
@@ -44,18 +47,24 @@ bool options_check_environment(const struct session *session)
     for (int i = 0; i < PEER_COUNT; i++) {
         const char *value = getenv(PEERS[i].environment);
         if (value != NULL && session->addresses[i] == value && !is_address(value)) {
-            usage_error(NULL, "%s %s: must be tcp://HOST:PORT or ipc://PATH", PEERS[i].environment, value);
+            usage_error(NULL, "%s %s: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc://PATH",
+                        PEERS[i].environment, value);
             return false;
         }
     }
-    if (session->gateway[0] != '\0' && !has_port(session->gateway)) {
-        usage_error(NULL, "%s %s: must be HOST:PORT, or empty", GATEWAY_ENVIRONMENT, session->gateway);
-        return false;
+    for (int i = 0; i < WEB_COUNT; i++) {
+        if (session->webs[i][0] != '\0' && !has_port(session->webs[i])) {
+            usage_error(NULL, "%s %s: must be HOST:PORT, or empty", WEBS[i].environment, session->webs[i]);
+            return false;
+        }
     }
     return true;
 }
 
-/* Returns the peer whose address the option `name` sets. After a command the short names mean ids instead. */
+/*
+ * Returns the peer whose address the option `name` sets, or PEER_COUNT if it sets none. After the command,
+ * the short names denote ids, not addresses.
+ */
 static enum peer_name address_option(const char *name, bool before_command)
 {
     int i = 0;
@@ -63,6 +72,15 @@ static enum peer_name address_option(const char *name, bool before_command)
            !(before_command && strcmp(name, PEERS[i].short_option) == 0))
         i++;
     return (enum peer_name)i;
+}
+
+/* Returns the program whose address the option `name` sets, or WEB_COUNT if it sets none. */
+static enum web_name web_option(const char *name)
+{
+    int i = 0;
+    while (i < WEB_COUNT && strcmp(name, WEBS[i].option) != 0)
+        i++;
+    return (enum web_name)i;
 }
 
 /* ---- one option ---- */
@@ -96,22 +114,23 @@ static enum option_result take_address(struct session *session, const struct com
                                        enum peer_name peer, const char *value)
 {
     if (!is_address(value)) {
-        usage_error(command, "%s %s: must be tcp://HOST:PORT or ipc://PATH", PEERS[peer].option, value);
+        usage_error(command, "%s %s: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc://PATH",
+                    PEERS[peer].option, value);
         return OPTION_WRONG;
     }
     session->addresses[peer] = value;
     return OPTION_VALUE;
 }
 
-static enum option_result take_gateway(struct session *session, const struct command *command,
-                                       const char *value)
+static enum option_result take_web(struct session *session, const struct command *command, enum web_name web,
+                                   const char *value)
 {
     if (value[0] != '\0' && !has_port(value)) {
-        usage_error(command, "%s %s: must be HOST:PORT, or empty", GATEWAY_OPTION, value);
+        usage_error(command, "%s %s: must be HOST:PORT, or empty", WEBS[web].option, value);
         return OPTION_WRONG;
     }
-    session->gateway = value;
-    session->gateway_named = true;
+    session->webs[web] = value;
+    session->web_named[web] = true;
     return OPTION_VALUE;
 }
 
@@ -122,8 +141,9 @@ enum option_result options_take(struct session *session, const struct command *c
         return OPTION_SWITCH;
     enum peer_name peer = address_option(name, command == NULL);
     bool timeout = strcmp(name, "--timeout") == 0, zone = strcmp(name, "--time-zone") == 0;
-    bool gateway = strcmp(name, GATEWAY_OPTION) == 0;
-    if (peer == PEER_COUNT && !timeout && !zone && !gateway)
+    bool token = strcmp(name, "--token-file") == 0, tls = strcmp(name, "--tls-ca") == 0;
+    enum web_name web = web_option(name);
+    if (peer == PEER_COUNT && !timeout && !zone && !token && !tls && web == WEB_COUNT)
         return OPTION_OTHER;
     if (value == NULL) {
         usage_error(command, "%s: missing value", name);
@@ -131,10 +151,19 @@ enum option_result options_take(struct session *session, const struct command *c
     }
     if (timeout)
         return take_timeout(session, command, value);
-    if (gateway)
-        return take_gateway(session, command, value);
+    if (web != WEB_COUNT)
+        return take_web(session, command, web, value);
     if (zone) {
         session->time_zone = value;
+        return OPTION_VALUE;
+    }
+    if (token) {
+        session->token_path = value;
+        session->token_named_by = "--token-file";
+        return OPTION_VALUE;
+    }
+    if (tls) {
+        session->tls_ca = value;
         return OPTION_VALUE;
     }
     return take_address(session, command, peer, value);
@@ -150,19 +179,27 @@ void options_print_help(void)
                OPTION_COLUMNS - used, "", PEERS[i].program, PEERS[i].environment, OPTION_COLUMNS, "",
                PEERS[i].address);
     }
-    printf(_("  %s HOST:PORT %s's ops port, for health (environment\n"
-             "                          %s, default %s)\n"),
-           GATEWAY_OPTION, GATEWAY_PROGRAM, GATEWAY_ENVIRONMENT, GATEWAY_ADDRESS);
+    for (int i = 0; i < WEB_COUNT; i++) {
+        int used = (int)(strlen("   HOST:PORT") + strlen(WEBS[i].option));
+        printf(_("  %s HOST:PORT%*s%s, for health (environment\n%*s%s, default %s)\n"), WEBS[i].option,
+               OPTION_COLUMNS - used, "", _(WEBS[i].meaning), OPTION_COLUMNS, "", WEBS[i].environment,
+               WEBS[i].address);
+    }
     printf(_("  --time-zone ZONE        the clinic's time zone, in which times are shown\n"
              "                          (environment SCREENING_TIME_ZONE, default Asia/Seoul)\n"
-             "  --timeout MS            of each call, 1 to %d, repeats included (default %d)\n"
-             "  --json                  answers as JSON, one document\n"
-             "  -h, --help              this text, or what a command takes\n"
+             "  --token-file FILE       the token to send with calls, empty = none (environment\n"
+             "                          SCREENING_TOKEN_FILE, default ~/.config/screening/token)\n"
+             "  --tls-ca FILE           certificates of the authorities that tls+tcp addresses\n"
+             "                          may rely on (environment SCREENING_TLS_CA)\n"
+             "  --timeout MS            budget of each call in ms, 1 to %d, including\n"
+             "                          retries (default %d)\n"
+             "  --json                  print the answer as one JSON document\n"
+             "  -h, --help              this text, or the usage of a command\n"
              "  -v, --version           the program's version\n"
-             "\n--NAME=VALUE is the same as --NAME VALUE. Before the command --hospital,\n"
-             "--booking and --history name addresses as well.\n"
+             "\n--NAME=VALUE is the same as --NAME VALUE. Before the command, --hospital,\n"
+             "--booking and --history set addresses as well.\n"
              "A DATE is YYYY-MM-DD, or +N for N days from today. A HOSPITAL is an id, the\n"
-             "beginning of one, or a name, as far as it means one hospital only.\n"
+             "beginning of an id, or a name; it must match exactly one hospital.\n"
              "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.\n"),
            TIMEOUT_MAX_MS, TIMEOUT_DEFAULT_MS);
 }

@@ -1,4 +1,4 @@
-/* The options common to all commands: service addresses, timeout, output format. */
+/* Handles the options that all commands have, such as service addresses, timeout and output format. */
 #ifndef SCREENING_CLI_OPTIONS_H
 #define SCREENING_CLI_OPTIONS_H
 
@@ -7,8 +7,8 @@
 enum option_result {
     OPTION_OTHER,  /* none of these options */
     OPTION_WRONG,  /* an error was printed */
-    OPTION_SWITCH, /* the option took only the name */
-    OPTION_VALUE   /* the option took the name and its value */
+    OPTION_SWITCH, /* the option consists of the name only */
+    OPTION_VALUE   /* the option consists of the name and a value */
 };
 
 /* Splits "--name=value" in place. Returns the value, or NULL if the word has none. */
@@ -18,8 +18,9 @@ char *option_split(char *word);
 bool option_is(const char *word);
 
 /*
- * Handles the option `name` with `value` (NULL: no word follows). Errors show the usage of `command`. If that
- * is NULL, the option precedes the command, where --hospital, --booking and --history also set addresses.
+ * Handles the option `name` with `value` (NULL = no value follows). Errors show the usage of `command`. If
+ * `command` is NULL, the option precedes the command, and --hospital, --booking and --history also set
+ * addresses.
  */
 enum option_result options_take(struct session *session, const struct command *command, const char *name,
                                 const char *value);
@@ -27,7 +28,7 @@ enum option_result options_take(struct session *session, const struct command *c
 /* Checks the addresses from the environment. Prints an error and returns false if one is malformed. */
 bool options_check_environment(const struct session *session);
 
-/* Prints the options' part of --help. */
+/* Prints the part of --help that describes these options. */
 void options_print_help(void);
 
 #endif

@@ -105,6 +105,15 @@ void output_pair_number(struct table *table, const char *name, uint64_t value)
     table_number(table, value);
 }
 
+void output_begin_booking(struct table *table, struct session *session, const Screening__V1__Booking *booking)
+{
+    const char *reason = booking->status_reason;
+    output_begin_pairs(table, session);
+    output_pair(table, "booking", booking->booking_id);
+    output_pair(table, "status", output_booking_status(booking->status));
+    output_pair(table, "reason", reason[0] != '\0' ? output_reason(booking->status, reason) : "-");
+}
+
 void output_fill_projection(struct table *table, struct session *session,
                             const Screening__V1__GetProjectionStatusResponse *status)
 {
@@ -117,7 +126,7 @@ void output_fill_projection(struct table *table, struct session *session,
         table_text(table, message(status->logs[i]->state));
         table_number(table, status->logs[i]->applied_seq);
         table_number(table, status->logs[i]->head_seq);
-        /* A diverged log lacks the events that history-svc has applied, so a lag would be meaningless. */
+        /* A diverged log lacks events that history-svc has applied, so a lag would be meaningless. */
         if (strcmp(status->logs[i]->state, SCREENING_LOG_STATE_DIVERGED) == 0)
             table_text(table, "-");
         else

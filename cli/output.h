@@ -1,6 +1,6 @@
 /*
- * Prints a command's result on stdout: a table for people, or one document with --json. Functions that return
- * int return an exit code.
+ * Prints a command's result on stdout: a table or, with --json, one document. Functions that return int
+ * return an exit code.
  */
 #ifndef SCREENING_CLI_OUTPUT_H
 #define SCREENING_CLI_OUTPUT_H
@@ -13,27 +13,29 @@
 
 #include "screening/v1/history.pb-c.h"
 
-/* Prints the message as canonical proto3 JSON with default values, on one line unless on a terminal. */
+/*
+ * Prints the message as canonical proto3 JSON with default values, on one line if stdout is not a terminal.
+ */
 int output_message(const ProtobufCMessage *message);
 
 /*
- * Like output_message, for a document that is not a message. Takes ownership of `document`, which is NULL
- * when out of memory.
+ * Like output_message, for a document that is not a message. Takes ownership of `document`. NULL means that
+ * the caller ran out of memory.
  */
 int output_document(json_t *document);
 
-/* Like output_document, but on one line even on a terminal. For endless lists. */
+/* Like output_document, but on one line even on a terminal. Use it for endless lists. */
 int output_line(json_t *document);
 
-/* Like output_message, for several messages under `name`, as {"NAME": [...]}. Skips NULL. */
+/* Like output_message, for several messages under `name`, as {"NAME": [...]}. Skips NULL messages. */
 int output_messages(const char *name, const ProtobufCMessage *const *messages, size_t count);
 
-/* Prints the table for people, limited to the terminal's width. */
+/* Prints a table that is at most as wide as the terminal. */
 int output_table(struct table *table);
 
 /*
- * Like output_table, for a list. Prints CSV with --csv. Without rows, prints the line `none` instead of a
- * heading.
+ * Like output_table, for a list. With --csv, prints CSV. Otherwise, if there are no rows, prints the line
+ * `none` instead of a heading.
  */
 int output_list(const struct session *session, struct table *table, const char *none);
 
@@ -42,14 +44,21 @@ void output_begin_pairs(struct table *table, struct session *session);
 void output_pair(struct table *table, const char *name, const char *value);
 void output_pair_number(struct table *table, const char *name, uint64_t value);
 
-/* Shows how far history-svc has followed the logs. output_fill_projection leaves printing to the caller. */
+/* Like output_begin_pairs, with the first pairs of a booking: its id, its status and the status reason. */
+void output_begin_booking(struct table *table, struct session *session,
+                          const Screening__V1__Booking *booking);
+
+/*
+ * Show how far history-svc has applied the logs. output_fill_projection only fills the table;
+ * output_projection prints it.
+ */
 void output_fill_projection(struct table *table, struct session *session,
                             const Screening__V1__GetProjectionStatusResponse *status);
 int output_projection(struct session *session, const Screening__V1__GetProjectionStatusResponse *status);
 
 /*
- * Returns an instant as "2026-12-01 09:30:00" at the clinic, or "-" if it is absent. The text lives in the
- * session's arena.
+ * Returns an instant as "2026-12-01 09:30:00" in the clinic's time zone, or "-" if it is absent. The text
+ * lives in the session's arena.
  */
 const char *output_instant(struct session *session, const Google__Protobuf__Timestamp *instant);
 
@@ -61,7 +70,10 @@ const char *output_booking_status(Screening__V1__BookingStatus status);
  */
 const char *output_reason(Screening__V1__BookingStatus status, const char *reason);
 
-/* Returns the user's format for `count`, for "1 booking" or "2 bookings". Its argument is a size_t. */
+/*
+ * Returns `one` or `many`, depending on `count`, in the user's language. Both are formats that take a size_t,
+ * such as "%zu booking" and "%zu bookings".
+ */
 const char *output_plural(size_t count, const char *one, const char *many)
     __attribute__((format_arg(2), format_arg(3)));
 

@@ -1,4 +1,4 @@
-/* Reads a paged list as a whole. */
+/* Reads all pages of a list. */
 #ifndef SCREENING_CLI_PAGES_H
 #define SCREENING_CLI_PAGES_H
 
@@ -9,13 +9,13 @@
 enum { PAGE_SIZE = 200 }; /* 200 of the largest hospitals fit into a message */
 
 /*
- * Requests page after page of a list, such as "ListBookings" with the response's repeated field "bookings",
- * advancing the request's page_token. Returns the last response, extended to the items of all pages, or NULL
- * after printing the error on stderr.
+ * Requests all pages of a list, such as "ListBookings" with the response's repeated field "bookings".
+ * Advances the request's page_token. Returns the last response, with the items of all pages, or NULL after
+ * printing the error on stderr.
  */
 void *pages_ask(struct session *session, const char *method, const char *items, ProtobufCMessage *request);
 
-/* Like pages_ask, without printing. On failure, returns NULL with *error set. */
+/* Like pages_ask, but does not print. On failure, returns NULL with *error set. */
 void *pages_collect(struct session *session, const char *method, const char *items, ProtobufCMessage *request,
                     struct error *error);
 

@@ -3,15 +3,15 @@
 #define SCREENING_CLI_PATIENCE_H
 
 /*
- * Starts a timer if stderr is a terminal. After one second, a line on stderr says that screenctl waits for
- * `program`. Main thread; not nested.
+ * Starts a timer if stderr is a terminal. After one second, prints on stderr that screenctl is waiting for
+ * `program`. Call it on the main thread. Calls must not nest.
  */
 void patience_begin(const char *program);
 
 /* Stops the timer and removes the line if it is shown. */
 void patience_end(void);
 
-/* Prints nothing from now on. For a full-screen view. */
+/* Makes patience_begin do nothing from now on. Call it before showing a full-screen view. */
 void patience_off(void);
 
 #endif

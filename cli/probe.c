@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 
-/* The first bytes that each side of an nng connection sends. The protocol is at PROTOCOL_AT. */
+/* Each side of an nng connection first sends a greeting, whose protocol number is at PROTOCOL_AT. */
 enum { GREETING_SIZE = 8, PROTOCOL_AT = 4, REQ = 0x30, REP = 0x31, PUB = 0x20 };
 
 static bool wait_until(int file, short events, int64_t deadline_ns)
@@ -27,7 +27,7 @@ static bool wait_until(int file, short events, int64_t deadline_ns)
     return ready > 0;
 }
 
-/* Returns a connection, or -1. *refused then says whether nothing listens, as opposed to a timeout. */
+/* Returns a connected socket. On failure, returns -1 and sets *refused to whether no program listens. */
 static int connect_to(const struct sockaddr *address, socklen_t size, int64_t deadline_ns, bool *refused)
 {
     int file = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -76,8 +76,8 @@ static int connect_ipc(const char *path, int64_t deadline_ns, bool *refused)
 }
 
 /*
- * Reads until it has `size` bytes, the peer closes (*ended), or the deadline passes. Returns the number of
- * bytes.
+ * Reads until it has `size` bytes, the peer closes the connection (*ended), or the deadline passes. Returns
+ * the number of bytes read.
  */
 static size_t read_all(int file, char *bytes, size_t size, int64_t deadline_ns, bool *ended)
 {

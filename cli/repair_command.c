@@ -1,5 +1,6 @@
 /*
- * screenctl repair: places that hospital-svc holds for bookings that have ended or are unknown to booking-svc
+ * screenctl repair: lists the places that hospital-svc holds for bookings that have ended or that booking-svc
+ * does not know. With --release, releases them.
  */
 #include "client.h"
 #include "command.h"
@@ -15,24 +16,24 @@
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
-/* REPAIR_PAGE is the largest number that the services accept per request. */
+/* REPAIR_PAGE is the maximum number of reservations in a page and of ids in a request. */
 enum { REPAIR_PAGE = 500, LOOK_AGAIN_MS = 5000, LOOK_PAUSE_MS = 200 };
 
-/* The status of a place's booking in booking-svc. UNSPECIFIED means that it does not exist. */
+/* The status of a place's booking in booking-svc. UNSPECIFIED means that the booking does not exist. */
 typedef Screening__V1__BookingStatus booking_status;
 
 struct place {
     const Screening__V1__Reservation *reservation;
-    booking_status booking; /* as of the lookup; after a release, the result */
+    booking_status booking; /* as of the lookup; after a release, as returned by AbandonBooking */
     bool released;
-    bool gone; /* whether hospital-svc has released it since */
+    bool gone; /* whether hospital-svc has released the place since the lookup */
     struct place *next;
 };
 
 struct repair {
     struct session *session;
     struct session page; /* a copy of the session with an arena that is reset after each page */
-    const char *from;    /* places before this date are ignored */
+    const char *from;    /* places on days before this date are ignored */
     bool release;
     struct place *places, **end;
 };
@@ -50,7 +51,7 @@ static bool out_of_memory(void)
     return false;
 }
 
-/* ---- one page; reads hospital-svc before booking-svc, so a new booking never looks unknown ---- */
+/* ---- one page; hospital-svc is read before booking-svc, so that a new booking never looks unknown ---- */
 
 static const Screening__V1__ListReservationsResponse *list(struct session *session, const char *page_token)
 {
@@ -75,7 +76,7 @@ look_up(struct session *session, const Screening__V1__ListReservationsResponse *
     return client_ask(session, "LookUpBookings", &request.base);
 }
 
-/* Copies the place, because the page's memory is reused. */
+/* Adds a copy of the place, because the page's memory is reused. Returns false when out of memory. */
 static bool keep(struct repair *repair, const Screening__V1__Reservation *reservation, booking_status booking)
 {
     struct arena *arena = &repair->session->arena;
@@ -139,9 +140,12 @@ static bool read_all(struct repair *repair)
     return true;
 }
 
-/* ---- ended bookings, whose releases may be in flight ---- */
+/* ---- ended bookings, whose places hospital-svc may be about to release ---- */
 
-/* Collects up to REPAIR_PAGE ids of ended bookings from *place on. Moves *place past them. */
+/*
+ * Collects up to REPAIR_PAGE ids of ended bookings from *place on, and moves *place past them. Returns their
+ * number.
+ */
 static size_t take_ended(struct place **place, char **ids)
 {
     size_t count = 0;
@@ -159,7 +163,10 @@ static bool is_listed(const Screening__V1__ListReservationsResponse *held, const
     return false;
 }
 
-/* Marks the places that hospital-svc has released in the meantime. Sets *left to the number of the others. */
+/*
+ * Marks those places of ended bookings that hospital-svc has released in the meantime. Sets *left to the
+ * number of those that hospital-svc still holds. Returns false after printing an error.
+ */
 static bool look_once_more(struct repair *repair, size_t *left)
 {
     char *ids[REPAIR_PAGE];
@@ -199,7 +206,7 @@ static bool wait_for_releases(struct repair *repair)
     }
 }
 
-/* ---- release, which booking-svc decides, because a booking with this id may exist by now ---- */
+/* ---- release, decided by booking-svc, because a booking with the id may exist by now ---- */
 
 static bool release(struct repair *repair, struct place *place)
 {
@@ -286,9 +293,9 @@ static int show(struct repair *repair)
         }
     }
     const bool found = table_row_count(&table) > 0;
-    int exit_code = output_list(session, &table, N_("every place is held for a booking"));
+    int exit_code = output_list(session, &table, N_("no place is held without a booking"));
     if (exit_code == EXIT_DONE && found && !repair->release && !session->csv)
-        puts(_("\nto give these places back: screenctl repair --release"));
+        puts(_("\nto release these places: screenctl repair --release"));
     return exit_code;
 }
 
@@ -297,7 +304,7 @@ static bool run(struct repair *repair)
     return read_all(repair) && wait_for_releases(repair) && (!repair->release || release_all(repair));
 }
 
-int repair_places(struct session *session, const struct command *command, int argc, char **argv)
+static int repair_places(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *from = NULL;
     protobuf_c_boolean wanted = false;
@@ -316,10 +323,17 @@ int repair_places(struct session *session, const struct command *command, int ar
     struct repair repair = {
         .session = session, .page = *session, .from = from != NULL ? from : "", .release = wanted};
     repair.end = &repair.places;
+    repair.page.token_file = (struct token_file){0}; /* the copy reads the file for itself */
     arena_init(&repair.page.arena);
     exit_code = EXIT_FAILED;
     if (run(&repair))
         exit_code = session->json ? show_json(&repair) : show(&repair);
+    token_file_fini(&repair.page.token_file);
     arena_fini(&repair.page.arena);
     return exit_code;
 }
+
+const struct command REPAIR_PLACES = {
+    "repair", NULL, "[--from DATE] [--release] [--csv]",
+    N_("lists places held for bookings that do not exist or have ended; --release: releases them"),
+    repair_places};

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Rules that follow "FIELD: "; %u stands for a whole number. A translation must keep their order. */
+/*
+ * The rules that follow "FIELD: ", with %u for each number. A translation must keep the order of the numbers.
+ */
 static const char *const RULES[] = {
     N_("must not contain spaces"),
     N_("must not contain control characters"),
@@ -25,7 +27,7 @@ static const char *const RULES[] = {
 
 enum { NUMBERS_MAX = 2 };
 
-/* Returns whether `text` is the rule with numbers in place of its %u. Stores them in `numbers`. */
+/* Returns whether `text` is the rule with numbers in place of %u. Stores the numbers in `numbers`. */
 static bool rule_fits(const char *rule, const char *text, unsigned numbers[NUMBERS_MAX])
 {
     size_t count = 0;
@@ -43,7 +45,7 @@ static bool rule_fits(const char *rule, const char *text, unsigned numbers[NUMBE
     return *text == '\0';
 }
 
-/* Returns the rule with the numbers in place of its %u. */
+/* Returns the rule with the numbers in place of %u, or NULL when out of memory. */
 static const char *fill_in(struct arena *arena, const char *rule, const unsigned numbers[NUMBERS_MAX])
 {
     const char *filled = "";

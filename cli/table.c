@@ -44,7 +44,7 @@ void table_init(struct table *table, struct arena *arena, const struct table_col
     *table = (struct table){.arena = arena, .columns = columns, .column_count = column_count};
 }
 
-/* Copies `text` with '?' for everything that must not reach a terminal, above all escape sequences. */
+/* Copies `text` with '?' for everything that must not reach a terminal, especially escape sequences. */
 static const char *printable_copy(struct arena *arena, const char *text)
 {
     char *copy = arena_alloc(arena, strlen(text) + 1);

@@ -1,4 +1,4 @@
-/* Text in columns, aligned by display width. Korean characters are two columns wide. */
+/* Prints text in columns, aligned by display width. Korean characters are two columns wide. */
 #ifndef SCREENING_CLI_TABLE_H
 #define SCREENING_CLI_TABLE_H
 
@@ -20,9 +20,9 @@ struct table_column {
 struct table_layout {
     unsigned hidden;    /* fixed by the request, or equal in all rows; shown only in CSV */
     unsigned if_filled; /* hidden if every cell is empty */
-    unsigned ids;       /* UUIDs; shortened to their shortest distinct prefixes if space is short */
-    unsigned optional;  /* dropped next, the last one first */
-    unsigned flexible;  /* cut last, with an ellipsis, the widest one first */
+    unsigned ids;       /* UUIDs; shortened to the shortest distinct prefixes if there is too little space */
+    unsigned optional;  /* dropped if the table is still too wide, the last one first */
+    unsigned flexible;  /* truncated with an ellipsis as a last resort, the widest one first */
 };
 
 #define TABLE_COLUMN(number) (1U << (number))
@@ -43,8 +43,8 @@ struct table {
 void table_use_locale(void);
 
 /*
- * Starts an empty table, which is filled cell by cell, row by row. `columns` must outlive it. Texts live in
- * `arena`.
+ * Starts an empty table, which is filled cell by cell, row by row. `columns` and `arena` must outlive the
+ * table. `arena` holds copies of the texts.
  */
 void table_init(struct table *table, struct arena *arena, const struct table_column *columns,
                 size_t column_count);
@@ -55,24 +55,27 @@ void table_init(struct table *table, struct arena *arena, const struct table_col
 void table_text(struct table *table, const char *text);
 void table_number(struct table *table, uint64_t number);
 
-/* Writes the table, or only the heading without rows. Returns false and writes nothing if memory ran out. */
+/*
+ * Writes the table, or only the heading if there are no rows. Returns false, without writing, if memory ran
+ * out while the table was being filled.
+ */
 bool table_print(const struct table *table, FILE *file);
 
 /*
  * Writes every column, even hidden ones, as RFC 4180 with a byte order mark, by which Excel recognizes UTF-8.
- * Text that a spreadsheet would take for a formula gets an apostrophe. Returns false like table_print.
+ * Puts an apostrophe before text that looks like a formula. Returns false like table_print.
  */
 bool table_print_csv(const struct table *table, FILE *file);
 
 size_t table_row_count(const struct table *table);
 
 /*
- * Returns the byte length of the character at `text`. Sets *columns to its width, or to -1 if it is not
- * printable.
+ * Returns the length in bytes of the character at `text`, or 1 if it is invalid. Sets *columns to its width,
+ * or to -1 if it is not printable.
  */
 size_t text_character(const char *text, int *columns);
 
-/* Returns the display width of `text`. */
+/* Returns the display width of `text` in columns. An unprintable character counts as one column. */
 size_t text_columns(const char *text);
 
 #endif

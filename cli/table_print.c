@@ -1,4 +1,4 @@
-/* Lays out a table for people, or writes it as CSV. */
+/* Lays out a table for the terminal, or writes it as CSV. */
 #include "message.h"
 #include "table.h"
 
@@ -50,7 +50,7 @@ static void measure(const struct table *table, struct view *view)
     }
 }
 
-/* Returns the number of columns by which the table exceeds the terminal. */
+/* Returns the number of columns by which the table is too wide for the terminal. */
 static size_t excess(const struct table *table, const struct view *view)
 {
     size_t total = 0;
@@ -60,7 +60,7 @@ static size_t excess(const struct table *table, const struct view *view)
     return table->width_max > 0 && total > table->width_max ? total - table->width_max : 0;
 }
 
-/* ---- making it fit ---- */
+/* ---- fitting the table to the terminal ---- */
 
 static int compare_cells(const void *left, const void *right)
 {
@@ -75,7 +75,10 @@ static size_t common_length(const char *a, const char *b)
     return length;
 }
 
-/* Returns the shortest prefix length at which the different texts of a column stay distinct. */
+/*
+ * Returns the shortest prefix length, at least ID_COLUMNS_MIN, at which the different texts of a column stay
+ * distinct. Returns SIZE_MAX when out of memory.
+ */
 static size_t different_length(const struct table *table, size_t column)
 {
     size_t rows = table_row_count(table), length = ID_COLUMNS_MIN;
@@ -122,7 +125,7 @@ static void cut(const struct table *table, struct view *view)
                 (widest == table->column_count || view->widths[column] > view->widths[widest]))
                 widest = column;
         if (widest == table->column_count)
-            return; /* it can't get narrower */
+            return; /* no column can become narrower */
         view->widths[widest]--;
     }
 }
@@ -130,8 +133,8 @@ static void cut(const struct table *table, struct view *view)
 /* ---- writing ---- */
 
 /*
- * Writes as much of `text` as fits. Cuts an id, and ends other text with an ellipsis. Returns the width
- * written.
+ * Writes as much of `text` as fits into `width` columns. Truncates an id, and ends other text with an
+ * ellipsis. Returns the number of columns written.
  */
 static size_t print_cell(const char *text, size_t width, bool id, FILE *file)
 {
@@ -167,7 +170,7 @@ static void print_line(const struct table *table, const struct view *view, const
         size_t width = view->widths[column], columns = text_columns(cells[column]);
         size_t before = table->columns[column].right && columns < width ? width - columns : 0, written = 0;
         padding += before;
-        if (columns > 0) { /* no padding after the last text of a line */
+        if (columns > 0) { /* there is no padding after the last text of a line */
             fprintf(file, "%*s", (int)padding, "");
             written = print_cell(cells[column], width, in(table->layout.ids, column), file);
             padding = 0;

@@ -106,7 +106,7 @@ static void test_table_many_rows_are_kept(void **state)
 #define ID_A "20a6a75c-5177-54e8-85ed-c48c78bb96e1"
 #define ID_B "20a6a75c-51ff-54e8-85ed-c48c78bb96e1"
 
-/* Columns: an id, a name, a reason that is always empty, a number, and an optional text. */
+/* Fills a table with an id, a name, a reason that is always empty, a number, and an optional text. */
 static void fill_wide(struct table *table)
 {
     static const struct table_column columns[] = {

@@ -12,7 +12,7 @@
 
 enum { LINES_DEFAULT = 24 };
 
-/* Enter the alternate screen without cursor and line wrap, and leave it. */
+/* ENTER switches to the alternate screen, and turns the cursor and line wrapping off. LEAVE undoes this. */
 static const char ENTER[] = "\033[?1049h\033[?25l\033[?7l\033[2J";
 static const char LEAVE[] = "\033[?7h\033[?25h\033[?1049l";
 
@@ -24,7 +24,7 @@ static void ask_to_end(int number)
     end_asked = 1;
 }
 
-/* Makes terminal_wait the only receiver of these signals. */
+/* Blocks SIGINT, SIGTERM and SIGHUP, so that only terminal_wait receives them. */
 static void take_signals(struct terminal *terminal)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -46,7 +46,7 @@ void terminal_open(struct terminal *terminal)
     if (terminal->keys) {
         struct termios raw = terminal->before;
         raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
-        /* Either signal would leave the terminal in raw mode. */
+        /* The signals of these keys would leave the terminal in raw mode. */
         raw.c_cc[VSUSP] = _POSIX_VDISABLE;
         raw.c_cc[VQUIT] = _POSIX_VDISABLE;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw);
@@ -87,7 +87,9 @@ void terminal_show(const char *text)
     fflush(stdout);
 }
 
-/* Reads a key. An arrow is ESC [ and a letter, read together. Any other key counts as a timeout. */
+/*
+ * Reads a key. An arrow key sends ESC, then [ or O, then a letter, all read together. Ignores unknown keys.
+ */
 static enum terminal_key take_key(void)
 {
     char keys[8] = "";

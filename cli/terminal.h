@@ -1,4 +1,4 @@
-/* Full-screen display for a live view, in plain ANSI. One at a time, main thread. */
+/* Shows a live view on the full screen with ANSI escape sequences. One view at a time, on the main thread. */
 #ifndef SCREENING_CLI_TERMINAL_H
 #define SCREENING_CLI_TERMINAL_H
 
@@ -15,7 +15,7 @@ struct terminal {
 };
 
 /*
- * Takes over the screen at stdout, which must be a terminal. From then on SIGINT, SIGTERM and SIGHUP only end
+ * Uses the whole screen of stdout, which must be a terminal. From now on SIGINT, SIGTERM and SIGHUP only end
  * terminal_wait. Call it before threads start, so that they inherit the blocked signals.
  */
 void terminal_open(struct terminal *terminal);
@@ -23,23 +23,28 @@ void terminal_open(struct terminal *terminal);
 /* Restores the screen. The signals stay blocked, because the run is about to end. */
 void terminal_close(struct terminal *terminal);
 
-/* Returns the number of lines on the screen. */
+/* Returns the number of lines on the screen, or 24 if it is unknown. */
 size_t terminal_lines(void);
 
-/* Returns the width of the terminal at stdout. Returns 0 if stdout is no terminal or the width is unknown. */
+/*
+ * Returns the width in columns of the terminal at stdout, or 0 if stdout is not a terminal or the width is
+ * unknown.
+ */
 size_t terminal_columns(void);
 
-/* Replaces the screen with `text`, lines that end with \n. Cuts off the part that does not fit. */
+/*
+ * Replaces the contents of the screen with `text`, whose lines end with \n. Omits the lines that do not fit.
+ */
 void terminal_show(const char *text);
 
 enum terminal_key {
     TERMINAL_NONE, /* no key in time */
     TERMINAL_UP,   /* the arrow key, or k */
     TERMINAL_DOWN, /* the arrow key, or j */
-    TERMINAL_QUIT  /* q, Ctrl-C, a signal, or the terminal was closed */
+    TERMINAL_QUIT  /* q, Ctrl-C, a signal, or a closed terminal */
 };
 
-/* Waits up to `wait_ms` for a key. */
+/* Waits up to `wait_ms` for a key or one of the signals. Returns TERMINAL_NONE if there is none. */
 enum terminal_key terminal_wait(const struct terminal *terminal, uint32_t wait_ms);
 
 #endif

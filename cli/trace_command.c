@@ -1,4 +1,4 @@
-/* screenctl booking trace: a booking in booking-svc, its events in history-svc, and history-svc's progress */
+/* screenctl booking trace: shows a booking, its events in history-svc, and history-svc's progress */
 #include "client.h"
 #include "command.h"
 #include "message.h"
@@ -18,14 +18,14 @@ struct trace {
     Screening__V1__HistoryEntry **entries;
     size_t entry_count;
     const Screening__V1__GetProjectionStatusResponse *projection;
-    bool caught_up; /* history-svc has the booking's version */
+    bool caught_up; /* whether history-svc has this or a later version of the booking */
 };
 
 /* ---- requests ---- */
 
 /*
- * Asks for the entries. A booking that history-svc does not know yet has none. Returns false after printing
- * the error.
+ * Requests the history's entries. There are none if history-svc does not know the booking yet. Returns false
+ * after printing an error.
  */
 static bool ask_entries(struct session *session, struct trace *trace)
 {
@@ -46,8 +46,8 @@ static bool ask_entries(struct session *session, struct trace *trace)
 }
 
 /*
- * Asks for everything. Reads the booking first, so that a version that history-svc then lacks is really
- * missing, not newer.
+ * Requests everything, the booking first. If the booking changes between the requests, history-svc may have a
+ * later version than the one shown, but never appears to lag behind. Returns false after printing an error.
  */
 static bool ask_all(struct session *session, char *booking_id, struct trace *trace)
 {
@@ -94,7 +94,7 @@ static int show_json(const struct trace *trace)
     return output_document(document);
 }
 
-/* Returns the event type for the status; each status has its own type. */
+/* Returns the event type for the status, or "-" if there is none. Each status has its own type. */
 static const char *event_type(Screening__V1__BookingStatus status)
 {
     static const char *const TYPES[] = {
@@ -136,12 +136,7 @@ static int show_booking(struct session *session, const struct trace *trace)
 {
     const Screening__V1__Booking *booking = trace->booking;
     struct table table;
-    output_begin_pairs(&table, session);
-    output_pair(&table, "booking", booking->booking_id);
-    output_pair(&table, "status", output_booking_status(booking->status));
-    output_pair(&table, "reason",
-                booking->status_reason[0] != '\0' ? output_reason(booking->status, booking->status_reason)
-                                                  : "-");
+    output_begin_booking(&table, session, booking);
     output_pair_number(&table, "version", booking->version);
     output_pair(&table, "in history",
                 trace->caught_up ? _("up to this version") : _("not yet up to this version"));
@@ -159,7 +154,7 @@ static int show(struct session *session, const struct trace *trace)
     return exit_code == EXIT_DONE ? output_projection(session, trace->projection) : exit_code;
 }
 
-int booking_trace(struct session *session, const struct command *command, int argc, char **argv)
+static int booking_trace(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *booking_id = NULL;
     struct trace trace = {.booking = NULL};
@@ -171,3 +166,7 @@ int booking_trace(struct session *session, const struct command *command, int ar
         return EXIT_FAILED;
     return session->json ? show_json(&trace) : show(session, &trace);
 }
+
+const struct command BOOKING_TRACE = {
+    "booking", "trace", "BOOKING_ID",
+    N_("shows a booking's states, their events, and how far each log has been applied"), booking_trace};

@@ -33,8 +33,8 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /*
- * Returns the edit distance, the number of letters to change, add or remove. Words longer than WORD_MAX count
- * as far from everything.
+ * Returns the edit distance: the number of letters to change, add or remove, ignoring case. If one of the
+ * words is longer than WORD_MAX, returns WORD_MAX.
  */
 static size_t distance(const char *word, const char *name)
 {

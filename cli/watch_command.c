@@ -1,4 +1,4 @@
-/* screenctl watch: shows until q how days fill up, the services' rates, and the lag of history-svc */
+/* screenctl watch: shows how days fill up, the services' rates, and history-svc's lag, until q is typed */
 #include "client.h"
 #include "command.h"
 #include "date.h"
@@ -15,21 +15,23 @@
 
 #include "base/civil.h"
 #include "base/clock.h"
+#include "base/uuid.h"
 
 #include "rpc/v1/introspection.pb-c.h"
 
 enum { CALL_TIMEOUT_MS = 1000, INTERVAL_DEFAULT_MS = 1000, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 60000 };
 
-/* The counters at one instant. Two of them give the rates. */
+/* The counters of a service at one instant. Two samples give the rates. */
 struct sample {
     bool known;
     int64_t calls;
-    int64_t events; /* number of events appended to its own log, or applied from others */
+    int64_t events; /* number of events that the service appended to its log, or applied from other logs */
 };
 
 struct watch {
     struct session *session;
     struct watch_days days;
+    char hospital_id[UUID_TEXT_SIZE];
     int64_t sampled_ns;
     struct sample samples[PEER_COUNT];
     FILE *frame;
@@ -52,7 +54,7 @@ static struct sample sample_of(const Rpc__V1__StatsResponse *stats)
     return sample;
 }
 
-/* Adds a rate. Shows "-" until there are two counts of the same process. */
+/* Adds a rate, or "-" if the counts are not comparable or have decreased, as after a restart. */
 static void add_rate(struct watch *watch, struct table *table, bool comparable, int64_t now, int64_t before,
                      int64_t elapsed_ns)
 {
@@ -118,9 +120,9 @@ static void draw_lag(struct watch *watch)
     table_print(&table, watch->frame);
 }
 
-/* ---- frame by frame ---- */
+/* ---- drawing ---- */
 
-/* Returns the number of screen lines below the text. */
+/* Returns the number of screen lines that remain below the text. */
 static size_t lines_left(const char *text)
 {
     size_t lines = terminal_lines(), used = 0;
@@ -134,7 +136,7 @@ static bool draw(struct watch *watch)
 {
     char *text = NULL, now[DATE_TIME_SIZE];
     size_t size = 0;
-    arena_reset(&watch->session->arena); /* it only contains the previous frame */
+    arena_reset(&watch->session->arena); /* it contains only the previous frame */
     watch->frame = open_memstream(&text, &size);
     if (watch->frame == NULL)
         return false;
@@ -170,7 +172,7 @@ static int run(struct watch *watch, uint32_t interval_ms)
     return drawn ? EXIT_DONE : client_fail_memory();
 }
 
-int watch_all(struct session *session, const struct command *command, int argc, char **argv)
+static int watch_all(struct session *session, const struct command *command, int argc, char **argv)
 {
     struct watch watch = {.session = session, .days = {.session = session}};
     char *date = NULL;
@@ -191,7 +193,15 @@ int watch_all(struct session *session, const struct command *command, int argc, 
     }
     if (date != NULL)
         snprintf(watch.days.date, sizeof watch.days.date, "%s", date);
+    if (watch.days.hospital_id != NULL) { /* the id may be in the arena, which each frame resets */
+        snprintf(watch.hospital_id, sizeof watch.hospital_id, "%s", watch.days.hospital_id);
+        watch.days.hospital_id = watch.hospital_id;
+    }
     patience_off();
     session->timeout_ms = session->timeout_ms < CALL_TIMEOUT_MS ? session->timeout_ms : CALL_TIMEOUT_MS;
     return run(&watch, interval_ms);
 }
+
+const struct command WATCH_ALL = {"watch", NULL, "[--date DATE] [--hospital-id HOSPITAL] [--interval MS]",
+                                  N_("shows days, rates and lag live; arrow keys scroll, q quits"),
+                                  watch_all};

@@ -37,7 +37,10 @@ static enum status is_open(struct watch_days *days, char *date, bool *open, stru
     return STATUS_OK;
 }
 
-/* Finds today or the next day with screenings. Leaves days->date empty if there is none. */
+/*
+ * Finds the first day with screenings from today to WATCH_AHEAD_DAYS later. Leaves days->date empty if there
+ * is none.
+ */
 static enum status choose_date(struct watch_days *days, struct error *error)
 {
     int32_t today;
@@ -77,7 +80,7 @@ static enum status ask_hospital(struct watch_days *days, struct row **rows, size
 static int compare_rows(const void *left, const void *right)
 {
     const struct row *a = left, *b = right;
-    /* Compares taken/capacity by cross multiplication. An unopened day counts as empty. */
+    /* Compares taken/capacity by cross multiplication. A day without capacity counts as empty. */
     uint64_t fill_a = (uint64_t)a->taken * (b->capacity == 0 ? 1 : b->capacity);
     uint64_t fill_b = (uint64_t)b->taken * (a->capacity == 0 ? 1 : a->capacity);
     return fill_a != fill_b ? (fill_a < fill_b ? 1 : -1) : strcmp(a->hospital, b->hospital);

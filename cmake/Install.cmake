@@ -3,6 +3,9 @@ include(GNUInstallDirs)
 
 install(TARGETS hospital-svc booking-svc history-svc gateway-svc screenctl)
 
+# What all of these are made of.
+install(FILES ${SBOM} DESTINATION ${CMAKE_INSTALL_DATADIR}/screening)
+
 # The client library: shared and static, its header and the generated ones, for pkg-config and for find_package(screening).
 install(TARGETS screening_client)
 install(FILES ${CMAKE_BINARY_DIR}/lib/client/libscreening-client.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -13,6 +16,18 @@ install(FILES lib/client/client.h ${CMAKE_BINARY_DIR}/lib/client/include/screeni
 install(DIRECTORY ${CMAKE_BINARY_DIR}/proto/generated/screening ${CMAKE_BINARY_DIR}/proto/generated/google
         DESTINATION ${CLIENT_INCLUDE} FILES_MATCHING PATTERN *.pb-c.h)
 install(FILES proto/screening/v1/words.h DESTINATION ${CLIENT_INCLUDE}/screening/v1)
+
+# The front door: a script that starts HAProxy, with its configuration and a unit for systemd beside it.
+install(PROGRAMS deploy/front/front DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/front)
+install(FILES deploy/front/haproxy.cfg deploy/front/screening-front.service DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/front)
+
+# The wire doors, in the same way.
+install(PROGRAMS deploy/wires/wires DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/wires)
+install(FILES deploy/wires/haproxy.cfg deploy/wires/screening-wires@.service DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/wires)
+
+# The units of the services, and their defaults.
+install(DIRECTORY deploy/systemd/ DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/systemd)
+install(FILES deploy/postgresql/roles.sql DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/postgresql)
 
 install(DIRECTORY proto/ DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/proto FILES_MATCHING PATTERN *.proto)
 

@@ -9,6 +9,12 @@ function(write_proto_for_c file)
   file(READ ${CMAKE_SOURCE_DIR}/proto/${file} text)
   string(REGEX REPLACE "\n  optional ([A-Za-z0-9_.]+) ([a-z0-9_]+) = ([0-9]+);" "\n  oneof \\2_presence { \\1 \\2 = \\3; }"
          text "${text}")
+  # protobuf-c leaves options out. lib/auth reads them from the descriptor set, so C needs only the messages of access.proto.
+  string(REGEX REPLACE "\n    option \\(auth[.]v1[.]access\\)[^\n]*" "" text "${text}")
+  string(REGEX REPLACE "\nextend [^{]*{[^}]*}\n" "" text "${text}")
+  string(REGEX REPLACE "\nimport \"(auth/v1/access|google/protobuf/descriptor).proto\";" "" text "${text}")
+  # A method with a stream of answers would become a unary one. Only gateway-svc serves such methods, without protobuf-c.
+  string(REGEX REPLACE "\n  rpc [A-Za-z]+\\([A-Za-z]+\\) returns \\(stream [A-Za-z]+\\)( {[^}]*}|;)" "" text "${text}")
   file(CONFIGURE OUTPUT ${PROTOS_FOR_C}/${file} CONTENT "${text}" @ONLY)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/proto/${file})
 endfunction()

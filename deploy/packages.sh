@@ -1,22 +1,28 @@
-# Sourced by ./demo and ./test: what both need before they can start.
-#   require_packages   [tests] [node]: afterwards the Debian packages are installed (a few more for tests; Node and npm from any
-#                      source), or the script has ended with 1 and said what to type
-#   build_release      [TARGET...] of the release build (none = all) are up to date afterwards, in $SCREENING_BUILD or build/release
+# Sourced by ./demo, ./test and bench/measuring.sh. Installs and builds what they need before they can start.
+#   require_packages [tests] [node] [fuzz]
+#                                     Installs the missing Debian packages: a few more for tests; Node and npm unless they are
+#                                     already installed from any source; a compiler for fuzzers on Debian 12. If it cannot, prints
+#                                     the commands to type and exits with 1.
+#   build_release [TARGET...]         Builds these targets of the release build (all if none is named), in $SCREENING_BUILD or
+#                                     build/release.
 # For Debian 12 and 13, where the packages have the same names.
 
 PACKAGES=(
   gcc libc6-dev cmake ninja-build pkg-config
   libnng-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev
-  libsqlite3-dev libpq-dev libjansson-dev libmd-dev libmicrohttpd-dev libutf8proc-dev libcmocka-dev
+  libsqlite3-dev libpq-dev libjansson-dev libjose-dev libssl-dev libcurl4-openssl-dev libmd-dev libmicrohttpd-dev libnghttp2-dev libutf8proc-dev libcmocka-dev
   gettext python3 python3-protobuf sqlite3 tzdata util-linux
+  haproxy openssl
 )
-TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml clang-tidy)
-# Version 14 decides the layout; Debian 13 has only later versions.
-! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml clang-tidy-14 clang-format-14)
+TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml python3-h2 python3-grpcio python3-cryptography python3-seccomp systemd clang-tidy)
+# Version 14 of clang-format decides the layout. Debian 13 has only later versions.
+! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml python3-h2 python3-grpcio python3-cryptography python3-seccomp systemd clang-tidy-14 clang-format-14)
 NODE_PACKAGES=(nodejs npm)
+FUZZ_PACKAGES=()
+! grep -qs '^VERSION_ID="12"' /etc/os-release || FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)
 CREATECLUSTER_CONF=/etc/postgresql-common/createcluster.conf
 
-# An interrupted step leaves no compiler behind: it runs in a separate process group, which is ended as a whole.
+# A step runs in its own process group, which a signal ends as a whole, so that no compiler is left running.
 group=
 end_by_signal() { # end_by_signal NUMBER
   trap '' INT TERM HUP
@@ -27,14 +33,14 @@ end_by_signal() { # end_by_signal NUMBER
   exit $((128 + $1))
 }
 
-# From here on Ctrl-C and similar signals stop what in_group runs, and then this script.
+# Makes Ctrl-C and similar signals stop the command that in_group runs, and then this script.
 watch_signals() {
   trap 'end_by_signal 2' INT
   trap 'end_by_signal 15' TERM
   trap 'end_by_signal 1' HUP
 }
 
-in_group() { # in_group COMMAND...: returns the command's exit code
+in_group() { # in_group COMMAND...: runs the command in its own process group; returns its exit code
   set -m
   "$@" </dev/null &
   group=$!
@@ -45,18 +51,18 @@ in_group() { # in_group COMMAND...: returns the command's exit code
   return "$result"
 }
 
-missing_packages() { # missing_packages WANTED...
+missing_packages() { # missing_packages WANTED...: prints the packages that are not installed
   local installed package
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
   for package in "$@"; do
     grep -qx "installed $package" <<<"$installed" || echo "$package"
   done
-  # A server of any version will do, even from another archive.
+  # Any version of the server is sufficient, even from another archive.
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
 }
 
-# The part that must run as root, as one script: the packages to install are its arguments.
-# A new PostgreSQL neither creates nor starts its own cluster; an existing one is left alone.
+# Prints the script that must run as root. Its arguments are the packages to install.
+# A new PostgreSQL neither creates nor starts its own cluster. An existing PostgreSQL is not changed.
 root_script() {
   cat <<SCRIPT
 set -e
@@ -66,12 +72,12 @@ if ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 && [ ! -e $CREATECLUSTER_CO
   echo 'create_main_cluster = false' >$CREATECLUSTER_CONF
 fi
 apt-get update -q
-# Another installation may be running, as after the start of a machine.
+# Another installation may be running, for example after the machine has started.
 apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "\$@"
 SCRIPT
 }
 
-print_root_commands() { # for people who must type them
+print_root_commands() { # print_root_commands PACKAGE...: prints commands for a user to type
   if ! compgen -G '/usr/lib/postgresql/*/bin' >/dev/null && [ ! -e "$CREATECLUSTER_CONF" ]; then
     echo "  mkdir -p ${CREATECLUSTER_CONF%/*} && echo 'create_main_cluster = false' >$CREATECLUSTER_CONF"
   fi
@@ -83,6 +89,7 @@ require_packages() {
   for more in "$@"; do
     case $more in
       tests) wanted+=("${TEST_PACKAGES[@]}") ;;
+      fuzz) wanted+=("${FUZZ_PACKAGES[@]}") ;;
       node) command -v node >/dev/null && command -v npm >/dev/null || wanted+=("${NODE_PACKAGES[@]}") ;;
     esac
   done

@@ -9,7 +9,7 @@
 enum { THREADS = 2 };
 
 struct answers {
-    pthread_mutex_t lock; /* guards the following members; not held while an answer is written */
+    pthread_mutex_t lock; /* guards `queue` and `closing`; not held while an answer is written */
     pthread_cond_t wake;
     struct fair_queue *queue;
     bool closing;
@@ -17,7 +17,10 @@ struct answers {
     size_t started;
 };
 
-/* Waits for an answer. Returns NULL when closing with an empty queue. */
+/*
+ * Waits for an answer and removes it from the queue. Returns NULL if the queue is empty after answers_close
+ * was called.
+ */
 static struct answer *next_answer(struct answers *answers)
 {
     pthread_mutex_lock(&answers->lock);

@@ -7,7 +7,7 @@
 
 enum { THREADS = 2, FLOOD = 20, COUNT = FLOOD + 1 };
 
-/* Holds every thread until the gate opens, then records the order of writing. */
+/* Blocks every thread until the gate opens, then records the order of writing. */
 struct stage {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -66,11 +66,11 @@ static void test_answers_sources_take_turns_and_closing_writes_all(void **state)
     pthread_mutex_unlock(&stage.lock);
     answers_close(answers);
     assert_int_equal(stage.written, THREADS + COUNT);
-    /* It follows the gates and the answers that each thread may take before it. */
+    /* At most the gates and two answers of source 1 per thread precede the answer of source 2. */
     assert_true(answers_of[FLOOD].position <= THREADS + 2 * THREADS + 1);
 }
 
-static void test_answers_of_none_close(void **state)
+static void test_answers_close_without_any(void **state)
 {
     struct answers *answers = NULL;
     (void)state;
@@ -83,7 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_sources_take_turns_and_closing_writes_all),
-        cmocka_unit_test(test_answers_of_none_close),
+        cmocka_unit_test(test_answers_close_without_any),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

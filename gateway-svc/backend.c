@@ -1,5 +1,6 @@
 #include "backend.h"
 
+#include "http.h"
 #include "http_mapping.h"
 
 #include <stddef.h>
@@ -17,19 +18,22 @@
 #include "screening/v1/hospital.pb-c.h"
 #include "screening/v1/words.h"
 
-/* The compiled .proto files; protobuf-c's own descriptors omit method options. */
+/* The descriptor set of the .proto files, needed because protobuf-c's own descriptors omit method options. */
 extern const char gateway_descriptor_set[];
 extern const size_t gateway_descriptor_set_size;
 
 /*
- * The number of concurrent calls to one service. It is more than enough to keep the service busy, but a
- * fraction of its queue. Lists have a separate, smaller limit, because their responses are large and delay
- * the others on the same connection.
+ * The maximum numbers of concurrent calls to one service. CALLS_MAX is more than enough to keep the service
+ * busy, but only a fraction of what the service can queue. Lists have a separate, smaller limit, because
+ * their responses are large and delay other responses on the same connection.
  */
 enum { CALLS_MAX = 256, LISTS_MAX = 16, TURN_RETRY_AFTER_MS = 1000 };
 enum { CALLS, LISTS, KINDS };
 
-/* Responses with more elements are large. The threads of answers.h write them. */
+/*
+ * A response is large if one of its repeated fields has more elements than this. The threads of answers.h
+ * write large responses.
+ */
 enum { ELEMENTS_SMALL = 32 };
 
 enum { METHODS_MAX = 64, CLIENTS_MAX = 8, SERVICE_METHODS_MAX = 32 };
@@ -48,6 +52,7 @@ enum { SERVICE_COUNT = sizeof services / sizeof services[0] };
 
 struct backend {
     struct rpc_channel *channels[BACKEND_COUNT];
+    struct security_peer peers[BACKEND_COUNT];
     struct turns *turns[BACKEND_COUNT][KINDS];
     struct answers *answers;
     struct rpc_client *clients[SERVICE_COUNT];
@@ -60,7 +65,7 @@ struct backend {
 typedef Google__Protobuf__MethodOptions__IdempotencyLevel idempotency_level;
 #define LEVEL(name) GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__##name
 
-/* Returns the idempotency level of the method, found by its full names. */
+/* Returns the method's idempotency level according to `files`, or IDEMPOTENCY_UNKNOWN if it has none. */
 static idempotency_level level_of(const Google__Protobuf__FileDescriptorSet *files,
                                   const struct backend_method *method)
 {
@@ -136,31 +141,30 @@ const struct backend_method *backend_methods(const struct backend *backend, size
     return backend->methods;
 }
 
-/* ---- open and close ---- */
+/* ---- opening and closing ---- */
 
 static enum status connect_all(const struct backend_options *options, struct backend *backend,
                                struct error *error)
 {
-    enum status status = STATUS_OK;
-    for (int i = 0; i < BACKEND_COUNT && status == STATUS_OK; i++) {
-        const struct rpc_channel_options channel = {
+    for (int i = 0; i < BACKEND_COUNT; i++) {
+        struct rpc_channel_options channel = {
             .address = options->addresses[i],
             .message_max_bytes = options->message_max_bytes,
             .peer = BACKEND_NAMES[i],
             .retry = {.percent = 10, .min_per_s = 10},
         };
-        status = rpc_channel_open(&channel, &backend->channels[i], error);
-        if (status == STATUS_OK)
-            status = turns_open(CALLS_MAX, &backend->turns[i][CALLS], error);
-        if (status == STATUS_OK)
-            status = turns_open(LISTS_MAX, &backend->turns[i][LISTS], error);
+        backend->peers[i] = (struct security_peer){options->security, BACKEND_NAMES[i]};
+        security_introduce(&backend->peers[i], &channel);
+        TRY(rpc_channel_open(&channel, &backend->channels[i], error));
+        TRY(turns_open(CALLS_MAX, &backend->turns[i][CALLS], error));
+        TRY(turns_open(LISTS_MAX, &backend->turns[i][LISTS], error));
     }
-    for (size_t s = 0; s < SERVICE_COUNT && status == STATUS_OK; s++) {
+    for (size_t s = 0; s < SERVICE_COUNT; s++) {
         backend->clients[s] = rpc_client_create(backend->channels[services[s].peer], services[s].descriptor);
         if (backend->clients[s] == NULL)
-            status = error_no_memory(error);
+            return error_no_memory(error);
     }
-    return status;
+    return STATUS_OK;
 }
 
 enum status backend_open(const struct backend_options *options, struct backend **out, struct error *error)
@@ -188,7 +192,7 @@ void backend_stop(struct backend *backend)
         turns_stop(backend->turns[i][LISTS]);
         rpc_channel_stop(backend->channels[i]);
     }
-    answers_close(backend->answers); /* no call can bring another large response */
+    answers_close(backend->answers); /* after rpc_channel_stop, no call returns another large response */
     backend->answers = NULL;
 }
 
@@ -230,7 +234,7 @@ static struct turns *turns_of(const struct backend *backend, const struct backen
     return backend->turns[method->peer][method->lists ? LISTS : CALLS];
 }
 
-/* The closure may free the call, so save its place first. */
+/* Calls the closure and ends the turn. Reads the turn's data first, because the closure may free the call. */
 static void finish(struct backend_call *call, const ProtobufCMessage *response)
 {
     struct turns *turns = turns_of(call->backend, call->method);
@@ -270,11 +274,27 @@ static void on_answer(const ProtobufCMessage *response, void *data)
     answers_put(call->backend->answers, &call->answer);
 }
 
-/* Begins the call. The budget of a call that waited for its turn has shrunk. */
+/* Refuses the call for overload. */
+static void refuse(struct backend_call *call, const char *why)
+{
+    call->rpc.left = false;
+    (void)error_set(&call->rpc.error, STATUS_RESOURCE_EXHAUSTED, SCREENING_REASON_OVERLOADED, "%s", why);
+    call->rpc.error.retry_after_ms = TURN_RETRY_AFTER_MS;
+}
+
+/*
+ * Begins the call. If the call waited for its turn, subtracts the wait from its budget. A client may have let
+ * many lists wait and may read none of them, so only their turns show whether there is room for the answers.
+ */
 static void begin(struct turn *turn)
 {
     struct backend_call *call = container_of(turn, struct backend_call, turn);
     ProtobufCService *service = rpc_client_service(call->backend->clients[call->method->client]);
+    if (call->method->lists && !http_reserve_answer(call->http)) {
+        refuse(call, "too many answers wait to be read");
+        finish(call, NULL);
+        return;
+    }
     if (turn->waited) {
         int64_t left_ms = (turn->deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
         call->rpc.timeout_ms = left_ms > 1 ? (uint32_t)left_ms : 1;
@@ -285,10 +305,7 @@ static void begin(struct turn *turn)
 static void give_up(struct turn *turn)
 {
     struct backend_call *call = container_of(turn, struct backend_call, turn);
-    call->rpc.left = false;
-    (void)error_set(&call->rpc.error, STATUS_RESOURCE_EXHAUSTED, SCREENING_REASON_OVERLOADED,
-                    "too many calls wait");
-    call->rpc.error.retry_after_ms = TURN_RETRY_AFTER_MS;
+    refuse(call, "too many calls wait");
     call->closure(NULL, call);
 }
 
@@ -301,13 +318,13 @@ void backend_call(struct backend *backend, const struct backend_method *method, 
         *creation = uuid_format(&made, call->id);
     }
     const char *client = call->rpc.client_address;
-    call->rpc.idempotent = method->idempotent || creation != NULL; /* a creation with an id is */
+    call->rpc.idempotent = method->idempotent || creation != NULL; /* a creation with an id is idempotent */
     call->backend = backend;
     call->method = method;
     call->request = request;
     call->closure = closure;
     call->turn = (struct turn){
-        .item.source = client != NULL ? digest_text(client) : 0,
+        .item.source = client != NULL ? digest_address(client) : 0,
         .deadline_ns = clock_monotonic_ns() + (int64_t)call->rpc.timeout_ms * NS_PER_MS,
         .begin = begin,
         .give_up = give_up,

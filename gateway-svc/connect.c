@@ -1,7 +1,7 @@
 /*
- * A thread of the HTTP server reads a request and starts its call. The call's closure responds, on one of
- * nng's threads or on the same thread. All memory of the request is in its arena, which belongs to the thread
- * that will respond.
+ * A thread of the HTTP server reads a request and starts its call. The call's closure responds, on one of the
+ * threads that backend.h lists. The memory of the request is in its arena, which only one of these threads
+ * uses at a time.
  */
 #include "connect.h"
 
@@ -11,13 +11,13 @@
 #include "http_status.h"
 #include "json_body.h"
 #include "request_bounds.h"
+#include "unary.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/log.h"
-#include "base/traceparent.h"
 #include "protojson/base64.h"
 #include "protojson/protojson.h"
 #include "rpc/wire.h"
@@ -58,25 +58,30 @@ struct connect_call {
 static void respond_error(struct http_request *request, const struct error *error)
 {
     struct http_answer answer = {.code = http_connect_code(error->status), .type = TYPES[CODEC_JSON]};
+    if (answer.code == HTTP_UNAUTHORIZED)
+        answer.fields[0] = HTTP_BEARER;
     json_t *json = connect_error_json(error);
     if (!json_body_set(request, json, &answer)) {
         log_plain(LOG_ERROR, "http.out_of_memory");
         answer = (struct http_answer){.code = HTTP_SERVICE_UNAVAILABLE};
     }
     json_decref(json);
-    if (error->status == STATUS_UNIMPLEMENTED) /* the compression may be unsupported */
+    if (error->status == STATUS_UNIMPLEMENTED) /* the cause may be an unsupported compression */
         answer.fields[0] = (struct http_field){"Accept-Encoding", IDENTITY};
     http_respond(request, &answer);
 }
 
-/* Errors of HTTP itself have their own status code and no Connect error. */
+/* Responds with an error of HTTP itself: a status code and a header field, but no Connect error. */
 static void respond_bare(struct http_request *request, unsigned code, const char *name, const char *value)
 {
     const struct http_answer answer = {.code = code, .fields = {{name, value}}};
     http_respond(request, &answer);
 }
 
-/* Writes the message as the response body. Returns RESOURCE_EXHAUSTED, or the errors of protojson. */
+/*
+ * Writes the message as the response body. Returns RESOURCE_EXHAUSTED when out of memory, or another error
+ * from json_body_write.
+ */
 static enum status write_message(const struct connect_call *call, const ProtobufCMessage *message,
                                  struct http_answer *answer, struct error *error)
 {
@@ -93,7 +98,10 @@ static enum status write_message(const struct connect_call *call, const Protobuf
     return STATUS_OK;
 }
 
-/* Responds with the answer. `response` belongs to the channel, which frees it afterwards. */
+/*
+ * Responds with the answer or, if `response` is NULL, with the error of the call. `response` is in the
+ * request's arena.
+ */
 static void on_answer(const ProtobufCMessage *response, void *data)
 {
     struct connect_call *call = container_of(data, struct connect_call, backend);
@@ -104,7 +112,7 @@ static void on_answer(const ProtobufCMessage *response, void *data)
     } else if (write_message(call, response, &answer, &error) != STATUS_OK) {
         log_event(LOG_ERROR, "connect.answer_not_written", LOG_TEXT("method", call->method->method->name),
                   LOG_TEXT("error", error.message));
-        error.status = STATUS_INTERNAL; /* a faulty response of a service is never the client's fault */
+        error.status = STATUS_INTERNAL; /* an invalid response from a service is not the client's error */
         respond_error(call->request, &error);
     } else {
         http_respond(call->request, &answer);
@@ -113,15 +121,7 @@ static void on_answer(const ProtobufCMessage *response, void *data)
 
 /* ---- reading a request ---- */
 
-const struct backend_method *connect_method(const struct gateway *gateway, const char *path)
-{
-    const char *service = path + 1;
-    const char *slash = strchr(service, '/');
-    return slash != NULL ? backend_find(gateway->backend, service, (size_t)(slash - service), slash + 1)
-                         : NULL;
-}
-
-/* Takes the codec from the Content-Type of a POST. Returns false if it is unknown. */
+/* Reads the codec from the Content-Type of a POST. Returns false if the type is unknown. */
 static bool codec_of_type(const char *type, enum codec *codec)
 {
     if (header_is_json(type, false))
@@ -133,7 +133,7 @@ static bool codec_of_type(const char *type, enum codec *codec)
     return true;
 }
 
-/* Takes the codec from the parameter `encoding` of a GET. */
+/* Reads the codec from the parameter `encoding` of a GET. Returns false if the encoding is unknown. */
 static bool codec_of_encoding(const char *encoding, enum codec *codec)
 {
     for (int i = 0; i < CODEC_COUNT; i++) {
@@ -159,7 +159,7 @@ static enum status check_compression(const char *value, struct error *error)
     return error_set(error, STATUS_UNIMPLEMENTED, NULL, "unknown compression: supported is %s", IDENTITY);
 }
 
-/* Reads the budget that the client asks for, up to the gateway's limit. */
+/* Reads the client's timeout, limited to the gateway's maximum. Without one, sets the gateway's default. */
 static enum status read_timeout(const struct gateway *gateway, const struct http_request *request,
                                 uint32_t *timeout_ms, struct error *error)
 {
@@ -226,7 +226,7 @@ static enum status read_get(struct http_request *request, const struct query *qu
     payload->size = strlen(message);
     if (base64 != NULL && strcmp(base64, "1") == 0)
         return decode_base64(http_arena(request), payload, error);
-    if (payload->codec == CODEC_PROTO && payload->size > 0) /* it could hold NUL, which would truncate it */
+    if (payload->codec == CODEC_PROTO && payload->size > 0) /* a NUL would truncate the message */
         return error_invalid(error, "message: proto must come with base64=1");
     return STATUS_OK;
 }
@@ -258,12 +258,8 @@ static enum status start(struct gateway *gateway, const struct backend_method *m
     struct connect_call *call = arena_alloc(arena, sizeof *call);
     if (call == NULL)
         return error_no_memory(error);
-    const char *traceparent = http_header(request, "traceparent");
+    unary_describe(request, &call->backend);
     call->backend.rpc.timeout_ms = timeout_ms;
-    call->backend.rpc.traceparent = traceparent_is_valid(traceparent) ? traceparent : NULL;
-    call->backend.rpc.into = arena;
-    call->backend.rpc.client_address = http_client(request);
-    call->backend.rpc.authorization = http_header(request, "Authorization");
     call->request = request;
     call->method = method;
     call->codec = payload->codec;
@@ -273,7 +269,7 @@ static enum status start(struct gateway *gateway, const struct backend_method *m
 
 void connect_handle(struct gateway *gateway, struct http_request *request)
 {
-    const struct backend_method *method = connect_method(gateway, http_path(request));
+    const struct backend_method *method = unary_method(gateway, http_path(request));
     struct error error;
     if (method == NULL) {
         (void)error_set(&error, STATUS_UNIMPLEMENTED, NULL, "there is no such method");
@@ -306,7 +302,6 @@ void connect_handle(struct gateway *gateway, struct http_request *request)
 void connect_refuse(struct http_request *request, unsigned code, const char *why)
 {
     struct error error;
-    bool is_large = code == HTTP_CONTENT_TOO_LARGE || code == HTTP_HEAD_TOO_LARGE;
-    (void)error_set(&error, is_large ? STATUS_RESOURCE_EXHAUSTED : STATUS_INVALID_ARGUMENT, NULL, "%s", why);
+    unary_refusal(code, why, &error);
     respond_error(request, &error);
 }

@@ -21,7 +21,7 @@ static void test_connect_error_without_a_reason_has_no_details(void **state)
     assert_text(&error, "{\"code\":\"invalid_argument\",\"message\":\"date: must be \\\"a\\\" date\"}");
 }
 
-static void test_connect_error_tells_reason_and_pause_as_details(void **state)
+static void test_connect_error_has_reason_and_pause_as_details(void **state)
 {
     (void)state;
     const struct error error = {.status = STATUS_FAILED_PRECONDITION,
@@ -72,7 +72,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connect_error_without_a_reason_has_no_details),
-        cmocka_unit_test(test_connect_error_tells_reason_and_pause_as_details),
+        cmocka_unit_test(test_connect_error_has_reason_and_pause_as_details),
         cmocka_unit_test(test_connect_error_has_room_for_the_longest_reason),
         cmocka_unit_test(test_connect_error_keeps_what_is_inside),
     };

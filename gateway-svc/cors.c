@@ -3,12 +3,13 @@
 #include "http_status.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { PORT_MAX_DIGITS = 5 };
 
 /*
- * Returns the host and port of an origin, or NULL for any other scheme. Sets *own_port to the scheme's
- * default port, which browsers omit.
+ * Returns the host and port of an http or https origin, or NULL for any other. Sets *own_port to the scheme's
+ * default port, such as ":443", which browsers omit.
  */
 static const char *authority_of(const char *origin, const char **own_port)
 {
@@ -49,6 +50,36 @@ enum status cors_check(const char *origin, struct error *error)
         return STATUS_OK;
     return error_invalid(
         error, "cors-origin: must be one origin as browsers send it, https://HOST or https://HOST:PORT");
+}
+
+/*
+ * Returns whether a page of this origin calls its own host. Ignores the scheme, because a proxy may terminate
+ * TLS.
+ */
+static bool is_own(const char *origin, const char *authority)
+{
+    const char *own_port = NULL, *host = authority_of(origin, &own_port);
+    if (host == NULL || authority == NULL)
+        return false;
+    size_t size = strlen(host);
+    return strncasecmp(host, authority, size) == 0 &&
+           (authority[size] == '\0' || strcmp(authority + size, own_port) == 0);
+}
+
+bool cors_refuses(const char *allowed, const char *method, const char *origin, const char *site,
+                  const char *authority)
+{
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0)
+        return false;
+    if (origin != NULL)
+        return !is_own(origin, authority) && (allowed[0] == '\0' || strcmp(origin, allowed) != 0);
+    return site != NULL && strcasecmp(site, "cross-site") == 0;
+}
+
+bool cors_is_refused(const char *allowed, const struct http_request *request)
+{
+    return cors_refuses(allowed, http_method(request), http_header(request, "Origin"),
+                        http_header(request, "Sec-Fetch-Site"), http_header(request, "Host"));
 }
 
 static bool is_allowed(const char *allowed, const struct http_request *request)

@@ -12,15 +12,24 @@ struct search {
 static bool look(void *context, const char *name, const char *value)
 {
     static const char *const SINGLE[] = {
-        "Authorization",      "Connect-Protocol-Version",
-        "Connect-Timeout-Ms", "Content-Encoding",
-        "Content-Type",       "Idempotency-Key",
-        "If-Match",           "Last-Event-ID",
-        "Request-Timeout-Ms", "traceparent",
+        "Authorization",
+        "Connect-Protocol-Version",
+        "Connect-Timeout-Ms",
+        "Content-Encoding",
+        "Content-Type",
+        "Idempotency-Key",
+        "If-Match",
+        "Last-Event-ID",
+        "Origin",
+        "Request-Timeout-Ms",
+        "Sec-Fetch-Site",
+        "grpc-encoding",
+        "grpc-timeout",
+        "traceparent",
     };
     struct search *search = context;
     for (size_t i = 0; i < sizeof SINGLE / sizeof SINGLE[0]; i++) {
-        const char *first = strcasecmp(name, SINGLE[i]) == 0 ? http_header(search->request, name) : NULL;
+        const char *first = http_is_name(name, SINGLE[i]) ? http_header(search->request, name) : NULL;
         if (first != NULL && strcmp(value, first) != 0) {
             search->found = SINGLE[i];
             return false;
@@ -43,7 +52,7 @@ static const char *skip_blanks(const char *text)
 
 enum parameter { CHARSET_UTF8, CHARSET_OTHER, NO_CHARSET };
 
-/* Reads the parameter at `text`, "NAME=VALUE" up to the next semicolon. */
+/* Returns the charset that the parameter at `text`, "NAME=VALUE", specifies. */
 static enum parameter read_parameter(const char *text)
 {
     static const char NAME[] = "charset";
@@ -70,6 +79,16 @@ bool header_is_json(const char *content_type, bool any_parameter)
         at += strcspn(at, ";");
     }
     return *at == '\0';
+}
+
+bool header_is_form(const char *content_type)
+{
+    static const char *const FORMS[] = {"application/x-www-form-urlencoded", "multipart/form-data",
+                                        "text/plain"};
+    for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0] && content_type != NULL; i++)
+        if (strncasecmp(content_type, FORMS[i], strlen(FORMS[i])) == 0)
+            return true;
+    return false;
 }
 
 bool header_is_identity(const char *content_encoding)

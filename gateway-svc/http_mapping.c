@@ -38,7 +38,7 @@ static bool is_failure(enum status status)
 
 unsigned http_rest_code(const struct error *error)
 {
-    /* hospital-svc was unreachable. The client cannot resolve that, so it is not a conflict. */
+    /* hospital-svc was unreachable. The client cannot fix that, so the code is not 409. */
     if (strcmp(error->reason, SCREENING_REASON_HOSPITAL_UNAVAILABLE) == 0)
         return HTTP_SERVICE_UNAVAILABLE;
     if (strcmp(error->reason, SCREENING_REASON_VERSION_MISMATCH) == 0)

@@ -8,8 +8,8 @@
 #include "base/status.h"
 
 /*
- * Returns the REST status code of `error`, which is not OK. The reason decides if it is more specific than
- * the status.
+ * Returns the REST status code of `error`, which is not OK. A reason that is more specific than the status
+ * decides.
  */
 unsigned http_rest_code(const struct error *error);
 
@@ -20,17 +20,16 @@ unsigned http_connect_code(enum status status);
 const char *http_connect_word(enum status status);
 
 /*
- * Returns the message for the client. It is the service's own if it is about the request, and a generic one
- * if the service's own could reveal addresses, databases or bugs.
+ * Returns the message for the client. It is the service's message, or a generic one if the service's message
+ * could reveal addresses, databases or bugs.
  */
 const char *http_public_message(const struct error *error);
 
-/* Returns the retry delay in whole seconds for Retry-After. 0 means that there is no such field. */
+/* Returns the retry delay in whole seconds for Retry-After. 0 means that the response has no such field. */
 unsigned http_retry_after_s(const struct error *error, unsigned rest_code);
 
 /*
- * Returns whether clients may call a method. It is false if only the services use the method among
- * themselves.
+ * Returns whether clients may call a method. Returns false for methods that only the services themselves use.
  */
 bool http_is_public(const ProtobufCServiceDescriptor *service, const ProtobufCMethodDescriptor *method);
 

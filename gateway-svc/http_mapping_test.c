@@ -87,7 +87,7 @@ static void test_policy_retry_after_is_in_whole_seconds(void **state)
     }
 }
 
-static void test_policy_tells_no_internals(void **state)
+static void test_policy_reveals_no_internals(void **state)
 {
     (void)state;
     static const enum status HIDDEN[] = {STATUS_INTERNAL, STATUS_UNKNOWN, STATUS_DATA_LOSS,
@@ -106,7 +106,7 @@ static void test_policy_public_is_what_is_not_between_services(void **state)
     (void)state;
     static const struct {
         const ProtobufCServiceDescriptor *service;
-        unsigned hidden; /* number of its methods that are not public */
+        unsigned hidden; /* number of the service's methods that are not public */
     } cases[] = {
         {&screening__v1__hospital_service__descriptor, 3}, /* Reserve, BatchReserve, ListReservations */
         {&screening__v1__booking_service__descriptor, 2},  /* LookUpBookings, AbandonBooking */
@@ -127,7 +127,7 @@ int main(void)
         cmocka_unit_test(test_policy_every_status_has_its_codes),
         cmocka_unit_test(test_policy_reason_goes_before_the_status),
         cmocka_unit_test(test_policy_retry_after_is_in_whole_seconds),
-        cmocka_unit_test(test_policy_tells_no_internals),
+        cmocka_unit_test(test_policy_reveals_no_internals),
         cmocka_unit_test(test_policy_public_is_what_is_not_between_services),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ bool json_body_set(struct http_request *request, const json_t *json, struct http
     if (text == NULL)
         return false;
     size_t size = json_dumpb(json, text, room, JSON_COMPACT);
-    if (size >= room) { /* json_dumpb returns the required size, so try again with it */
+    if (size >= room) { /* json_dumpb returns the required size for another try */
         room = size + 1;
         text = arena_alloc(arena, room);
         if (text == NULL)
@@ -33,7 +33,7 @@ enum status json_body_write(const ProtobufCMessage *message, unsigned flags, str
     char *text;
     size_t size;
     TRY(protojson_write(message, flags, arena, &text, &size, error));
-    text[size] = '\n'; /* replaces its NUL */
+    text[size] = '\n'; /* replaces the NUL at the end */
     answer->body = text;
     answer->body_size = size + 1;
     return STATUS_OK;

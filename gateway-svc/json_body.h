@@ -1,4 +1,4 @@
-/* JSON response bodies. Each ends with a newline, for people who read it in a terminal. */
+/* Writes JSON response bodies. Each ends with a newline, for people who read it in a terminal. */
 #ifndef SCREENING_GATEWAY_SVC_JSON_BODY_H
 #define SCREENING_GATEWAY_SVC_JSON_BODY_H
 
@@ -10,8 +10,8 @@
 #include "base/arena.h"
 
 /*
- * Sets the response body to `json`, written into the request's arena. Returns false when out of memory, and
- * for NULL.
+ * Sets the response body to `json`, written into the request's arena. Returns false if `json` is NULL or when
+ * out of memory.
  */
 MUST_CHECK bool json_body_set(struct http_request *request, const json_t *json, struct http_answer *answer);
 

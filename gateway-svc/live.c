@@ -19,16 +19,16 @@ enum { LOOK_MS = 1000, KEEP_ALIVE_LOOKS = 15, REPLAY_MS = 1000, FETCH_MAX = 1000
 
 static const char TYPE[] = "text/event-stream";
 
-/* The delay in ms before a listener reconnects. */
+/* The SSE field that sets the delay in ms before a listener reconnects. */
 static const char RETRY[] = "retry: 2000\n";
 
 static const char KEEP_ALIVE[] = ":\n\n"; /* an SSE comment */
 
 static struct metric listeners_now = METRIC("live_listeners", "Listeners of /events");
 
-/* ---- open and close ---- */
+/* ---- opening and closing ---- */
 
-/* Sends a comment regularly, because proxies close idle connections. Also moves the windows at midnight. */
+/* Sends comments, because proxies close idle connections. Moves windows at midnight. */
 static void keep_alive(void *context, struct ticker *ticker)
 {
     struct live *live = context;
@@ -39,7 +39,6 @@ static void keep_alive(void *context, struct ticker *ticker)
     LIST_EACH(struct live_listener, l, &live->listeners, node) {
         if (live->looks % KEEP_ALIVE_LOOKS == 0)
             (void)http_stream_write(l->stream, KEEP_ALIVE, sizeof KEEP_ALIVE - 1);
-        http_stream_look(l->stream);
         if (l->hospital != NULL)
             live_days_move(live, l, today);
     }
@@ -76,19 +75,14 @@ static enum status open_followers(const struct live_options *options, struct liv
 
 static enum status open_all(const struct live_options *options, struct live *live, struct error *error)
 {
-    enum status status =
-        live_days_open(live, backend_channel(options->backend, BACKEND_HOSPITAL), &live->days, error);
+    TRY(live_days_open(live, backend_channel(options->backend, BACKEND_HOSPITAL), &live->days, error));
     live->booking_log =
         rpc_client_create(live->booking_channel, &screening__v1__event_log_service__descriptor);
-    if (status == STATUS_OK && live->booking_log == NULL)
-        status = error_no_memory(error);
-    if (status == STATUS_OK)
-        status = ticker_open(REPLAY_MS, live_replay, live, &live->replayer, error);
-    if (status == STATUS_OK)
-        status = ticker_open(LOOK_MS, keep_alive, live, &live->keeper, error);
-    if (status == STATUS_OK)
-        status = open_followers(options, live, error);
-    return status;
+    if (live->booking_log == NULL)
+        return error_no_memory(error);
+    TRY(ticker_open(REPLAY_MS, live_replay, live, &live->replayer, error));
+    TRY(ticker_open(LOOK_MS, keep_alive, live, &live->keeper, error));
+    return open_followers(options, live, error);
 }
 
 enum status live_open(const struct live_options *options, struct live **out, struct error *error)
@@ -98,6 +92,8 @@ enum status live_open(const struct live_options *options, struct live **out, str
         return error_no_memory(error);
     monitor_init(&live->monitor);
     live->listeners_max = options->listeners_max;
+    live->security = options->security;
+    live->public_catalogue = options->public_catalogue;
     live->booking_channel = backend_channel(options->backend, BACKEND_BOOKING);
     map_init(&live->customers, DIGEST_SIZE);
     map_init(&live->hospitals, sizeof(struct uuid));
@@ -162,7 +158,7 @@ static void respond_busy(struct http_request *request, const char *why)
     problem_respond_http(request, HTTP_SERVICE_UNAVAILABLE, why, NULL); /* 503 includes Retry-After */
 }
 
-/* Sends the first messages, and sets the position from which the listener gets bookings. */
+/* Sends the first messages, and sets the position after which the listener gets bookings. */
 static void begin(struct live_listener *listener)
 {
     if (listener->customer != NULL)
@@ -173,10 +169,10 @@ static void begin(struct live_listener *listener)
 }
 
 /*
- * Admits a listener. Returns NULL, and then the stream owns the listener, or returns the reason for a
- * refusal. With the lock held.
+ * Admits a listener. Returns NULL if the stream now owns the listener, otherwise the reason for a refusal.
+ * The caller holds the lock.
  */
-static const char *admit(struct live_listener *listener, const struct live_wish *wish,
+static const char *admit(struct live_listener *listener, const struct live_filter *filter,
                          struct http_request *request)
 {
     struct live *live = listener->live;
@@ -184,7 +180,7 @@ static const char *admit(struct live_listener *listener, const struct live_wish 
         return "the gateway is stopping";
     if (live->listener_count >= live->listeners_max)
         return "too many listeners";
-    if (live_registry_add(live, listener, wish) != STATUS_OK)
+    if (live_registry_add(live, listener, filter) != STATUS_OK)
         return "out of memory";
     listener->stream = http_stream_open(request, TYPE, closed, listener);
     if (listener->stream == NULL) {
@@ -196,8 +192,8 @@ static const char *admit(struct live_listener *listener, const struct live_wish 
     return NULL;
 }
 
-static void add_listener(struct live *live, const struct live_wish *wish, const struct live_position *last,
-                         struct http_request *request)
+static void add_listener(struct live *live, const struct live_filter *filter,
+                         const struct live_position *last, struct http_request *request)
 {
     struct live_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL) {
@@ -205,14 +201,14 @@ static void add_listener(struct live *live, const struct live_wish *wish, const 
         return;
     }
     listener->live = live;
-    if (wish->customer_id != NULL)
-        listener->budget_key = live_budget_key(http_client(request), wish->customer_id);
+    if (filter->customer_id != NULL)
+        listener->budget_key = live_budget_key(http_client(request), filter->customer_id);
     if (last != NULL) {
         listener->has_begin = true;
         listener->booking_seq = last->booking;
     }
     monitor_lock(&live->monitor);
-    const char *why = admit(listener, wish, request);
+    const char *why = admit(listener, filter, request);
     bool behind = why == NULL && listener->behind;
     monitor_unlock(&live->monitor);
     if (behind)
@@ -227,7 +223,7 @@ static void add_listener(struct live *live, const struct live_wish *wish, const 
 
 struct parameters {
     struct live_query query;
-    const char *wrong; /* an unknown or repeated parameter */
+    const char *wrong; /* name of an unknown or repeated parameter */
 };
 
 static bool take_parameter(void *context, const char *name, const char *value)
@@ -250,17 +246,42 @@ static void refuse_parameter(struct http_request *request, const char *name)
     problem_respond_http(request, HTTP_BAD_REQUEST, error.message, NULL);
 }
 
-/* Returns the header that a browser sends when it reconnects, or otherwise the page's own parameter. */
+/*
+ * Returns the header field Last-Event-ID, which a browser sends when it reconnects. Without the field,
+ * returns the query parameter instead, or NULL.
+ */
 static const char *last_event_id(const struct http_request *request, const struct live_query *query)
 {
     const char *header = http_header(request, "Last-Event-ID");
     return header != NULL ? header : query->last_event_id;
 }
 
+/*
+ * Decides whether the client may listen. A customer listens to their own bookings, whatever the request says.
+ * Availability is part of the catalogue.
+ */
+static enum status permit(const struct live *live, struct http_request *request, struct live_filter *filter,
+                          struct error *error)
+{
+    const struct auth_caller *caller;
+    const char *authorization = http_header(request, "Authorization");
+    if (filter->customer_id == NULL && authorization == NULL && live->public_catalogue)
+        return STATUS_OK;
+    TRY(security_identify(live->security, authorization, http_arena(request), &caller, error));
+    if ((caller->roles & (AUTH_ADMIN | AUTH_AUDITOR)) != 0)
+        return STATUS_OK;
+    if (filter->customer_id != NULL && (caller->roles & AUTH_CUSTOMER) != 0)
+        filter->customer_id = caller->subject;
+    else if (filter->customer_id != NULL || caller->roles == 0)
+        return error_set(error, STATUS_PERMISSION_DENIED, SCREENING_REASON_NOT_PERMITTED,
+                         "authorization: this caller may not listen to that");
+    return STATUS_OK;
+}
+
 void live_handle(struct live *live, struct http_request *request)
 {
     struct parameters parameters = {.wrong = NULL};
-    struct live_wish wish;
+    struct live_filter filter;
     struct live_position last;
     struct error error;
     http_set_route(request, "/events");
@@ -280,9 +301,10 @@ void live_handle(struct live *live, struct http_request *request)
         return;
     }
     int32_t today = civil_day_at(clock_now_us());
-    if (live_wish_parse(&parameters.query, today, &wish, &error) != STATUS_OK) {
+    if (live_filter_parse(&parameters.query, today, &filter, &error) != STATUS_OK ||
+        permit(live, request, &filter, &error) != STATUS_OK) {
         problem_respond(request, &error);
         return;
     }
-    add_listener(live, &wish, has_last ? &last : NULL, request);
+    add_listener(live, &filter, has_last ? &last : NULL, request);
 }

@@ -1,7 +1,7 @@
 /*
- * One thread reads the days of hospitals, one hospital at a time. A single call reads the days that new
- * listeners want and those that may have changed. It reads no hospital more often than every PACE_MS. So it
- * reads no day more often either, however many bookings touch it, and it always reads the final state.
+ * One thread reads the days of hospitals, one hospital at a time. A single call reads both the days that new
+ * listeners need and those that may have changed. The thread reads a hospital at most once in PACE_MS,
+ * however many bookings change its days, and reads it again after the last change.
  */
 #include "live_internal.h"
 
@@ -22,8 +22,8 @@
 enum { PACE_MS = 200, RETRY_MS = 500 };
 
 /*
- * hospital-svc frees places when it reads the booking's event, and publishes no event for that. So the thread
- * rechecks after 0.2, 0.4, 0.8, ... s, for 25 s in total.
+ * hospital-svc frees a place when it receives the event that ends the booking, and publishes no event of its
+ * own. So the thread rechecks the day after 0.2, 0.4, 0.8, ... s, for 25 s in total.
  */
 enum { AGAIN_LAST_MS = 12800 };
 
@@ -34,28 +34,22 @@ struct live_days {
     struct rpc_channel *channel;
     struct rpc_client *client;
     pthread_t thread;
-    bool closing; /* guarded by the monitor of live */
+    bool closing; /* guarded by live->monitor */
     /* The following members are private to the thread. */
     struct arena arena; /* holds the current reading */
-    bool failing;       /* whether the failure has been logged */
+    bool failing;       /* whether the last reading failed; only the first failure of a series is logged */
 };
 
-/* A reading. It stores the hospital's id, because the struct live_hospital may be freed and recreated in
- * the meantime. */
+/*
+ * The days of a hospital to read in one call. Stores the hospital's id, because the struct live_hospital may
+ * be freed and recreated during the call.
+ */
 struct reading {
     struct uuid hospital_id;
-    int32_t from, to;
+    struct live_range days;
 };
 
-/* ---- the days to read; with the lock held ---- */
-
-static void widen(int32_t *from, int32_t *to, int32_t more_from, int32_t more_to)
-{
-    if (more_from < *from)
-        *from = more_from;
-    if (more_to > *to)
-        *to = more_to;
-}
+/* ---- the days to read; the caller holds the lock ---- */
 
 static void list(struct live *live, struct live_hospital *hospital)
 {
@@ -73,7 +67,7 @@ static void unlist(struct live_hospital *hospital)
     list_remove(&hospital->to_read);
 }
 
-/* Schedules a reading at `at_ns`, or as soon as the pace allows, but keeps an earlier one. */
+/* Schedules a reading at `at_ns`, or later if the pace requires that, unless an earlier one is scheduled. */
 static void schedule(struct live *live, struct live_hospital *hospital, int64_t at_ns)
 {
     int64_t pace_ns = hospital->read_ns + PACE_NS;
@@ -94,27 +88,27 @@ void live_days_want(struct live *live, struct live_listener *listener)
 
 void live_days_touch(struct live *live, struct live_hospital *hospital, int32_t from, int32_t to, bool late)
 {
-    if (from < hospital->from)
-        from = hospital->from;
-    if (to > hospital->to)
-        to = hospital->to;
+    if (from < hospital->wanted.from)
+        from = hospital->wanted.from;
+    if (to > hospital->wanted.to)
+        to = hospital->wanted.to;
     if (from > to)
         return; /* no listener wants these days */
     int64_t now_ns = clock_monotonic_ns();
-    widen(&hospital->touched_from, &hospital->touched_to, from, to);
+    live_range_cover(&hospital->touched, from, to);
     if (late) {
-        widen(&hospital->again_from, &hospital->again_to, from, to);
+        live_range_cover(&hospital->again, from, to);
         hospital->again_pause_ns = PACE_NS;
         hospital->again_ns = now_ns + PACE_NS;
     }
     schedule(live, hospital, now_ns);
 }
 
-/* Drops days before those of all listeners, which are not read again. */
+/* Drops the days before the first day that a listener wants. */
 static void forget_past(struct live_hospital *hospital)
 {
     size_t past = 0;
-    while (past < hospital->day_count && hospital->days[past].date < hospital->from)
+    while (past < hospital->day_count && hospital->days[past].date < hospital->wanted.from)
         past++;
     CHECK(past <= hospital->day_count);
     if (past > 0)
@@ -144,17 +138,19 @@ void live_days_forget(struct live_hospital *hospital)
 
 static void look_again(struct live *live, struct live_hospital *hospital, int64_t now_ns)
 {
-    live_days_touch(live, hospital, hospital->again_from, hospital->again_to, false);
+    live_days_touch(live, hospital, hospital->again.from, hospital->again.to, false);
     hospital->again_pause_ns *= 2;
     hospital->again_ns = now_ns + hospital->again_pause_ns;
     if (hospital->again_pause_ns > (int64_t)AGAIN_LAST_MS * NS_PER_MS) {
         hospital->again_ns = INT64_MAX;
-        hospital->again_from = INT32_MAX;
-        hospital->again_to = INT32_MIN;
+        hospital->again = LIVE_RANGE_EMPTY;
     }
 }
 
-/* Returns the hospital that is most overdue, or NULL if none is due before *next_ns. */
+/*
+ * Schedules the rechecks that are due. Returns the most overdue hospital, or NULL if none is due. Sets
+ * *next_ns to the earliest due time.
+ */
 static struct live_hospital *find_due(struct live *live, int64_t *next_ns)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -172,61 +168,59 @@ static struct live_hospital *find_due(struct live *live, int64_t *next_ns)
     return found;
 }
 
-/* Adds the days if the range still fits in one call. */
+/* Adds the days to the reading. Returns false, and adds nothing, if the range would not fit in one call. */
 static bool include(struct reading *reading, int32_t from, int32_t to)
 {
-    int32_t all_from = reading->from, all_to = reading->to;
-    widen(&all_from, &all_to, from, to);
-    if (all_to - all_from >= LIVE_DAYS_MAX)
+    struct live_range all = reading->days;
+    live_range_cover(&all, from, to);
+    if (all.to - all.from >= LIVE_DAYS_MAX)
         return false;
-    reading->from = all_from;
-    reading->to = all_to;
+    reading->days = all;
     return true;
 }
 
-static void touch_nothing(struct live_hospital *hospital)
-{
-    hospital->touched_from = INT32_MAX;
-    hospital->touched_to = INT32_MIN;
-}
-
-/* Moves the start of `touched` to a day with a listener, because windows may lie centuries apart. */
+/*
+ * Moves the start of `touched` to its first day that a listener wants, because windows may be centuries
+ * apart. Empties `touched` if there is no such day.
+ */
 static void skip_unheard(struct live_hospital *hospital)
 {
     int32_t first = INT32_MAX;
     LIST_EACH(const struct live_listener, l, &hospital->listeners, of_hospital) {
-        int32_t from = l->window.from > hospital->touched_from ? l->window.from : hospital->touched_from;
+        int32_t from = l->window.from > hospital->touched.from ? l->window.from : hospital->touched.from;
         if (from <= l->window.to && from < first)
             first = from;
     }
-    if (first <= hospital->touched_to)
-        hospital->touched_from = first;
+    if (first <= hospital->touched.to)
+        hospital->touched.from = first;
     else
-        touch_nothing(hospital);
+        hospital->touched = LIVE_RANGE_EMPTY;
 }
 
-/* Moves all of `touched`, or its beginning, into the reading. */
+/* Moves `touched` into the reading: all of it, its beginning, or nothing, depending on what fits. */
 static void take_touched(struct live_hospital *hospital, struct reading *reading)
 {
     skip_unheard(hospital);
-    if (hospital->touched_from > hospital->touched_to)
+    if (hospital->touched.from > hospital->touched.to)
         return;
-    if (!include(reading, hospital->touched_from, hospital->touched_to)) {
-        if (reading->from <= reading->to)
-            return; /* left for the next reading */
-        reading->from = hospital->touched_from;
-        reading->to = hospital->touched_from + LIVE_DAYS_MAX - 1;
-        hospital->touched_from = reading->to + 1;
+    if (!include(reading, hospital->touched.from, hospital->touched.to)) {
+        if (reading->days.from <= reading->days.to)
+            return; /* the touched days are left for the next reading */
+        reading->days.from = hospital->touched.from;
+        reading->days.to = hospital->touched.from + LIVE_DAYS_MAX - 1;
+        hospital->touched.from = reading->days.to + 1;
         skip_unheard(hospital);
         return;
     }
-    touch_nothing(hospital);
+    hospital->touched = LIVE_RANGE_EMPTY;
 }
 
-/* Returns false if nothing needs to be read, because the listeners have left. */
+/*
+ * Prepares a reading. Returns false if there is nothing to read, for example because the listeners have left.
+ */
 static bool begin_reading(struct live *live, struct live_hospital *hospital, struct reading *reading)
 {
-    *reading = (struct reading){.hospital_id = hospital->id, .from = INT32_MAX, .to = INT32_MIN};
+    *reading = (struct reading){.hospital_id = hospital->id, .days = LIVE_RANGE_EMPTY};
     bool wanted = false;
     LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital) {
         if (l->days != DAYS_WANTED)
@@ -237,20 +231,20 @@ static bool begin_reading(struct live *live, struct live_hospital *hospital, str
             wanted = true;
     }
     take_touched(hospital, reading);
-    bool any = reading->from <= reading->to;
+    bool any = reading->days.from <= reading->days.to;
     if (any)
         hospital->read_ns = clock_monotonic_ns();
     hospital->due_ns = INT64_MAX;
-    if (wanted || hospital->touched_from <= hospital->touched_to)
+    if (wanted || hospital->touched.from <= hospital->touched.to)
         schedule(live, hospital, hospital->read_ns);
     if (hospital->due_ns == INT64_MAX && hospital->again_ns == INT64_MAX)
         unlist(hospital);
     return any;
 }
 
-/* ---- results; with the lock held ---- */
+/* ---- results; the caller holds the lock ---- */
 
-/* Stores the day. Returns true if it differs from the stored one, or if there is no memory to store it. */
+/* Stores the day. Returns false if the same day, with the same values, was already stored. */
 static bool note_day(struct live_hospital *hospital, const struct live_day *day)
 {
     size_t at = 0;
@@ -287,8 +281,8 @@ static char *day_data(struct live_days *reader, const struct live_hospital *hosp
     return data;
 }
 
-static void tell_day(struct live_days *reader, struct live_hospital *hospital,
-                     const Screening__V1__ScreeningDay *day)
+static void announce_day(struct live_days *reader, struct live_hospital *hospital,
+                         const Screening__V1__ScreeningDay *day)
 {
     struct live_day now = {.capacity = day->capacity, .remaining = day->remaining, .version = day->version};
     if (!civil_parse(day->date, &now.date))
@@ -297,11 +291,11 @@ static void tell_day(struct live_days *reader, struct live_hospital *hospital,
     char *data = day_data(reader, hospital, day);
     LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital)
         if (now.date >= l->window.from && now.date <= l->window.to &&
-            (l->days == DAYS_BEING_READ || (l->days == DAYS_TOLD && (changed || now.date >= l->fresh_from))))
+            (l->days == DAYS_BEING_READ || (l->days == DAYS_SENT && (changed || now.date >= l->fresh_from))))
             live_send(l, "availability", data);
 }
 
-/* Sets the state of the listeners whose days were being read. */
+/* Sets the state of the listeners whose days are being read. */
 static void end_reading(struct live_hospital *hospital, enum days_state state)
 {
     LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital)
@@ -313,24 +307,25 @@ static void end_reading(struct live_hospital *hospital, enum days_state state)
 static void end_fresh(struct live_hospital *hospital, const struct reading *reading)
 {
     LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital) {
-        if (l->fresh_from >= reading->from && l->fresh_from <= reading->to)
-            l->fresh_from = reading->to + 1;
+        if (l->fresh_from >= reading->days.from && l->fresh_from <= reading->days.to)
+            l->fresh_from = reading->days.to + 1;
         if (l->fresh_from > l->window.to)
             l->fresh_from = INT32_MAX;
     }
 }
 
-static void tell_days(struct live_days *reader, struct live_hospital *hospital, const struct reading *reading,
-                      const Screening__V1__GetAvailabilityResponse *response)
+static void announce_days(struct live_days *reader, struct live_hospital *hospital,
+                          const struct reading *reading,
+                          const Screening__V1__GetAvailabilityResponse *response)
 {
     hospital->gone[0] = '\0';
     for (size_t i = 0; i < response->n_days; i++)
-        tell_day(reader, hospital, response->days[i]);
-    end_reading(hospital, DAYS_TOLD);
+        announce_day(reader, hospital, response->days[i]);
+    end_reading(hospital, DAYS_SENT);
     end_fresh(hospital, reading);
 }
 
-static void tell_gone(struct live_days *reader, struct live_hospital *hospital, const struct error *error)
+static void announce_gone(struct live_days *reader, struct live_hospital *hospital, const struct error *error)
 {
     const char *reason = error->reason[0] != '\0' ? error->reason : status_name(error->status);
     bool changed = strcmp(hospital->gone, reason) != 0;
@@ -341,16 +336,16 @@ static void tell_gone(struct live_days *reader, struct live_hospital *hospital, 
     memcpy(hospital->gone, reason, strlen(reason) + 1);
     hospital->day_count = 0;
     LIST_EACH(struct live_listener, l, &hospital->listeners, of_hospital)
-        if (l->days == DAYS_BEING_READ || (l->days == DAYS_TOLD && changed))
+        if (l->days == DAYS_BEING_READ || (l->days == DAYS_SENT && changed))
             live_send(l, "hospital-gone", data);
-    end_reading(hospital, DAYS_TOLD);
+    end_reading(hospital, DAYS_SENT);
 }
 
-/* Undoes begin_reading, and retries later. */
+/* Undoes begin_reading, and schedules a retry. */
 static void put_back(struct live *live, struct live_hospital *hospital, const struct reading *reading)
 {
     end_reading(hospital, DAYS_WANTED);
-    widen(&hospital->touched_from, &hospital->touched_to, reading->from, reading->to);
+    live_range_cover(&hospital->touched, reading->days.from, reading->days.to);
     schedule(live, hospital, clock_monotonic_ns() + (int64_t)RETRY_MS * NS_PER_MS);
 }
 
@@ -359,15 +354,15 @@ static void put_back(struct live *live, struct live_hospital *hospital, const st
 static enum status read_days(struct live_days *reader, const struct reading *reading,
                              Screening__V1__GetAvailabilityResponse **out, struct error *error)
 {
-    /* Without a connection, a call would wait for one until its budget is spent. */
+    /* Without a connection, a call would wait for one until its budget ended. */
     if (!rpc_channel_connected(reader->channel))
         return error_set(error, STATUS_UNAVAILABLE, NULL, "no connection");
     char id[UUID_TEXT_SIZE], from[CIVIL_TEXT_SIZE], to[CIVIL_TEXT_SIZE];
     Screening__V1__GetAvailabilityRequest request = SCREENING__V1__GET_AVAILABILITY_REQUEST__INIT;
     request.hospital_id = uuid_format(&reading->hospital_id, id);
-    request.from_date = civil_format(reading->from, from);
-    request.to_date = civil_format(reading->to, to);
-    struct rpc_client_call call = {.idempotent = true};
+    request.from_date = civil_format(reading->days.from, from);
+    request.to_date = civil_format(reading->days.to, to);
+    struct rpc_client_call call = {.idempotent = true, .own_token = true};
     ProtobufCMessage *response = NULL;
     enum status status = rpc_client_call_wait(reader->client, "GetAvailability", &request.base, &call,
                                               &reader->arena, &response);
@@ -395,14 +390,17 @@ static void use_answer(struct live_days *reader, const struct reading *reading, 
     if (hospital == NULL)
         return;
     if (status == STATUS_OK)
-        tell_days(reader, hospital, reading, response);
+        announce_days(reader, hospital, reading, response);
     else if (gone)
-        tell_gone(reader, hospital, error);
+        announce_gone(reader, hospital, error);
     else
         put_back(live, hospital, reading);
 }
 
-/* Waits for a reading to do. Returns false when the thread must end. With the lock held. */
+/*
+ * Waits until a reading is due, and prepares it. Returns false when the thread must end. The caller holds the
+ * lock.
+ */
 static bool next_reading(struct live_days *reader, struct reading *reading)
 {
     struct live *live = reader->live;

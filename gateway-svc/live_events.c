@@ -39,11 +39,12 @@ static void touch_all(struct live *live)
     size_t position = 0;
     struct live_hospital *hospital;
     while ((hospital = map_next(&live->hospitals, &position, NULL)) != NULL)
-        live_days_touch(live, hospital, hospital->from, hospital->to, false);
+        live_days_touch(live, hospital, hospital->wanted.from, hospital->wanted.to, false);
 }
 
 /*
- * Returns whether the log had begun before. If it had, days may have changed unnoticed, whichever log it is.
+ * Records that the follower of the log has begun, and marks all days, because any may have changed. Returns
+ * whether the follower had begun before.
  */
 static bool note_begun(struct live *live, enum live_log log)
 {
@@ -53,8 +54,8 @@ static bool note_begun(struct live *live, enum live_log log)
     return again;
 }
 
-/* Once both logs have begun, listeners can get their positions. */
-static void tell_positions(struct live *live)
+/* If the followers of both logs have begun, sends every listener its position. */
+static void send_positions(struct live *live)
 {
     if (live->known[LIVE_BOOKING] && live->known[LIVE_HOSPITAL])
         LIST_EACH(struct live_listener, l, &live->listeners, node)
@@ -72,7 +73,7 @@ void live_booking_begun(void *context, uint64_t head_seq)
             live_reset(l);
         else if (l->customer != NULL)
             live_place(l);
-    tell_positions(live);
+    send_positions(live);
     monitor_unlock(&live->monitor);
     ticker_wake(live->replayer);
 }
@@ -83,13 +84,13 @@ void live_hospital_begun(void *context, uint64_t head_seq)
     monitor_lock(&live->monitor);
     live->position.hospital = head_seq;
     (void)note_begun(live, LIVE_HOSPITAL);
-    tell_positions(live);
+    send_positions(live);
     monitor_unlock(&live->monitor);
 }
 
 /* ---- the booking log ---- */
 
-static void tell_customer(struct live *live, const Screening__V1__Event *event)
+static void send_to_customer(struct live *live, const Screening__V1__Event *event)
 {
     const struct live_customer *customer = live_registry_customer(live, event->booking->customer_id);
     if (customer == NULL)
@@ -107,7 +108,11 @@ bool live_concerns_customers(const Screening__V1__Event *event)
            strcmp(event->type, SCREENING_EVENT_BOOKING_RELEASED) != 0;
 }
 
-/* hospital-svc takes a place before the booking is CONFIRMED, but frees it after the event that ends it. */
+/*
+ * Requests another read of the day of the booking. hospital-svc takes the place before booking-svc confirms
+ * the booking, so one read is enough. hospital-svc frees the place only after it has received the event that
+ * ends the booking, so the day is then read several times (see AGAIN_LAST_MS in live_days.c).
+ */
 static void touch_day(struct live *live, const Screening__V1__Booking *booking)
 {
     struct live_hospital *hospital = live_registry_hospital(live, booking->hospital_id);
@@ -128,7 +133,7 @@ void live_booking_take(void *context, Screening__V1__Event *const *events, size_
         if (events[i]->body_case != SCREENING__V1__EVENT__BODY_BOOKING)
             continue;
         if (live_concerns_customers(events[i]))
-            tell_customer(live, events[i]);
+            send_to_customer(live, events[i]);
         touch_day(live, events[i]->booking);
     }
     monitor_unlock(&live->monitor);
@@ -144,12 +149,12 @@ static void touch_changed(struct live *live, const Screening__V1__ScreeningDayCh
         live_days_touch(live, hospital, date, date, false);
 }
 
-/* Marks a hospital that was registered or deleted. */
+/* Marks the wanted days of a hospital that was registered or deleted. */
 static void touch_hospital(struct live *live, const char *hospital_id)
 {
     struct live_hospital *hospital = live_registry_hospital(live, hospital_id);
     if (hospital != NULL)
-        live_days_touch(live, hospital, hospital->from, hospital->to, false);
+        live_days_touch(live, hospital, hospital->wanted.from, hospital->wanted.to, false);
 }
 
 void live_hospital_take(void *context, Screening__V1__Event *const *events, size_t count)

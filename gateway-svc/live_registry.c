@@ -82,47 +82,35 @@ static struct live_hospital *find_or_add_hospital(struct live *live, const struc
     if (hospital == NULL)
         return NULL;
     *hospital = (struct live_hospital){.id = *id,
-                                       .from = INT32_MAX,
-                                       .to = INT32_MIN,
+                                       .wanted = LIVE_RANGE_EMPTY,
                                        .due_ns = INT64_MAX,
-                                       .touched_from = INT32_MAX,
-                                       .touched_to = INT32_MIN,
+                                       .touched = LIVE_RANGE_EMPTY,
                                        .again_ns = INT64_MAX,
-                                       .again_from = INT32_MAX,
-                                       .again_to = INT32_MIN};
+                                       .again = LIVE_RANGE_EMPTY};
     if (map_put(&live->hospitals, id, hospital) == STATUS_OK)
         return hospital;
     free(hospital);
     return NULL;
 }
 
-static void widen(struct live_hospital *hospital, const struct live_listener *listener)
-{
-    if (listener->window.from < hospital->from)
-        hospital->from = listener->window.from;
-    if (listener->window.to > hospital->to)
-        hospital->to = listener->window.to;
-}
-
 void live_registry_measure(struct live_hospital *hospital)
 {
-    hospital->from = INT32_MAX;
-    hospital->to = INT32_MIN;
+    hospital->wanted = LIVE_RANGE_EMPTY;
     LIST_EACH(const struct live_listener, l, &hospital->listeners, of_hospital)
-        widen(hospital, l);
+        live_range_cover(&hospital->wanted, l->window.from, l->window.to);
 }
 
-static bool join_hospital(struct live *live, struct live_listener *listener, const struct live_wish *wish)
+static bool join_hospital(struct live *live, struct live_listener *listener, const struct live_filter *filter)
 {
-    struct live_hospital *hospital = find_or_add_hospital(live, &wish->hospital_id);
+    struct live_hospital *hospital = find_or_add_hospital(live, &filter->hospital_id);
     if (hospital == NULL)
         return false;
     CHECK(listener->hospital == NULL);
     listener->hospital = hospital;
-    listener->window = wish->days;
+    listener->window = filter->days;
     listener->fresh_from = INT32_MAX;
     list_add(&hospital->listeners, &listener->of_hospital);
-    widen(hospital, listener);
+    live_range_cover(&hospital->wanted, listener->window.from, listener->window.to);
     return true;
 }
 
@@ -140,11 +128,12 @@ static void leave_hospital(struct live *live, struct live_listener *listener)
 
 /* ---- listeners ---- */
 
-enum status live_registry_add(struct live *live, struct live_listener *listener, const struct live_wish *wish)
+enum status live_registry_add(struct live *live, struct live_listener *listener,
+                              const struct live_filter *filter)
 {
-    if (wish->customer_id != NULL && !join_customer(live, listener, wish->customer_id))
+    if (filter->customer_id != NULL && !join_customer(live, listener, filter->customer_id))
         return STATUS_RESOURCE_EXHAUSTED;
-    if (wish->has_hospital && !join_hospital(live, listener, wish)) {
+    if (filter->has_hospital && !join_hospital(live, listener, filter)) {
         if (listener->customer != NULL)
             leave_customer(live, listener);
         return STATUS_RESOURCE_EXHAUSTED;

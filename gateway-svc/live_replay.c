@@ -1,10 +1,9 @@
 /*
- * Sends missed events to listeners that reconnect. All of them walk through the log together, from the one
- * furthest behind to the head. A listener that joins during a walk, and starts before its position, waits for
- * the next walk. A walk covers about LIVE_REPLAY_MAX events, so a listener waits for at most two of them,
- * however often others reconnect.
- *
- * A listener that reads more slowly than the others continues in a later round.
+ * Sends missed events to listeners that reconnect. One walk through the log serves all of them, from the
+ * position of the listener furthest behind to the head. A listener that joins during a walk, and starts
+ * before the walk's position, waits for the next walk. The distance at which a listener is reset also limits
+ * the length of a walk, so the next walk begins soon, however often others reconnect. A walk consists of
+ * rounds, one per Fetch. A listener that reads more slowly than the others continues in a later round.
  */
 #include "live_internal.h"
 
@@ -24,7 +23,8 @@ static bool takes_more(const struct live_listener *listener)
 
 enum round { ROUND_NONE, ROUND_LATER, ROUND_NOW };
 
-/* Resets a listener that reads so slowly that it falls further and further behind the log. */
+/* Returns whether the listener is behind. Resets a listener that reads too slowly to catch up with the
+ * log. */
 static bool is_behind(struct live_listener *listener)
 {
     const uint64_t head = listener->live->position.booking;
@@ -34,7 +34,9 @@ static bool is_behind(struct live_listener *listener)
 }
 
 /*
- * Finds the start of the next round, which is the next listener from `at_seq` on, or the one furthest behind.
+ * Sets *after_seq to the start of the next round: the lowest position, from `at_seq` on, of a listener that
+ * can take more events or, if there is none, the lowest position of all such listeners. Returns whether to
+ * begin the round now, later or not at all.
  */
 static enum round find_begin(struct live *live, uint64_t at_seq, uint64_t *after_seq)
 {
@@ -68,7 +70,7 @@ static enum status fetch(struct live *live, uint64_t after_seq, struct arena *ar
     request.after_seq = after_seq;
     request.max_events = FETCH_EVENTS;
     request.subscriber = subscriber;
-    struct rpc_client_call call = {.idempotent = true};
+    struct rpc_client_call call = {.idempotent = true, .own_token = true};
     ProtobufCMessage *response = NULL;
     if (!rpc_channel_connected(live->booking_channel))
         return STATUS_UNAVAILABLE;
@@ -78,9 +80,9 @@ static enum status fetch(struct live *live, uint64_t after_seq, struct arena *ar
     return status;
 }
 
-/* ---- a round; with the lock held ---- */
+/* ---- a round; the caller holds the lock ---- */
 
-/* Adds the listeners whose position is within the events. */
+/* Adds to the round the listeners whose position is in the range of the round's events. */
 static void begin_round(struct live *live, uint64_t after_seq, uint64_t end_seq)
 {
     LIST_EACH(struct live_listener, l, &live->listeners, node)
@@ -92,7 +94,7 @@ static void send_missed(struct live_listener *listener, const Screening__V1__Eve
 {
     if (!takes_more(listener)) {
         listener->in_round = false;
-        listener->booking_seq = event->seq - 1; /* it continues there */
+        listener->booking_seq = event->seq - 1; /* a later round continues from there */
     } else if (!live_budget_take(&listener->live->budget, listener->budget_key, now_ns)) {
         listener->in_round = false;
         live_reset(listener);
@@ -131,7 +133,7 @@ static void end_round(struct live *live, uint64_t end_seq)
     }
 }
 
-/* Sends the events of a round. Returns the position at which it ended. */
+/* Acquires the lock and sends the events of a round. Returns the position at which the round ended. */
 static uint64_t send_round(struct live *live, uint64_t after_seq,
                            const Screening__V1__FetchResponse *response)
 {
@@ -163,7 +165,7 @@ void live_replay(void *context, struct ticker *ticker)
             at_seq = send_round(live, after_seq, response);
             going = !ticker_stopping(ticker);
         } else {
-            going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the follower notices too, and handles it */
+            going = ticker_sleep(ticker, FAILED_PAUSE_MS); /* the follower detects and handles failures too */
         }
     }
     arena_fini(&arena);

@@ -15,8 +15,8 @@ void live_send_register_metrics(void)
 }
 
 /*
- * Gets the position of a listener. Returns false until both logs have begun, because their seqs are not known
- * before.
+ * Gets the position of a listener. Returns false until the followers of both logs have begun, because the
+ * heads are not known before that.
  */
 static bool position_of(const struct live_listener *listener, struct live_position *out)
 {
@@ -30,8 +30,8 @@ static bool position_of(const struct live_listener *listener, struct live_positi
 }
 
 /*
- * Writes the text to the stream. Returns whether it was sent. Otherwise the stream ends, and with it the
- * listener.
+ * Writes the text to the stream. Returns false if that fails or `text` is NULL. In both cases the stream
+ * ends, and the listener with it.
  */
 static bool write_text(struct live_listener *listener, const char *text)
 {

@@ -10,7 +10,7 @@
 
 /* ---- positions ---- */
 
-/* Parses NAME and a number. Moves *text past them. */
+/* Parses `name` followed by a number, and moves *text past both. Returns false for any other text. */
 static bool parse_part(const char **text, const char *name, uint64_t *out)
 {
     size_t length = strlen(name);
@@ -86,17 +86,11 @@ static enum status parse_days(const struct live_query *query, int32_t today, str
     struct live_window window = {.from = today,
                                  .from_today = query->from == NULL,
                                  .to_moves = query->from == NULL && query->to == NULL};
-    if (query->from != NULL) {
-        enum status status = text_check_date("from", query->from, &window.from, error);
-        if (status != STATUS_OK)
-            return status;
-    }
+    if (query->from != NULL)
+        TRY(text_check_date("from", query->from, &window.from, error));
     window.to = window.from + LIVE_DAYS_DEFAULT - 1;
-    if (query->to != NULL) {
-        enum status status = text_check_date("to", query->to, &window.to, error);
-        if (status != STATUS_OK)
-            return status;
-    }
+    if (query->to != NULL)
+        TRY(text_check_date("to", query->to, &window.to, error));
     if (window.to < window.from)
         return error_invalid(error, "to: must not be before from");
     if (window.to - window.from >= LIVE_DAYS_MAX)
@@ -105,24 +99,23 @@ static enum status parse_days(const struct live_query *query, int32_t today, str
     return STATUS_OK;
 }
 
-enum status live_wish_parse(const struct live_query *query, int32_t today, struct live_wish *out,
-                            struct error *error)
+enum status live_filter_parse(const struct live_query *query, int32_t today, struct live_filter *out,
+                              struct error *error)
 {
-    struct live_wish wish = {.customer_id = query->customer_id, .has_hospital = query->hospital_id != NULL};
-    if (!wish.has_hospital && wish.customer_id == NULL)
+    struct live_filter filter = {.customer_id = query->customer_id,
+                                 .has_hospital = query->hospital_id != NULL};
+    if (!filter.has_hospital && filter.customer_id == NULL)
         return error_invalid(error, "hospitalId, customerId: one must be given");
-    if (!wish.has_hospital && (query->from != NULL || query->to != NULL))
+    if (!filter.has_hospital && (query->from != NULL || query->to != NULL))
         return error_invalid(error, "%s: requires hospitalId", query->from != NULL ? "from" : "to");
-    enum status status = STATUS_OK;
-    if (wish.customer_id != NULL)
-        status = text_check_opaque("customerId", wish.customer_id, 1, LIVE_CUSTOMER_MAX, error);
-    if (status == STATUS_OK && wish.has_hospital)
-        status = text_check_uuid("hospitalId", query->hospital_id, &wish.hospital_id, error);
-    if (status == STATUS_OK && wish.has_hospital)
-        status = parse_days(query, today, &wish.days, error);
-    if (status == STATUS_OK)
-        *out = wish;
-    return status;
+    if (filter.customer_id != NULL)
+        TRY(text_check_opaque("customerId", filter.customer_id, 1, LIVE_CUSTOMER_MAX, error));
+    if (filter.has_hospital) {
+        TRY(text_check_uuid("hospitalId", query->hospital_id, &filter.hospital_id, error));
+        TRY(parse_days(query, today, &filter.days, error));
+    }
+    *out = filter;
+    return STATUS_OK;
 }
 
 /* ---- messages ---- */

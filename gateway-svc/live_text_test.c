@@ -71,22 +71,22 @@ static void test_parameters_are_known_by_name(void **state)
     assert_null(live_query_slot(&query, ""));
 }
 
-static void test_wish_without_days_has_a_month_from_today(void **state)
+static void test_filter_without_days_has_a_month_from_today(void **state)
 {
     (void)state;
     int32_t today = date_of("2026-12-01");
     const struct live_query query = {.hospital_id = HOSPITAL};
-    struct live_wish wish;
+    struct live_filter filter;
     struct error error;
-    assert_int_equal(live_wish_parse(&query, today, &wish, &error), STATUS_OK);
-    assert_true(wish.has_hospital);
-    assert_null(wish.customer_id);
-    assert_int_equal(wish.days.from, today);
-    assert_int_equal(wish.days.to, date_of("2026-12-31"));
+    assert_int_equal(live_filter_parse(&query, today, &filter, &error), STATUS_OK);
+    assert_true(filter.has_hospital);
+    assert_null(filter.customer_id);
+    assert_int_equal(filter.days.from, today);
+    assert_int_equal(filter.days.to, date_of("2026-12-31"));
     const struct live_query later = {.hospital_id = HOSPITAL, .from = "2027-01-01"};
-    assert_int_equal(live_wish_parse(&later, today, &wish, &error), STATUS_OK);
-    assert_int_equal(wish.days.from, date_of("2027-01-01"));
-    assert_int_equal(wish.days.to, date_of("2027-01-31"));
+    assert_int_equal(live_filter_parse(&later, today, &filter, &error), STATUS_OK);
+    assert_int_equal(filter.days.from, date_of("2027-01-01"));
+    assert_int_equal(filter.days.to, date_of("2027-01-31"));
 }
 
 /* ---- windows ---- */
@@ -94,10 +94,10 @@ static void test_wish_without_days_has_a_month_from_today(void **state)
 static struct live_window window_of(const char *from, const char *to, const char *today)
 {
     const struct live_query query = {.hospital_id = HOSPITAL, .from = from, .to = to};
-    struct live_wish wish;
+    struct live_filter filter;
     struct error error;
-    assert_int_equal(live_wish_parse(&query, date_of(today), &wish, &error), STATUS_OK);
-    return wish.days;
+    assert_int_equal(live_filter_parse(&query, date_of(today), &filter, &error), STATUS_OK);
+    return filter.days;
 }
 
 static void assert_window(const struct live_window *window, const char *from, const char *to)
@@ -155,18 +155,18 @@ static void test_window_with_a_begin_stays(void **state)
     assert_window(&window, "2026-12-24", "2027-01-23");
 }
 
-static void test_wish_takes_a_customer_alone(void **state)
+static void test_filter_takes_a_customer_alone(void **state)
 {
     (void)state;
     const struct live_query query = {.customer_id = "c-1"};
-    struct live_wish wish;
+    struct live_filter filter;
     struct error error;
-    assert_int_equal(live_wish_parse(&query, 0, &wish, &error), STATUS_OK);
-    assert_false(wish.has_hospital);
-    assert_string_equal(wish.customer_id, "c-1");
+    assert_int_equal(live_filter_parse(&query, 0, &filter, &error), STATUS_OK);
+    assert_false(filter.has_hospital);
+    assert_string_equal(filter.customer_id, "c-1");
 }
 
-static void test_wish_that_cannot_be_fulfilled_names_the_parameter(void **state)
+static void test_filter_that_cannot_be_fulfilled_names_the_parameter(void **state)
 {
     (void)state;
     const struct {
@@ -184,18 +184,18 @@ static void test_wish_that_cannot_be_fulfilled_names_the_parameter(void **state)
         {{.customer_id = "c", .to = "2026-12-01"}, "to: requires hospitalId"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        struct live_wish wish;
+        struct live_filter filter;
         struct error error = {.status = STATUS_OK};
-        assert_int_equal(live_wish_parse(&refused[i].query, date_of("2026-12-01"), &wish, &error),
+        assert_int_equal(live_filter_parse(&refused[i].query, date_of("2026-12-01"), &filter, &error),
                          STATUS_INVALID_ARGUMENT);
         assert_string_equal(error.message, refused[i].message);
     }
     const struct live_query longest = {.hospital_id = HOSPITAL, .from = "2026-01-01", .to = "2027-01-01"};
-    struct live_wish wish;
+    struct live_filter filter;
     struct error error;
-    assert_int_equal(live_wish_parse(&longest, 0, &wish, &error), STATUS_OK);
+    assert_int_equal(live_filter_parse(&longest, 0, &filter, &error), STATUS_OK);
     const struct live_query spaced = {.customer_id = "a b"};
-    assert_int_equal(live_wish_parse(&spaced, 0, &wish, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(live_filter_parse(&spaced, 0, &filter, &error), STATUS_INVALID_ARGUMENT);
 }
 
 /* ---- messages ---- */
@@ -218,13 +218,13 @@ int main(void)
         cmocka_unit_test(test_position_is_read_as_it_is_written),
         cmocka_unit_test(test_position_that_is_none_is_refused_and_changes_nothing),
         cmocka_unit_test(test_parameters_are_known_by_name),
-        cmocka_unit_test(test_wish_without_days_has_a_month_from_today),
+        cmocka_unit_test(test_filter_without_days_has_a_month_from_today),
         cmocka_unit_test(test_window_without_days_moves_with_the_day),
         cmocka_unit_test(test_window_that_has_nothing_in_common_with_before_is_fresh),
         cmocka_unit_test(test_window_with_an_end_only_begins_later),
         cmocka_unit_test(test_window_with_a_begin_stays),
-        cmocka_unit_test(test_wish_takes_a_customer_alone),
-        cmocka_unit_test(test_wish_that_cannot_be_fulfilled_names_the_parameter),
+        cmocka_unit_test(test_filter_takes_a_customer_alone),
+        cmocka_unit_test(test_filter_that_cannot_be_fulfilled_names_the_parameter),
         cmocka_unit_test(test_message_has_its_id_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
-/* gateway-svc serves the services over HTTP, for clients other than C programs. Stateless. */
+/* gateway-svc gives clients access to the services over HTTP. It is stateless. */
 #include "api.h"
 #include "cors.h"
+#include "grpc_streams.h"
+#include "http.h"
 #include "live.h"
 #include "settings.h"
 
@@ -13,24 +15,25 @@
 #include "service/ops.h"
 #include "service/service.h"
 
-/* Everything that runs, in the order of the start. */
+/* The settings and the parts of the gateway. */
 struct gateway_service {
     struct settings settings;
     bool said_ready;
+    struct security *security;
     struct gateway gateway;
     struct ops_server *ops;
     struct http_server *http;
     struct transport_watch *watch;
 };
 
-/* Exits with code 2 after one line if a step fails before the service is ready. */
+/* If `status` is not OK, prints one line and exits with code 2. */
 static void must(enum status status, const struct error *error)
 {
     if (status != STATUS_OK)
         service_config_error(GATEWAY_PROGRAM, error);
 }
 
-/* Returns why the gateway is not ready. Runs on the ops server's thread. */
+/* Returns why the gateway is not ready, or NULL if it is. Any thread. */
 static const char *not_ready(void *context)
 {
     const struct gateway_service *service = context;
@@ -44,7 +47,7 @@ static const char *not_ready(void *context)
     return NULL; /* bookings work without history-svc */
 }
 
-/* Logs the first time that the service is ready. */
+/* Logs service.ready when the gateway is ready for the first time. */
 static void say_ready(struct gateway_service *service)
 {
     if (!service->said_ready && not_ready(service) == NULL) {
@@ -53,14 +56,18 @@ static void say_ready(struct gateway_service *service)
     }
 }
 
-/* Waits briefly for the services. If they are unavailable, is_stuck keeps checking every second. */
+/*
+ * Waits up to a second for the services. If they are still unavailable, is_stuck continues to check every
+ * second.
+ */
 static void wait_for_services(struct gateway_service *service)
 {
     enum { LOOKS = 50, LOOK_MS = 20, WHY_SIZE = 64, ADDRESS_SIZE = 300 };
     char address[ADDRESS_SIZE];
-    snprintf(address, sizeof address, "tcp://%s", service->settings.http_listen);
     log_release();
-    service_warn_if_open(address);
+    snprintf(address, sizeof address, "tcp://%s", service->settings.http_listen);
+    if (strncmp(service->settings.http_listen, "unix:", strlen("unix:")) != 0)
+        service_warn_if_open(address);
     for (int i = 0; i < LOOKS && !service->said_ready && !service_stop_requested(LOOK_MS); i++)
         say_ready(service);
     const char *why = service->said_ready ? NULL : not_ready(service);
@@ -71,11 +78,14 @@ static void wait_for_services(struct gateway_service *service)
     }
 }
 
-/* Reconnects channels whose connection broke while it was being made. Is called about once a second. */
+/* Returns whether nng is stuck. Also updates the streams of gRPC, and reconnects channels whose connection
+ * broke while being established. */
 static bool is_stuck(void *context)
 {
     struct gateway_service *service = context;
+    security_look_after(service->security, service_take_hangup());
     say_ready(service);
+    grpc_streams_look(service->gateway.grpc_streams, not_ready(service) == NULL);
     for (int i = 0; i < BACKEND_COUNT; i++)
         if (!rpc_channel_connected(backend_channel(service->gateway.backend, i)))
             rpc_channel_look_after(backend_channel(service->gateway.backend, i));
@@ -84,7 +94,7 @@ static bool is_stuck(void *context)
 
 static void refresh(void *context)
 {
-    (void)context; /* all metrics are updated as events happen */
+    (void)context; /* all metrics are updated continuously */
 }
 
 static void open_all(struct gateway_service *service)
@@ -92,7 +102,12 @@ static void open_all(struct gateway_service *service)
     const struct settings *settings = &service->settings;
     struct error error;
     must(cors_check(settings->cors_origin, &error), &error);
+    must(security_open(&settings->security, GATEWAY_PROGRAM, &service->security, &error), &error);
+    if (strncmp(settings->http_listen, "unix:", strlen("unix:")) != 0)
+        must(security_check_port(service->security, "http-listen", settings->http_listen, &error), &error);
+    must(security_check_port(service->security, "ops-listen", settings->ops_listen, &error), &error);
     const struct backend_options backend = {
+        .security = service->security,
         .addresses = {settings->rpc[BACKEND_HOSPITAL], settings->rpc[BACKEND_BOOKING],
                       settings->rpc[BACKEND_HISTORY]},
         .message_max_bytes = (size_t)settings->message_max_bytes,
@@ -103,14 +118,18 @@ static void open_all(struct gateway_service *service)
         .hospital_events = settings->hospital_events,
         .backend = service->gateway.backend,
         .listeners_max = (size_t)settings->listeners_max,
+        .security = service->security,
+        .public_catalogue = settings->security.public_catalogue,
     };
     must(live_open(&live, &service->gateway.live, &error), &error);
+    must(grpc_streams_open(service->gateway.backend, &service->gateway.grpc_streams, &error), &error);
     service->gateway.default_timeout_ms = (uint32_t)settings->default_timeout_ms;
     service->gateway.timeout_max_ms = (uint32_t)settings->timeout_max_ms;
     service->gateway.cors_origin = settings->cors_origin;
+    service->gateway.not_ready = not_ready;
+    service->gateway.not_ready_context = service;
     const struct http_options http = {
         .listen = settings->http_listen,
-        .body_max_bytes = (size_t)settings->body_max_bytes,
         .connections_max = (unsigned)settings->connections_max,
         .threads = (unsigned)settings->http_threads,
         .request_timeout_ms = (uint32_t)settings->request_timeout_ms,
@@ -123,22 +142,28 @@ static void open_all(struct gateway_service *service)
     must(http_open(&http, &service->http, &error), &error);
     const struct ops_options ops = {
         .listen = settings->ops_listen, .not_ready = not_ready, .refresh = refresh, .context = service};
-    must(ops_open(&ops, &service->ops, &error), &error);
-    must(transport_watch_open(&service->watch, &error), &error);
+    enum status status = ops_open(&ops, &service->ops, &error);
+    if (status == STATUS_OK)
+        status = transport_watch_open(&service->watch, &error);
+    if (status != STATUS_OK)
+        (void)http_drain(service->http, 0); /* removes its socket */
+    must(status, &error);
 }
 
 static void drain_and_close(struct gateway_service *service)
 {
     live_stop(service->gateway.live);
-    bool drained = http_drain(service->http, (uint32_t)service->settings.drain_grace_ms);
-    if (!drained)
+    grpc_streams_stop(service->gateway.grpc_streams);
+    if (!http_drain(service->http, (uint32_t)service->settings.drain_grace_ms))
         log_plain(LOG_WARN, "service.drain_incomplete");
     ops_close(service->ops);
     transport_watch_close(service->watch);
     backend_stop(service->gateway.backend); /* fails the requests in flight, so that they are answered */
     http_close(service->http);
     live_close(service->gateway.live);
+    grpc_streams_close(service->gateway.grpc_streams);
     backend_close(service->gateway.backend);
+    security_close(service->security);
 }
 
 int main(int argc, char **argv)

@@ -63,6 +63,8 @@ static void respond(struct http_request *request, unsigned code, const struct er
         if (seconds != NULL)
             answer.fields[fields++] = (struct http_field){"Retry-After", seconds};
     }
+    if (code == HTTP_UNAUTHORIZED)
+        answer.fields[fields++] = HTTP_BEARER;
     if (allow != NULL)
         answer.fields[fields++] = (struct http_field){"Allow", allow};
     http_respond(request, &answer);
@@ -82,7 +84,6 @@ void problem_respond_http(struct http_request *request, unsigned code, const cha
 {
     struct error shown = {.status = STATUS_OK};
     snprintf(shown.message, sizeof shown.message, "%s", detail);
-    text_make_utf8(shown.message); /* it may quote the request, or be truncated in the middle of a
-                                    * character */
+    text_make_utf8(shown.message); /* the message may quote the request, or be truncated within a character */
     respond(request, code, &shown, allow);
 }

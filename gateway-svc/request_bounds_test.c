@@ -16,7 +16,7 @@ static enum status check(const ProtobufCMessageDescriptor *input, const char *te
     return request_bounds_check_json(input, text, strlen(text), NULL);
 }
 
-/* Returns `begin`, then `count` times `part`, then `end`. The caller frees the result. */
+/* Returns `begin`, `count` copies of `part`, and `end`. The caller frees the result. */
 static char *repeat(const char *begin, const char *part, size_t count, const char *end)
 {
     char *text = malloc(strlen(begin) + count * strlen(part) + strlen(end) + 1);
@@ -46,11 +46,13 @@ static void test_request_bounds_fit_what_people_send(void **state)
     assert_int_equal(check(HOSPITAL, text), STATUS_OK);
     assert_true(strlen(text) < request_bounds_of(HOSPITAL).body_bytes);
     free(text);
-    /* The longest form of both 200-character texts: beyond the BMP, escaped. */
+    /* Longer than all texts of a booking together, with every character beyond the BMP and escaped. */
     char *name = repeat("{\"customerName\": \"", "\\ud83d\\ude00", 2 * 200 + 64, "\"}");
     assert_int_equal(check(BOOKING, name), STATUS_OK);
     assert_true(strlen(name) < request_bounds_of(BOOKING).body_bytes);
     free(name);
+    assert_int_equal(request_bounds_of(HOSPITAL).body_bytes, REQUEST_BODY_MAX);
+    assert_int_equal(request_bounds_of(BOOKING).body_bytes, 8192);
     assert_int_equal(request_bounds_of(NULL).body_bytes, request_bounds_of(BOOKING).body_bytes);
 }
 

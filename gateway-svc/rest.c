@@ -5,10 +5,9 @@
 #include "rest_answer.h"
 #include "rest_page.h"
 #include "rest_request.h"
+#include "unary.h"
 
 #include <string.h>
-
-#include "base/traceparent.h"
 
 extern const char gateway_openapi[];
 extern const size_t gateway_openapi_size;
@@ -19,7 +18,7 @@ extern const size_t gateway_wire_protocol_size;
 
 static const char MARKDOWN[] = "text/markdown; charset=utf-8";
 
-/* The entry point for clients that know only the address. References are relative, as in Location. */
+/* The index, for clients that only know the address. Its references are relative, as in Location. */
 static const char INDEX[] = "{\"name\":\"screening reservation\",\"version\":\"" SCREENING_VERSION "\","
                             "\"openapi\":\"openapi.json\",\"documentation\":\"docs/http-api.md\"}\n";
 static const char INDEX_LINK[] =
@@ -68,34 +67,24 @@ static void refuse_method(struct http_request *request, const char *allow)
                          arena_strdup(arena, allow));
 }
 
-static bool has_pages(const ProtobufCMessageDescriptor *input)
-{
-    return protobuf_c_message_descriptor_get_field_by_name(input, "page_token") != NULL;
-}
-
-/* Makes the call of a request. Returns NULL when out of memory. */
+/* Creates the call for a request. Returns NULL when out of memory. */
 static struct rest_call *make_call(struct http_request *request, const struct rest_route *route,
-                                   const ProtobufCMessageDescriptor *input)
+                                   const struct backend_method *method)
 {
     struct rest_call *call = arena_alloc(http_arena(request), sizeof *call);
     if (call == NULL)
         return NULL;
     call->request = request;
     call->route = route;
-    call->input = input;
+    call->input = method->method->input;
     if (strcmp(route->method, "GET") == 0)
         call->if_none_match = http_header(request, "If-None-Match");
-    if (has_pages(input)) {
+    if (method->lists) {
         call->next_page = rest_page_next(request);
         if (call->next_page == NULL)
             return NULL;
     }
-    call->backend.rpc.into = http_arena(request);
-    call->backend.rpc.client_address = http_client(request);
-    call->backend.rpc.authorization = http_header(request, "Authorization");
-    const char *traceparent = http_header(request, "traceparent");
-    if (traceparent_is_valid(traceparent))
-        call->backend.rpc.traceparent = traceparent;
+    unary_describe(request, &call->backend);
     return call;
 }
 
@@ -125,7 +114,7 @@ static void call_method(struct gateway *gateway, struct http_request *request, c
         problem_respond_http(request, refusal.code, refusal.error.message, NULL);
         return;
     }
-    struct rest_call *call = make_call(request, route, input);
+    struct rest_call *call = make_call(request, route, method);
     if (call == NULL) {
         problem_respond_http(request, HTTP_SERVICE_UNAVAILABLE, "out of memory", NULL);
         return;

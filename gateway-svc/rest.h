@@ -1,4 +1,4 @@
-/* REST with the routes of the original system, and the document that describes it. */
+/* Serves REST with the routes of the original system, and the documents that describe it. */
 #ifndef SCREENING_GATEWAY_SVC_REST_H
 #define SCREENING_GATEWAY_SVC_REST_H
 

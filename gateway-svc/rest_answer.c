@@ -22,7 +22,7 @@ struct making {
     size_t fields;
 };
 
-/* Returns the field of the message with this name and type, or NULL if there is none. */
+/* Returns a pointer to the field of the message with this name and type, or NULL if there is none. */
 static const void *find(const ProtobufCMessage *message, const char *name, ProtobufCType type)
 {
     const ProtobufCFieldDescriptor *field =
@@ -109,7 +109,7 @@ void rest_answer(const ProtobufCMessage *response, void *backend_call)
     } else if (make(&making, &error) != STATUS_OK) {
         log_event(LOG_ERROR, "rest.answer_not_written", LOG_TEXT("method", call->route->rpc),
                   LOG_TEXT("error", error.message));
-        error.status = STATUS_INTERNAL; /* a faulty response of a service is never the client's fault */
+        error.status = STATUS_INTERNAL; /* an invalid response from a service is not the client's error */
         problem_respond(call->request, &error);
     } else {
         http_respond(call->request, &making.answer);

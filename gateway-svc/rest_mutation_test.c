@@ -1,6 +1,6 @@
 /*
- * Tests good requests that are damaged in a repeatable way. Each must be accepted, or refused with a message.
- * The fuzzer in rest_testing.h covers the rest.
+ * Damages valid requests reproducibly, and checks that each is either accepted or refused with a message. A
+ * fuzzer that uses rest_testing.h explores further requests.
  */
 #include "rest_testing.h"
 
@@ -41,7 +41,7 @@ struct mutant {
     char bytes[TEXT_MAX_BYTES];
 };
 
-/* Returns repeatable numbers below `bound`. */
+/* Returns the next pseudo-random number below `bound`. The sequence depends only on the first seed. */
 static size_t next(uint64_t *seed, size_t bound)
 {
     enum { SHIFT = 33 };
@@ -71,7 +71,7 @@ static void mutate(struct mutant *mutant, uint64_t *seed)
     case 1: /* insert a token */
         replace(mutant, at, 0, token, strlen(token));
         break;
-    case 2: /* replace a few bytes by a token */
+    case 2: /* replace a few bytes with a token */
         replace(mutant, at, next(seed, FEW), token, strlen(token));
         break;
     default: /* delete a few bytes */
@@ -100,7 +100,7 @@ static void test_mutation_damaged_requests_are_read_or_refused(void **state)
             mutate(&mutant, &seed);
         accepted += rest_fuzz(mutant.bytes, mutant.size) ? 1 : 0;
     }
-    /* Some, but not most, are accepted, because the mutants are close to valid requests. */
+    /* Some, but not most, of the mutants are accepted, because they are close to valid requests. */
     assert_in_range(accepted, ITERATIONS / 100, ITERATIONS / 2);
 }
 

@@ -15,6 +15,8 @@
 
 enum { KEY_MAX_BYTES = 255, FIELDS_MAX = 16 };
 
+static const char NOT_JSON[] = "Content-Type: must be application/json in UTF-8";
+
 /* The namespace for ids derived from keys that are not UUIDs. Never change it. */
 static const struct uuid key_name_space = {
     {0x06, 0xb8, 0x38, 0xdb, 0xec, 0x70, 0x49, 0xbf, 0x9b, 0x06, 0x09, 0xba, 0x93, 0xf0, 0x3a, 0xd3}};
@@ -24,7 +26,7 @@ struct reading {
     struct http_request *request;
     ProtobufCMessage *message;
     struct rest_refusal *refusal;
-    const char *given[FIELDS_MAX]; /* the query's values, by the field's index in the descriptor */
+    const char *given[FIELDS_MAX]; /* the values in the query, by the field's index in the descriptor */
 };
 
 static bool refuse(struct rest_refusal *refusal, unsigned code, const char *why)
@@ -39,7 +41,10 @@ static bool no_memory(struct rest_refusal *refusal)
     return refuse(refusal, HTTP_SERVICE_UNAVAILABLE, "out of memory");
 }
 
-/* Returns whether a status of protojson is OK. After a failure, refusal->error has its message. */
+/*
+ * Returns whether a status from protojson is OK. If not, sets the code of the refusal; protojson has already
+ * set its error.
+ */
 static bool accept(struct rest_refusal *refusal, enum status status)
 {
     if (status == STATUS_RESOURCE_EXHAUSTED)
@@ -71,15 +76,17 @@ static bool read_body(struct reading *reading, enum rest_body wanted, const Prot
     struct rest_refusal *refusal = reading->refusal;
     size_t size;
     const char *body = http_body(reading->request, &size);
+    const char *type = http_header(reading->request, "Content-Type");
+    if (wanted != REST_BODY_NONE && header_is_form(type))
+        return refuse(refusal, HTTP_UNSUPPORTED_MEDIA_TYPE, NOT_JSON);
     if (size == 0 && wanted != REST_BODY_REQUIRED)
         return set_nothing(reading, input);
     if (wanted == REST_BODY_NONE)
         return refuse(refusal, HTTP_BAD_REQUEST, "the request must not have a body");
     if (size == 0)
         return refuse(refusal, HTTP_BAD_REQUEST, "the request must have a body: a JSON object");
-    if (!header_is_json(http_header(reading->request, "Content-Type"), true))
-        return refuse(refusal, HTTP_UNSUPPORTED_MEDIA_TYPE,
-                      "Content-Type: must be application/json in UTF-8");
+    if (!header_is_json(type, true))
+        return refuse(refusal, HTTP_UNSUPPORTED_MEDIA_TYPE, NOT_JSON);
     if (!header_is_identity(http_header(reading->request, "Content-Encoding"))) {
         http_add_field(reading->request, "Accept-Encoding", "identity");
         return refuse(refusal, HTTP_UNSUPPORTED_MEDIA_TYPE,
@@ -100,7 +107,7 @@ static bool read_path(const struct reading *reading, const struct rest_match *ma
     for (size_t i = 0; i < match->parameter_count; i++) {
         const struct rest_parameter *given = &match->parameters[i];
         const char *name = arena_printf(arena, "%.*s", (int)given->name_size, given->name);
-        const char *value = arena_printf(arena, "%.*s", (int)given->value_size, given->value);
+        const char *value = http_segment(reading->request, given->value, given->value_size);
         if (name == NULL || value == NULL)
             return no_memory(reading->refusal);
         if (!set(reading, name, value))
@@ -110,8 +117,8 @@ static bool read_path(const struct reading *reading, const struct rest_match *ma
 }
 
 /*
- * Sets a parameter. protojson treats 0 as unset and would accept another value after it, so this compares
- * repeated values.
+ * Sets a parameter. protojson treats 0 as unset and would accept another value after it, so this function
+ * itself compares repeated values.
  */
 static bool set_parameter(void *context, const char *name, const char *value)
 {
@@ -148,7 +155,7 @@ static bool read_query(struct reading *reading, enum rest_body body)
 
 /* ---- header fields ---- */
 
-/* Returns whether the field, a text, already contains `id`, in upper or lower case. */
+/* Returns whether the text field already contains `id`, in upper or lower case. */
 static bool holds(const ProtobufCMessage *message, const char *field, const struct uuid *id)
 {
     const ProtobufCFieldDescriptor *found =
@@ -159,8 +166,8 @@ static bool holds(const ProtobufCMessage *message, const char *field, const stru
 }
 
 /*
- * Sets the id from Idempotency-Key: the key itself if it is a UUID, otherwise a UUID derived from it. So the
- * same key always gives the same id.
+ * Sets the id from Idempotency-Key. The id is the key itself if the key is a UUID, otherwise a UUID derived
+ * from the key, so that the same key always gives the same id.
  */
 static bool read_key(const struct reading *reading, const char *field)
 {
@@ -187,8 +194,9 @@ static bool read_key(const struct reading *reading, const char *field)
 }
 
 /*
- * Accepts one of our ETags, a version in quotes, even with the W/ that a compressing proxy adds. "*" matches
- * any version. A version of 0 would also match any, but no resource has it, so it is rejected.
+ * Sets the version from If-Match. Accepts an ETag that the gateway has sent: a version in quotes, possibly
+ * after the W/ that a compressing proxy adds. "*" matches any version. To the services, 0 also means any
+ * version, but no resource has version 0, so "0" is rejected.
  */
 static bool read_if_match(const struct reading *reading, const char *field)
 {
@@ -208,7 +216,7 @@ static bool read_if_match(const struct reading *reading, const char *field)
     return set(reading, field, version);
 }
 
-/* Refuses a condition that the route would otherwise silently ignore. */
+/* Refuses an If-Match that the route would silently ignore. */
 static bool takes_any(const struct reading *reading, const struct rest_route *route)
 {
     const char *tag = http_header(reading->request, "If-Match");

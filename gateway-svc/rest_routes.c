@@ -31,8 +31,8 @@ static size_t segment_size(const char *segment)
 }
 
 /*
- * Matches a path against a pattern. Both begin with "/". A name in braces matches any segment that is not
- * empty.
+ * Returns whether a path matches a pattern, and sets the parameters of the match. A name in braces in the
+ * pattern matches any segment that is not empty.
  */
 static bool matches(const char *pattern, const char *path, struct rest_match *match)
 {

@@ -32,7 +32,7 @@ static void test_route_is_found_with_its_parameters(void **state)
     assert_int_equal(match.parameter_count, 0);
 }
 
-static void test_route_of_another_method_tells_those_allowed(void **state)
+static void test_route_of_another_method_lists_those_allowed(void **state)
 {
     (void)state;
     static const struct {
@@ -80,7 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_route_is_found_with_its_parameters),
-        cmocka_unit_test(test_route_of_another_method_tells_those_allowed),
+        cmocka_unit_test(test_route_of_another_method_lists_those_allowed),
         cmocka_unit_test(test_route_that_is_none_is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

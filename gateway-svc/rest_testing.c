@@ -1,4 +1,4 @@
-/* Replaces http.c. A request is a text in memory. */
+/* Replaces the HTTP server. The requests come from texts in memory. */
 #include "rest_testing.h"
 
 #include "rest_page.h"
@@ -70,6 +70,11 @@ const char *http_body(const struct http_request *request, size_t *size)
     return request->body;
 }
 
+const char *http_segment(struct http_request *request, const char *segment, size_t size)
+{
+    return arena_printf(&request->arena, "%.*s", (int)size, segment);
+}
+
 void http_add_field(struct http_request *request, const char *name, const char *value)
 {
     (void)request;
@@ -83,7 +88,10 @@ struct arena *http_arena(struct http_request *request)
 
 /* ---- a request from text ---- */
 
-/* Ends the text at the first of `stops`. Returns the text after it, or the end if there is none. */
+/*
+ * Ends the text at the first character that is in `stops`. Returns the text after it, or the end if there is
+ * none.
+ */
 static char *split(char *text, const char *stops)
 {
     char *stop = text + strcspn(text, stops);

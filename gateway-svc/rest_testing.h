@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * Reads "POST /bookings?a=b", header lines, an empty line and the body, as http.c would pass them on. Aborts
- * unless the result is a message that can be written as JSON, or a refusal with a text. Returns true for a
- * message.
+ * Reads a request line such as "POST /bookings?a=b", header lines, an empty line and the body. If there is a
+ * route, aborts unless the result is a message that can be written as JSON, or a refusal with a message.
+ * Returns true for a message, and false for a refusal or if there is no route.
  */
 bool rest_fuzz(const char *bytes, size_t size);
 

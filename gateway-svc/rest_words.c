@@ -6,7 +6,7 @@
 
 static const char PACKAGE[] = "screening.v1.";
 
-/* The words that users know for the request types. */
+/* The words by which users know the request types. */
 static const struct {
     const char *type, *words;
 } bodies[] = {
@@ -31,7 +31,7 @@ static bool has_field(const ProtobufCMessageDescriptor *type, const char *name, 
     return false;
 }
 
-/* Returns whether this is a field of the message. Checks one nested level too; requests have no more. */
+/* Returns whether `name` is a field of the message or of a message in it. Requests have no further levels. */
 static bool is_field(const ProtobufCMessageDescriptor *input, const char *name, size_t size)
 {
     bool found = has_field(input, name, size);
@@ -57,7 +57,10 @@ static char *put_camel(char *end, const char *name, size_t size)
     return end;
 }
 
-/* Writes the word for a message type, or its name without the package. */
+/*
+ * Writes the words for a message type or, if there are none, its name without the package. Returns the new
+ * end.
+ */
 static char *put_type(char *end, const char *name, size_t size)
 {
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)

@@ -1,4 +1,4 @@
-/* Translates names of the .proto files to those of REST. Pure. */
+/* Translates names in the .proto files to names in REST. Pure. */
 #ifndef SCREENING_GATEWAY_SVC_REST_WORDS_H
 #define SCREENING_GATEWAY_SVC_REST_WORDS_H
 

@@ -1,4 +1,4 @@
-/* Tests the translation of messages to REST names. */
+/* Tests the translation of error messages to REST names. */
 #include "rest_words.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
- * `lock` guards everything. It is never held while a turn begins or is given up. Only one thread at a time
- * begins waiting turns, because a call that fails immediately ends inside its `begin`, and that end must not
- * recursively begin the next one.
+ * `lock` guards the members. It is never held during `begin` or `give_up`. Only one thread at a time begins
+ * waiting turns, because a call that fails immediately ends inside its `begin`, and this end must not
+ * recursively begin the next turn.
  */
 #include "turns.h"
 
@@ -21,7 +21,7 @@ struct turns {
     pthread_mutex_t lock;
     struct fair_queue *waiting;
     size_t places, taken;
-    size_t by_line[FAIR_CONNECTIONS]; /* taken places by source */
+    size_t by_line[FAIR_CONNECTIONS]; /* taken places by the line of their source */
     bool beginning;
     bool stopped;
     struct ticker *ticker;
@@ -32,7 +32,7 @@ static struct metric waiting_now =
 static struct metric given_up_total =
     METRIC("gateway_calls_given_up_total", "Calls refused because their turn did not come in time");
 
-/* ---- with the lock held ---- */
+/* ---- the caller holds the lock ---- */
 
 static bool has_room(void *context, uint64_t source)
 {
@@ -55,7 +55,7 @@ static void put_waiting(struct turns *turns, struct turn *turn)
     metric_add(&waiting_now, 1);
 }
 
-/* Takes the next turn that may begin now, and a place for it. Returns NULL if there is none. */
+/* Takes the next turn that may begin now, and a place for it. Returns NULL if no turn may begin. */
 static struct turn *take_waiting(struct turns *turns)
 {
     struct fair_item *item = fair_queue_pop_if(turns->waiting, has_room, turns);
@@ -66,7 +66,7 @@ static struct turn *take_waiting(struct turns *turns)
     return container_of(item, struct turn, item);
 }
 
-/* Takes out turns with a deadline up to `now_ns`, linked by `item.node`. The others keep their order. */
+/* Removes and returns the turns that expire by `now_ns`, linked by `item.node`. The rest stay in order. */
 static struct queue take_expired(struct turns *turns, int64_t now_ns)
 {
     struct queue expired = {0}, kept = {0};
@@ -80,7 +80,7 @@ static struct queue take_expired(struct turns *turns, int64_t now_ns)
     return expired;
 }
 
-/* ---- without the lock ---- */
+/* ---- called without the lock ---- */
 
 static void give_up_all(struct turns *turns, int64_t now_ns)
 {
@@ -119,7 +119,7 @@ void turns_take(struct turns *turns, struct turn *turn)
 void turns_end(struct turns *turns, uint64_t source)
 {
     pthread_mutex_lock(&turns->lock);
-    CHECK(turns->taken > 0 && turns->by_line[fair_line_of(source)] > 0); /* a turn ends once */
+    CHECK(turns->taken > 0 && turns->by_line[fair_line_of(source)] > 0); /* each turn must end only once */
     turns->taken--;
     turns->by_line[fair_line_of(source)]--;
     bool mine = !turns->beginning;
@@ -171,16 +171,19 @@ enum status turns_open(size_t places, struct turns **out, struct error *error)
 void turns_stop(struct turns *turns)
 {
     pthread_mutex_lock(&turns->lock);
+    bool first = !turns->stopped;
     turns->stopped = true;
     pthread_mutex_unlock(&turns->lock);
     give_up_all(turns, INT64_MAX);
+    if (first)
+        ticker_stop(turns->ticker); /* waits for the turns that the ticker is giving up */
 }
 
 void turns_close(struct turns *turns)
 {
     if (turns == NULL)
         return;
-    CHECK(turns->waiting->waiting == 0);
+    CHECK(turns->waiting->waiting == 0 && turns->taken == 0);
     ticker_close(turns->ticker);
     release(turns);
 }

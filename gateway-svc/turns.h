@@ -1,7 +1,7 @@
 /*
  * Limits the concurrent calls to one service. HTTP clients take turns by address. The last eighth of the
- * places is reserved for addresses that hold fewer places than that, so that slow calls of one client do not
- * hurt the others. A call without a place waits here, at most until its deadline.
+ * places is reserved for addresses that hold fewer places than that eighth, so that slow calls of one client
+ * do not delay the others. A call without a place waits, at most until its deadline.
  */
 #ifndef SCREENING_GATEWAY_SVC_TURNS_H
 #define SCREENING_GATEWAY_SVC_TURNS_H
@@ -21,13 +21,13 @@ struct turn {
     int64_t deadline_ns;   /* monotonic */
     bool waited;           /* set by turns_take if the turn did not begin immediately */
     /*
-     * Begins the call and must not block. Every `begin` needs one turns_end, from any thread, even before it
-     * returns. Is called on the thread of turns_take or of a turns_end.
+     * Begins the call. Must not block. For every `begin` there must be one turns_end, from any thread,
+     * possibly before `begin` returns. Called on the thread that calls turns_take or turns_end.
      */
     void (*begin)(struct turn *turn);
     /*
-     * Gives up because no place became free in time, or because the turns were stopped. Is called on the
-     * thread of turns_take or turns_stop, or on the ticker's thread.
+     * Gives up the call, because no place became free in time, or because the turns were stopped. Called on
+     * the thread that calls turns_take or turns_stop, or on the ticker's thread.
      */
     void (*give_up)(struct turn *turn);
 };
@@ -35,7 +35,10 @@ struct turn {
 /* Starts the ticker. Returns RESOURCE_EXHAUSTED when out of memory or threads. */
 MUST_CHECK enum status turns_open(size_t places, struct turns **out, struct error *error);
 
-/* Gives up the waiting turns and all later ones. Calls that have begun continue. */
+/*
+ * Gives up the waiting turns and all later ones. Every turn that waited has been given up when this returns.
+ * Calls that have begun continue. May be repeated.
+ */
 void turns_stop(struct turns *turns);
 
 /* Frees the turns. Call it after turns_stop, once all begun calls have ended. NULL is allowed. */

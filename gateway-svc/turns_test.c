@@ -8,25 +8,33 @@
 #include "base/clock.h"
 #include "base/unit_testing.h"
 
-enum { PLACES = 16, KEPT = 2, TURNS_MAX = 64, PATIENCE_MS = 20000, NEVER_S = 3600 };
+enum { PLACES = 16, KEPT = 2, TURNS_MAX = 64, PATIENCE_MS = 20000, NEVER_S = 3600, SOURCES = 4 };
 
 struct test_turn {
     struct turn turn; /* first member */
     struct turns *turns;
-    bool ends_at_once; /* like a call that fails before it is sent */
+    bool ends_at_once; /* whether `begin` also ends the turn, as if the call failed */
     atomic_int begun, given_up;
-    int position; /* in the order of begins, from 1 */
+    int position; /* the turn's position in the order of begins, from 1 */
 };
 
 static int positions;
+static int under_way[SOURCES]; /* begun turns that have not ended */
+
+static void end(struct turns *turns, uint64_t source)
+{
+    under_way[source]--;
+    turns_end(turns, source);
+}
 
 static void begin(struct turn *turn)
 {
     struct test_turn *mine = (struct test_turn *)turn;
-    mine->position = ++positions; /* only one thread at a time begins turns here */
+    mine->position = ++positions; /* in this test only one thread at a time begins turns */
     atomic_fetch_add(&mine->begun, 1);
+    under_way[turn->item.source]++;
     if (mine->ends_at_once)
-        turns_end(mine->turns, turn->item.source);
+        end(mine->turns, turn->item.source);
 }
 
 static void give_up(struct turn *turn)
@@ -45,6 +53,9 @@ static struct turns *open_turns(void)
 static void close_turns(struct turns *turns)
 {
     turns_stop(turns);
+    for (uint64_t source = 0; source < SOURCES; source++)
+        while (under_way[source] > 0)
+            end(turns, source);
     turns_close(turns);
 }
 
@@ -101,10 +112,10 @@ static void test_turns_so_many_are_under_way_and_the_last_places_are_for_others(
     take_all(turns, others, 3, 2);
     assert_int_equal(count_begun(others, 3), KEPT);
     /* A freed place goes to the reserve first. */
-    turns_end(turns, 2);
+    end(turns, 2);
     assert_int_equal(count_begun(flood, PLACES), PLACES - KEPT);
     assert_int_equal(count_begun(others, 3), 3);
-    turns_end(turns, 1);
+    end(turns, 1);
     take(turns, &others[3], 3);
     assert_int_equal(atomic_load(&others[3].begun), 1);
     close_turns(turns);
@@ -113,16 +124,16 @@ static void test_turns_so_many_are_under_way_and_the_last_places_are_for_others(
 static void test_turns_sources_take_turns(void **state)
 {
     struct turns *turns = open_turns();
-    struct test_turn under_way[PLACES] = {0}, flood[3] = {0}, others[3] = {0};
+    struct test_turn first[PLACES] = {0}, flood[3] = {0}, others[3] = {0};
     (void)state;
-    take_all(turns, under_way, PLACES - KEPT, 1);
-    take_all(turns, under_way + PLACES - KEPT, KEPT, 2);
+    take_all(turns, first, PLACES - KEPT, 1);
+    take_all(turns, first + PLACES - KEPT, KEPT, 2);
     take_all(turns, flood, 3, 1);
     take_all(turns, others, 3, 3);
     for (int i = 0; i < KEPT; i++)
-        turns_end(turns, 2);    /* free places for sources that hold few */
-    for (int i = 0; i < 6; i++) /* two of these refill the reserve */
-        turns_end(turns, 1);
+        end(turns, 2);          /* frees places for sources that hold few */
+    for (int i = 0; i < 6; i++) /* the first two refill the reserve */
+        end(turns, 1);
     assert_int_equal(count_begun(flood, 3) + count_begun(others, 3), 6);
     assert_int_equal(others[0].position, PLACES + 1);
     assert_int_equal(others[1].position, PLACES + 2);
@@ -135,15 +146,15 @@ static void test_turns_ends_within_its_beginning_any_number_of_times(void **stat
 {
     enum { MANY = 100000 };
     struct turns *turns = open_turns();
-    struct test_turn under_way[PLACES] = {0}, *failing = calloc(MANY, sizeof *failing);
+    struct test_turn first[PLACES] = {0}, *failing = calloc(MANY, sizeof *failing);
     (void)state;
     assert_non_null(failing);
-    take_all(turns, under_way, PLACES - KEPT, 1);
+    take_all(turns, first, PLACES - KEPT, 1);
     for (size_t i = 0; i < MANY; i++)
         failing[i].ends_at_once = true;
     take_all(turns, failing, MANY, 1);
     assert_int_equal(count_begun(failing, MANY), 0);
-    turns_end(turns, 1);
+    end(turns, 1);
     assert_int_equal(count_begun(failing, MANY), MANY);
     free(failing);
     close_turns(turns);
@@ -152,14 +163,14 @@ static void test_turns_ends_within_its_beginning_any_number_of_times(void **stat
 static void test_turns_what_waits_too_long_is_given_up(void **state)
 {
     struct turns *turns = open_turns();
-    struct test_turn under_way[PLACES] = {0}, late = {0}, patient = {0};
+    struct test_turn first[PLACES] = {0}, late = {0}, patient = {0};
     (void)state;
-    take_all(turns, under_way, PLACES - KEPT, 1);
+    take_all(turns, first, PLACES - KEPT, 1);
     take(turns, &patient, 1);
     take_until(turns, &late, 1, in_ms(1));
     await(&late.given_up);
     assert_int_equal(atomic_load(&late.begun), 0);
-    turns_end(turns, 1);
+    end(turns, 1);
     assert_int_equal(atomic_load(&patient.begun), 1);
     close_turns(turns);
 }
@@ -167,18 +178,44 @@ static void test_turns_what_waits_too_long_is_given_up(void **state)
 static void test_turns_stopped_gives_up_what_waits_and_what_comes(void **state)
 {
     struct turns *turns = open_turns();
-    struct test_turn under_way[PLACES] = {0}, waiting = {0}, coming = {0};
+    struct test_turn first[PLACES] = {0}, waiting = {0}, coming = {0};
     (void)state;
-    take_all(turns, under_way, PLACES - KEPT, 1);
+    take_all(turns, first, PLACES - KEPT, 1);
     take(turns, &waiting, 1);
     turns_stop(turns);
     assert_int_equal(atomic_load(&waiting.given_up), 1);
     take(turns, &coming, 2);
     assert_int_equal(atomic_load(&coming.given_up), 1);
-    turns_end(turns, 1);
+    end(turns, 1);
     assert_int_equal(atomic_load(&waiting.begun) + atomic_load(&coming.begun), 0);
-    turns_close(turns);
+    close_turns(turns);
     turns_close(NULL);
+}
+
+static atomic_int slow_begun, slow_ended;
+
+static void give_up_slowly(struct turn *turn)
+{
+    /* Long enough for a turns_stop that does not wait to return. */
+    const struct timespec moment = {.tv_nsec = 50 * NS_PER_MS};
+    (void)turn;
+    atomic_store(&slow_begun, 1);
+    nanosleep(&moment, NULL);
+    atomic_store(&slow_ended, 1);
+}
+
+static void test_turns_stopped_waits_for_turns_that_are_being_given_up(void **state)
+{
+    struct turns *turns = open_turns();
+    struct test_turn first[PLACES] = {0};
+    struct turn late = {.item.source = 1, .deadline_ns = in_ms(1), .begin = begin, .give_up = give_up_slowly};
+    (void)state;
+    take_all(turns, first, PLACES - KEPT, 1);
+    turns_take(turns, &late);
+    await(&slow_begun);
+    turns_stop(turns);
+    assert_int_equal(atomic_load(&slow_ended), 1);
+    close_turns(turns);
 }
 
 /* ---- many threads ---- */
@@ -255,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_turns_ends_within_its_beginning_any_number_of_times),
         cmocka_unit_test(test_turns_what_waits_too_long_is_given_up),
         cmocka_unit_test(test_turns_stopped_gives_up_what_waits_and_what_comes),
+        cmocka_unit_test(test_turns_stopped_waits_for_turns_that_are_being_given_up),
         cmocka_unit_test(test_turns_of_many_threads_all_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

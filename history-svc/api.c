@@ -30,7 +30,7 @@ static void fill_log_status(Screening__V1__LogStatus *message, const struct inta
     message->state = (char *)STATES[status.state];
 }
 
-/* The followers keep the status in memory, so no read is submitted. */
+/* Answers immediately with the status that the followers have in memory. */
 static enum status get_projection_status(void *service, const void *request, struct rpc_call *call,
                                          struct error *error)
 {

@@ -1,6 +1,6 @@
 /*
- * INSERT ... ON CONFLICT cannot touch the same row twice, so the batch keeps one row per booking, the one
- * with the highest version, and one per hospital.
+ * One INSERT ... ON CONFLICT statement cannot change the same row twice. So the batch keeps one row per
+ * hospital and one row per booking. For a booking, this is the row with the highest version.
  */
 #include "batch.h"
 
@@ -17,18 +17,21 @@
 #include "events/follower.h"
 
 struct batch {
-    struct arena arena;   /* holds everything that belongs to the current batch */
+    struct arena arena;   /* holds the rows of the current batch */
     struct map bookings;  /* booking_id -> struct booking_row */
     struct map hospitals; /* hospital_id -> struct hospital_row */
-    /* Rows to save, with room for one of each kind per event. The first two point to the maps' values. */
+    /*
+     * The rows to save, with room for one row of each kind per event. Bookings and hospitals are also in the
+     * maps.
+     */
     struct booking_row **booking_rows;
     struct hospital_row **hospital_rows;
     struct entry_row *entries;
     struct unknown_row *unknown;
     size_t booking_count, hospital_count, entry_count, unknown_count, room;
-    /* State that outlives the batch, which is its assumptions about the tables. */
+    /* The members below outlive the batch. They hold assumptions about the tables. */
     struct months months;
-    bool careful; /* whether the next attempt makes no assumptions */
+    bool careful; /* whether the next attempt must make no assumptions */
 };
 
 struct batch *batch_create(void)
@@ -58,7 +61,7 @@ static enum status begin(struct batch *batch, struct writer_command *const *comm
     size_t events = 0;
     for (size_t i = 0; i < count; i++) {
         CHECK(commands[i]->class == WRITER_EVENT);
-        events += container_of(commands[i], const struct event_chunk, command)->count;
+        events += container_of(commands[i], const struct event_chunk, writer)->count;
     }
     arena_reset(&batch->arena);
     map_clear(&batch->bookings);
@@ -81,7 +84,7 @@ static enum status keep_booking(struct batch *batch, const struct booking_row *t
 {
     struct booking_row *known = map_get(&batch->bookings, &told->booking_id);
     if (known != NULL) {
-        if (projection_moves(known->version, told->version))
+        if (projection_moves(known->message.version, told->message.version))
             *known = *told;
         return STATUS_OK;
     }
@@ -94,7 +97,7 @@ static enum status keep_booking(struct batch *batch, const struct booking_row *t
     return STATUS_OK;
 }
 
-/* Merges a later event into the row. The first deletion wins. */
+/* Merges a later event into the row. Keeps the first deletion. */
 static void merge_hospital(struct hospital_row *known, const struct hospital_row *told)
 {
     if (told->name[0] != '\0')
@@ -167,13 +170,11 @@ static enum status project_chunk(struct batch *batch, struct db *db, struct even
                                  struct error *error)
 {
     size_t count = 0;
-    enum status status = event_chunk_begin(chunk, db, &count, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(event_chunk_begin(chunk, db, &count, error));
     Screening__V1__Event *const *events = event_chunk_events(chunk);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = project(batch, chunk->log, events[i], error);
-    return status;
+    for (size_t i = 0; i < count; i++)
+        TRY(project(batch, chunk->log, events[i], error));
+    return STATUS_OK;
 }
 
 static enum status save(struct batch *batch, struct db *db, struct error *error)
@@ -185,24 +186,22 @@ static enum status save(struct batch *batch, struct db *db, struct error *error)
     return store_insert_unknown(db, batch->unknown, batch->unknown_count, error);
 }
 
-/*
- * Saves the rows and moves the cursors. The database has reported the result of every statement by the time
- * the cursors have moved.
- */
+/* Saves the rows and moves the cursors. By then, the database has reported the result of every statement. */
 static enum status save_and_finish(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                    size_t count, struct error *error)
 {
     TRY(save(batch, db, error));
     for (size_t i = 0; i < count; i++)
-        TRY(event_chunk_finish(container_of(commands[i], struct event_chunk, command), db, error));
+        TRY(event_chunk_finish(container_of(commands[i], struct event_chunk, writer), db, error));
     return STATUS_OK;
 }
 
 /*
- * Decides how to go on after a failure. Normally the cursor guarantees that no entry exists yet, and months
- * are never dropped. A rebuild breaks both assumptions, because it swaps the tables. If such an assumption
- * may have caused the failure, the batch is applied again without any. If the events themselves are at fault,
- * the second attempt fails, too.
+ * Returns the status of the batch, and decides how to continue after a failure. Normally the cursor
+ * guarantees that no entry exists yet, and months are never dropped. A rebuild breaks both assumptions,
+ * because it swaps the tables. If a wrong assumption may have caused the failure, returns ABORTED, so that
+ * the writer applies the batch again without assumptions. If the events themselves caused the failure, the
+ * second attempt fails too.
  */
 static enum status explain(struct batch *batch, enum status status, struct error *error)
 {
@@ -221,6 +220,6 @@ enum status batch_apply(void *context, struct db *db, struct writer_command *con
     struct batch *batch = context;
     TRY(begin(batch, commands, count, error));
     for (size_t i = 0; i < count; i++)
-        TRY(project_chunk(batch, db, container_of(commands[i], struct event_chunk, command), error));
+        TRY(project_chunk(batch, db, container_of(commands[i], struct event_chunk, writer), error));
     return explain(batch, save_and_finish(batch, db, commands, count, error), error);
 }

@@ -1,7 +1,7 @@
 /*
- * Runs one batch of the writer. It turns chunks of the two logs into rows, and writes each table with one
- * statement. It loads nothing but the cursors, because the statements enforce the version rule. Writer thread
- * only.
+ * Runs one batch of the writer. Converts chunks of the two logs into rows, and writes each table with one
+ * statement. Loads only the cursors, because the statements enforce the version rule. While the writer is
+ * open, only its thread uses a batch.
  */
 #ifndef SCREENING_HISTORY_SVC_BATCH_H
 #define SCREENING_HISTORY_SVC_BATCH_H

@@ -10,9 +10,9 @@ static const struct db_statement COUNT_BOOKINGS = {.name = "test_count_bookings"
 static const struct db_statement COUNT_UNKNOWN = {.name = "test_count_unknown",
                                                   .sql = "SELECT count(*) FROM unknown_event"};
 
-static struct told_booking booking(uint32_t number, Screening__V1__BookingStatus status, uint64_t version)
+static struct sent_booking booking(uint32_t number, Screening__V1__BookingStatus status, uint64_t version)
 {
-    return (struct told_booking){.booking = number,
+    return (struct sent_booking){.booking = number,
                                  .hospital = 900,
                                  .customer = "c-1",
                                  .status = status,
@@ -21,10 +21,11 @@ static struct told_booking booking(uint32_t number, Screening__V1__BookingStatus
                                  .created_at_us = 1000 + number};
 }
 
-static void tell(struct place *place, uint32_t number, Screening__V1__BookingStatus status, uint64_t version)
+static void apply_booking(struct place *place, uint32_t number, Screening__V1__BookingStatus status,
+                          uint64_t version)
 {
-    const struct told_booking told = booking(number, status, version);
-    place_tell(place, &told);
+    const struct sent_booking sent = booking(number, status, version);
+    place_apply_booking(place, &sent);
 }
 
 static void apply(struct place *place, const char *log, Screening__V1__Event *event, enum status expected)
@@ -39,9 +40,9 @@ static void test_history_batch_versions_in_one_chunk_keep_the_higher(void **stat
 {
     struct place *place = place_of(state);
     struct error error = {0};
-    const struct told_booking cancelled = booking(1, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
-    const struct told_booking confirmed = booking(1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-    const struct told_booking requested = booking(1, SCREENING__V1__BOOKING_STATUS__REQUESTED, 1);
+    const struct sent_booking cancelled = booking(1, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
+    const struct sent_booking confirmed = booking(1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    const struct sent_booking requested = booking(1, SCREENING__V1__BOOKING_STATUS__REQUESTED, 1);
     Screening__V1__Event *events[] = {make_booking_event(&place->arena, &confirmed),
                                       make_booking_event(&place->arena, &cancelled),
                                       make_booking_event(&place->arena, &requested)};
@@ -54,9 +55,9 @@ static void test_history_batch_versions_in_one_chunk_keep_the_higher(void **stat
 static void test_history_batch_lower_version_later_is_kept_as_entry_only(void **state)
 {
     struct place *place = place_of(state);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, 3);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, 3);
     assert_int_equal(place_view(place, 1).status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(number_of(place->db, &COUNT_ENTRIES), 3);
 }
@@ -65,8 +66,8 @@ static void test_history_batch_chunk_again_changes_nothing(void **state)
 {
     struct place *place = place_of(state);
     struct error error = {0};
-    const struct told_booking told = booking(1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-    Screening__V1__Event *event = make_booking_event(&place->arena, &told);
+    const struct sent_booking sent = booking(1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    Screening__V1__Event *event = make_booking_event(&place->arena, &sent);
     expect(place_apply(place, "booking", &event, 1, &error), STATUS_OK, &error);
     place->booking_seq = 0;
     expect(place_apply(place, "booking", &event, 1, &error), STATUS_OK, &error);
@@ -80,13 +81,13 @@ static void test_history_batch_malformed_event_is_internal_and_writes_nothing(vo
     struct place *place = place_of(state);
     struct error error = {0};
     static char no_date[] = "tomorrow";
-    const struct told_booking told = booking(1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-    Screening__V1__Event *events[] = {make_booking_event(&place->arena, &told),
-                                      make_booking_event(&place->arena, &told)};
+    const struct sent_booking sent = booking(1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    Screening__V1__Event *events[] = {make_booking_event(&place->arena, &sent),
+                                      make_booking_event(&place->arena, &sent)};
     events[1]->booking->date = no_date;
     expect(place_apply(place, "booking", events, 2, &error), STATUS_INTERNAL, &error);
     assert_int_equal(number_of(place->db, &COUNT_BOOKINGS), 0);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
     assert_int_equal(number_of(place->db, &COUNT_BOOKINGS), 1);
 }
 
@@ -121,14 +122,14 @@ static void test_history_batch_unknown_type_is_kept_whole(void **state)
 static void test_history_batch_cancelled_first_ends_cancelled_in_any_order(void **state)
 {
     struct place *place = place_of(state);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-    tell(place, 2, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 2, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
     apply(place, "hospital", make_hospital_deleted(&place->arena, 900, TEST_DAY), STATUS_OK);
     assert_int_equal(place_view(place, 1).status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(place_view(place, 2).status, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED);
     assert_true(place_view(place, 2).provisional);
-    tell(place, 2, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
+    apply_booking(place, 2, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
     assert_int_equal(place_view(place, 2).status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_false(place_view(place, 2).provisional);
 }
@@ -137,9 +138,9 @@ static void test_history_batch_own_event_ends_provisional(void **state)
 {
     struct place *place = place_of(state);
     apply(place, "hospital", make_hospital_deleted(&place->arena, 900, TEST_DAY), STATUS_OK);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__REQUESTED, 1);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__REQUESTED, 1);
     assert_true(place_view(place, 1).provisional);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, 2);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED, 2);
     assert_int_equal(place_view(place, 1).status, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED);
     assert_false(place_view(place, 1).provisional);
 }
@@ -147,7 +148,7 @@ static void test_history_batch_own_event_ends_provisional(void **state)
 static void test_history_batch_first_deletion_stays(void **state)
 {
     struct place *place = place_of(state);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
     apply(place, "hospital", make_hospital_deleted(&place->arena, 900, TEST_DAY + 1), STATUS_OK);
     apply(place, "hospital", make_hospital_deleted(&place->arena, 900, TEST_DAY), STATUS_OK);
     apply(place, "hospital", make_hospital_registered(&place->arena, 900, "Clinic"), STATUS_OK);
@@ -192,19 +193,19 @@ static void list(struct place *place, const struct customer_filter *filter,
            STATUS_OK, &error);
 }
 
-/* Makes one booking per status, day and hospital (900 is active, 901 deleted on TEST_DAY, 902 unknown). */
-static size_t tell_one_of_each(struct place *place, struct told_booking *told)
+/* Creates one booking per status, day and hospital (900 is active, 901 deleted on TEST_DAY, 902 unknown). */
+static size_t apply_one_of_each(struct place *place, struct sent_booking *sent)
 {
     size_t count = 0;
     for (int status = SCREENING__V1__BOOKING_STATUS__REQUESTED;
          status <= SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED; status++)
         for (int32_t day = TEST_DAY - 1; day <= TEST_DAY + 1; day++)
             for (uint32_t hospital = 900; hospital <= 902; hospital++) {
-                struct told_booking *one = &told[count++];
+                struct sent_booking *one = &sent[count++];
                 *one = booking((uint32_t)count, (Screening__V1__BookingStatus)status, 2);
                 one->day = day;
                 one->hospital = hospital;
-                place_tell(place, one);
+                place_apply_booking(place, one);
             }
     apply(place, "hospital", make_hospital_registered(&place->arena, 900, "Clinic"), STATUS_OK);
     apply(place, "hospital", make_hospital_deleted(&place->arena, 901, TEST_DAY), STATUS_OK);
@@ -214,8 +215,8 @@ static size_t tell_one_of_each(struct place *place, struct told_booking *told)
 static void test_history_list_status_filter_agrees_with_the_view(void **state)
 {
     struct place *place = place_of(state);
-    struct told_booking told[64];
-    size_t count = tell_one_of_each(place, told);
+    struct sent_booking sent[64];
+    size_t count = apply_one_of_each(place, sent);
     for (int status = 0; status <= SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED; status++) {
         struct customer_filter filter = any_of("c-1");
         filter.status = status;
@@ -223,10 +224,10 @@ static void test_history_list_status_filter_agrees_with_the_view(void **state)
         list(place, &filter, NULL, 100, &shown);
         size_t next = 0;
         for (size_t i = count; i > 0; i--) { /* newest first */
-            struct hospital_deletion deletion = {told[i - 1].hospital == 901, TEST_DAY};
-            struct booking_view view = projection_view(told[i - 1].status, told[i - 1].day, &deletion);
+            struct hospital_deletion deletion = {sent[i - 1].hospital == 901, TEST_DAY};
+            struct booking_view view = projection_view(sent[i - 1].status, sent[i - 1].day, &deletion);
             if (status == 0 || (int)view.status == status)
-                assert_int_equal(shown.numbers[next++], told[i - 1].booking);
+                assert_int_equal(shown.numbers[next++], sent[i - 1].booking);
         }
         assert_int_equal(shown.count, next);
     }
@@ -236,9 +237,9 @@ static void test_history_list_dates_are_inclusive(void **state)
 {
     struct place *place = place_of(state);
     for (uint32_t i = 1; i <= 4; i++) {
-        struct told_booking told = booking(i, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-        told.day = TEST_DAY + (int32_t)i;
-        place_tell(place, &told);
+        struct sent_booking sent = booking(i, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+        sent.day = TEST_DAY + (int32_t)i;
+        place_apply_booking(place, &sent);
     }
     struct customer_filter filter = any_of("c-1");
     filter.from_day = TEST_DAY + 2;
@@ -254,13 +255,13 @@ static void test_history_list_pages_newest_first_without_gap_or_repeat(void **st
 {
     struct place *place = place_of(state);
     for (uint32_t i = 1; i <= 7; i++) {
-        struct told_booking told = booking(i, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-        told.created_at_us = 5000 + i / 3; /* three have the same time, so the id decides */
-        place_tell(place, &told);
+        struct sent_booking sent = booking(i, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+        sent.created_at_us = 5000 + i / 3; /* three have the same time, so their ids decide the order */
+        place_apply_booking(place, &sent);
     }
-    struct told_booking other = booking(50, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    struct sent_booking other = booking(50, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
     other.customer = "c-2";
-    place_tell(place, &other);
+    place_apply_booking(place, &other);
     const struct customer_filter filter = any_of("c-1");
     struct shown shown = {.expected_name = ""};
     list(place, &filter, NULL, 3, &shown);
@@ -277,11 +278,11 @@ static void test_history_list_pages_newest_first_without_gap_or_repeat(void **st
     assert_int_equal(shown.count, 7);
 }
 
-static void test_history_list_name_comes_with_the_hospital_whenever_it_is_told(void **state)
+static void test_history_list_name_comes_with_the_hospital_event_however_late(void **state)
 {
     struct place *place = place_of(state);
     const struct customer_filter filter = any_of("c-1");
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
     struct shown before = {.expected_name = ""};
     list(place, &filter, NULL, 3, &before);
     apply(place, "hospital", make_hospital_registered(&place->arena, 900, "Clinic"), STATUS_OK);
@@ -304,7 +305,7 @@ static enum status take_version(void *context, const struct summary_row *summary
                                 const struct entry_row *entry)
 {
     struct story *story = context;
-    assert_int_equal(summary->booking.version, 3);
+    assert_int_equal(summary->booking.message.version, 3);
     assert_string_equal(entry->source, "booking");
     story->versions[story->count++] = entry->version;
     return STATUS_OK;
@@ -316,10 +317,10 @@ static void test_history_story_is_in_order_of_version(void **state)
     struct story story = {0};
     struct error error = {0};
     struct uuid id = test_id(1);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__REQUESTED, 1);
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-    tell(place, 2, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CANCELLED, 3);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__REQUESTED, 1);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 2, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
     expect(store_load_history(place->db, &id, take_version, &story, &error), STATUS_OK, &error);
     assert_int_equal(story.count, 3);
     for (size_t i = 0; i < 3; i++)
@@ -348,7 +349,7 @@ static void test_history_batch_impossible_rows_fail_the_read(void **state)
         "UPDATE booking_summary SET version = -1", "UPDATE booking_summary SET headcount = -1",
         "UPDATE timeline_entry SET status = 9",    "UPDATE timeline_entry SET seq = -1",
     };
-    tell(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
     for (size_t i = 0; i < sizeof IMPOSSIBLE / sizeof IMPOSSIBLE[0]; i++) {
         struct error error = {0};
         expect(db_begin(place->db, &error), STATUS_OK, &error);
@@ -378,7 +379,7 @@ int main(void)
         TEST_PLACE(test_history_list_status_filter_agrees_with_the_view),
         TEST_PLACE(test_history_list_dates_are_inclusive),
         TEST_PLACE(test_history_list_pages_newest_first_without_gap_or_repeat),
-        TEST_PLACE(test_history_list_name_comes_with_the_hospital_whenever_it_is_told),
+        TEST_PLACE(test_history_list_name_comes_with_the_hospital_event_however_late),
         TEST_PLACE(test_history_story_is_in_order_of_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static Screening__V1__Event *make_event(struct arena *arena, const char *type, i
     return event;
 }
 
-Screening__V1__Event *make_booking_event(struct arena *arena, const struct told_booking *told)
+Screening__V1__Event *make_booking_event(struct arena *arena, const struct sent_booking *sent)
 {
     static const char *const types[] = {NULL,
                                         "booking.requested",
@@ -118,21 +118,21 @@ Screening__V1__Event *make_booking_event(struct arena *arena, const struct told_
                                         "booking.force_cancelled"};
     char date[CIVIL_TEXT_SIZE];
     Screening__V1__Event *event =
-        make_event(arena, types[told->status], told->created_at_us + (int64_t)told->version);
+        make_event(arena, types[sent->status], sent->created_at_us + (int64_t)sent->version);
     Screening__V1__Booking *booking = arena_alloc(arena, sizeof *booking);
     assert_non_null(booking);
     screening__v1__booking__init(booking);
-    booking->booking_id = id_text(arena, test_id(told->booking));
-    booking->hospital_id = id_text(arena, test_id(told->hospital));
-    booking->customer_id = arena_strdup(arena, told->customer);
+    booking->booking_id = id_text(arena, test_id(sent->booking));
+    booking->hospital_id = id_text(arena, test_id(sent->hospital));
+    booking->customer_id = arena_strdup(arena, sent->customer);
     booking->customer_name = arena_strdup(arena, "name");
-    booking->date = arena_strdup(arena, civil_format(told->day, date));
+    booking->date = arena_strdup(arena, civil_format(sent->day, date));
     booking->headcount = 1;
-    booking->status = told->status;
-    booking->status_reason = arena_strdup(arena, told->reason != NULL ? told->reason : "");
-    booking->created_at = instant(arena, told->created_at_us);
+    booking->status = sent->status;
+    booking->status_reason = arena_strdup(arena, sent->reason != NULL ? sent->reason : "");
+    booking->created_at = instant(arena, sent->created_at_us);
     booking->updated_at = event->occurred_at;
-    booking->version = told->version;
+    booking->version = sent->version;
     event->body_case = SCREENING__V1__EVENT__BODY_BOOKING;
     event->booking = booking;
     return event;
@@ -184,20 +184,20 @@ enum status place_apply(struct place *place, const char *log, Screening__V1__Eve
     for (size_t i = 0; i < count; i++)
         events[i]->seq = *seq + 1 + i;
     struct event_chunk chunk = {.log = log, .log_id = LOG_ID, .events = events, .count = count};
-    struct writer_command *command = &chunk.command;
+    struct writer_command *command = &chunk.writer;
     command->class = WRITER_EVENT;
     enum status status = apply_once(place, command, error);
-    if (status == STATUS_ABORTED) /* the writer retries it too */
+    if (status == STATUS_ABORTED) /* apply again, as the writer does */
         status = apply_once(place, command, error);
     if (status == STATUS_OK)
         *seq += count;
     return status;
 }
 
-void place_tell(struct place *place, const struct told_booking *told)
+void place_apply_booking(struct place *place, const struct sent_booking *sent)
 {
     struct error error = {0};
-    Screening__V1__Event *event = make_booking_event(&place->arena, told);
+    Screening__V1__Event *event = make_booking_event(&place->arena, sent);
     expect(place_apply(place, "booking", &event, 1, &error), STATUS_OK, &error);
 }
 
@@ -205,7 +205,7 @@ static enum status take_view(void *context, const struct summary_row *summary, c
 {
     (void)entry;
     *(struct booking_view *)context =
-        projection_view(summary->booking.status, summary->booking.day, &summary->deletion);
+        projection_view(summary->booking.message.status, summary->booking.day, &summary->deletion);
     return STATUS_OK;
 }
 

@@ -9,9 +9,9 @@
 #include "screening/v1/words.h"
 
 /*
- * For a few dozen events, the transaction itself is half the cost. On a busy log events therefore gather for
- * a few ms, which no reader of histories notices. During catch-up, one transaction takes as many events as
- * one Fetch returns.
+ * For a transaction of a few dozen events, half of the time is overhead. Therefore the events of a busy log
+ * are collected for a few ms. This delay does not matter to readers of histories. During catch-up, one
+ * transaction takes as many events as one Fetch returns.
  */
 enum { INTERVAL_MS = 3, CHUNK_MAX = 1000 };
 
@@ -51,10 +51,11 @@ enum status intake_open(const struct intake_options *options, struct db *db, str
 static enum status follow(struct intake *intake, enum intake_log log, struct error *error)
 {
     const struct intake_source *source = &intake->options.sources[log];
-    const struct rpc_channel_options channel = {
+    struct rpc_channel_options channel = {
         .address = source->rpc_address,
         .message_max_bytes = intake->options.message_max_bytes,
     };
+    security_introduce(&source->peer, &channel);
     enum status status = STATUS_OK;
     if (intake->channels[log] == NULL)
         status = rpc_channel_open(&channel, &intake->channels[log], error);

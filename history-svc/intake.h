@@ -1,5 +1,5 @@
 /*
- * Feeds both logs into one schema. An intake consists of the followers that fetch the logs and the writer
+ * Applies both logs to one schema. An intake consists of the followers that fetch the logs and the writer
  * that applies them. The service runs one intake on the live schema, and a rebuild runs another on its own
  * schema.
  */
@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "db/db.h"
 #include "events/follower.h"
+#include "service/security.h"
 #include "writer/writer.h"
 
 struct intake;
@@ -23,6 +24,7 @@ enum { INTAKE_LOG_COUNT = 2 };
 struct intake_source {
     const char *rpc_address;
     const char *events_address;
+    struct security_peer peer; /* how the intake proves who it is */
 };
 
 struct intake_options {
@@ -34,15 +36,15 @@ struct intake_options {
 };
 
 /*
- * Starts the writer. On success it takes over `db`, which must resolve names to the schema. The strings in
- * `options` must outlive the intake. Returns RESOURCE_EXHAUSTED on failure.
+ * Starts the writer. On success takes ownership of `db`, which must resolve names to the schema. The strings
+ * in `options` must outlive the intake. Returns RESOURCE_EXHAUSTED on failure.
  */
 MUST_CHECK enum status intake_open(const struct intake_options *options, struct db *db, struct intake **out,
                                    struct error *error);
 
 /*
- * Starts to follow both logs. If it fails because the database is unreachable, call it again. Fails like
- * event_follower_open and rpc_channel_open.
+ * Starts to follow both logs. Returns the statuses of event_follower_open and rpc_channel_open. If the call
+ * fails because the database is unreachable, repeat the call.
  */
 MUST_CHECK enum status intake_follow(struct intake *intake, struct error *error);
 

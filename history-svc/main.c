@@ -1,4 +1,4 @@
-/* history-svc keeps the history of every booking, read from both logs. */
+/* history-svc stores the history of every booking, which it derives from both logs. */
 #include "api.h"
 #include "intake.h"
 #include "rebuild.h"
@@ -20,7 +20,7 @@ struct history_service {
     struct history_api api;
 };
 
-static struct intake_options intake_settings(const struct settings *settings)
+static struct intake_options intake_settings(const struct settings *settings, struct security *security)
 {
     return (struct intake_options){
         .database_url = settings->service.database,
@@ -29,8 +29,12 @@ static struct intake_options intake_settings(const struct settings *settings)
         .message_max_bytes = (size_t)settings->service.message_max_bytes,
         .sources =
             {
-                [INTAKE_BOOKING] = {settings->booking_rpc, settings->booking_events},
-                [INTAKE_HOSPITAL] = {settings->hospital_rpc, settings->hospital_events},
+                [INTAKE_BOOKING] = {settings->booking_rpc,
+                                    settings->booking_events,
+                                    {security, "booking-svc"}},
+                [INTAKE_HOSPITAL] = {settings->hospital_rpc,
+                                     settings->hospital_events,
+                                     {security, "hospital-svc"}},
             },
     };
 }
@@ -46,7 +50,7 @@ static enum status prepare_database(void *context, struct db *db, struct error *
 static enum status open_feed(void *context, struct error *error)
 {
     struct history_service *service = context;
-    const struct intake_options options = intake_settings(&service->settings);
+    const struct intake_options options = intake_settings(&service->settings, service->app.security);
     TRY(intake_open(&options, service->app.db, &service->intake, error));
     service->app.writer = intake_writer(service->intake);
     return STATUS_OK;
@@ -80,13 +84,19 @@ static int rebuild(const struct settings *settings)
 {
     struct error error;
     struct rebuild_counts counts;
-    const struct intake_options options = intake_settings(settings);
+    struct security *security = NULL;
+    if (security_check_database(&settings->service.security, settings->service.database, &error) !=
+            STATUS_OK ||
+        security_open(&settings->service.security, HISTORY_PROGRAM, &security, &error) != STATUS_OK)
+        service_config_error(HISTORY_PROGRAM, &error);
+    const struct intake_options options = intake_settings(settings, security);
     struct db *db =
         service_open_database(HISTORY_PROGRAM, settings->service.database, prepare_database, NULL);
     if (db == NULL)
         return SERVICE_EXIT_FAILED;
     enum status status = rebuild_run(&options, db, (uint32_t)settings->rebuild_timeout_s, &counts, &error);
     db_close(db);
+    security_close(security);
     if (status != STATUS_OK) {
         log_say(HISTORY_PROGRAM, error.message);
         return SERVICE_EXIT_FAILED;

@@ -23,7 +23,7 @@ static enum status open_month(struct months *months, struct db *db, int64_t inst
     struct timeline_month month;
     TRY(store_open_month(db, instant_us, &month, error));
     if (months->count == MONTHS_REMEMBERED)
-        months->count = 0; /* only a replay has this many months; current months are soon stored again */
+        months->count = 0; /* a replay has this many months; the current ones are soon added again */
     CHECK(months->count < MONTHS_REMEMBERED);
     months->known[months->count] = month;
     *out = &months->known[months->count++];
@@ -33,7 +33,7 @@ static enum status open_month(struct months *months, struct db *db, int64_t inst
 enum status months_open(struct months *months, struct db *db, const struct entry_row *entries, size_t count,
                         struct error *error)
 {
-    const struct timeline_month *month = NULL; /* previous entry's, usually the next one's too */
+    const struct timeline_month *month = NULL; /* the previous entry's month, usually also the next entry's */
     for (size_t i = 0; i < count; i++) {
         int64_t instant_us = entries[i].occurred_at_us;
         if (month != NULL && is_within(month, instant_us))

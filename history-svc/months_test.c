@@ -1,4 +1,4 @@
-/* The timeline by month: where entries lie, lost months, migration from one table. Needs PostgreSQL. */
+/* Tests the timeline by month: partitions, lost months, migration from one table. Needs PostgreSQL. */
 #include "history_testing.h"
 
 #include <stdio.h>
@@ -10,17 +10,17 @@
 static const int64_t NOVEMBER_ENDS_US = INT64_C(1796083199999999);
 static const int64_t DAY_US = INT64_C(86400) * 1000000;
 
-/* Makes the event that confirms booking `number` at that instant. */
+/* Makes the event that confirms booking `number` at `occurred_at_us`. */
 static Screening__V1__Event *event_at(struct place *place, uint32_t number, int64_t occurred_at_us)
 {
-    const struct told_booking told = {.booking = number,
+    const struct sent_booking sent = {.booking = number,
                                       .hospital = 900,
                                       .customer = "c-1",
                                       .status = SCREENING__V1__BOOKING_STATUS__CONFIRMED,
                                       .version = 2,
                                       .day = TEST_DAY,
                                       .created_at_us = occurred_at_us - 2};
-    return make_booking_event(&place->arena, &told);
+    return make_booking_event(&place->arena, &sent);
 }
 
 static void apply_at(struct place *place, uint32_t number, int64_t occurred_at_us)
@@ -50,7 +50,7 @@ static void assert_text(struct place *place, const char *name, const char *sql, 
     const struct db_statement statement = {.name = name, .sql = sql};
     struct text found = {""};
     struct error error = {0};
-    struct db *db; /* a separate connection, because the statement ends with this function */
+    struct db *db; /* a separate connection, because the statement is valid only in this function */
     expect(db_open(place->url, DB_READ_ONLY, &db, &error), STATUS_OK, &error);
     expect(db_use_schema(db, "history", &error), STATUS_OK, &error);
     expect(db_run(db, &statement, NULL, take_text, &found, &error), STATUS_OK, &error);
@@ -58,7 +58,7 @@ static void assert_text(struct place *place, const char *name, const char *sql, 
     assert_string_equal(found.text, expected);
 }
 
-/* Checks the months with entries, as "MONTH COUNT ...". */
+/* Checks which months have entries, and how many. The format of `expected` is "MONTH COUNT ...". */
 static void assert_months(struct place *place, const char *expected)
 {
     assert_text(place, "test_months",
@@ -81,7 +81,7 @@ static void test_history_months_hold_the_entries_that_occurred_in_them(void **st
     assert_months(place, "2026_10 1 2026_11 2 2026_12 3");
 }
 
-static void test_history_months_long_past_and_far_ahead_are_made_when_told(void **state)
+static void test_history_months_long_past_and_far_ahead_are_made_on_demand(void **state)
 {
     struct place *place = place_of(state);
     apply_at(place, 1, NOVEMBER_ENDS_US);
@@ -102,7 +102,7 @@ static void test_history_months_more_than_are_remembered_all_come(void **state)
                 "SELECT count(*) || ' ' || count(DISTINCT tableoid) FROM timeline_entry", "200 100");
 }
 
-/* After a rebuild beside a running service, a month without entries no longer exists. */
+/* After a rebuild while the service runs, a month without entries no longer exists. */
 static void test_history_months_that_went_away_are_made_again(void **state)
 {
     struct place *place = place_of(state);
@@ -216,7 +216,7 @@ static enum status ignore_entry(void *context, const struct summary_row *summary
     return STATUS_OK;
 }
 
-/* The plan prepared on empty tables must use the indexes after the tables have filled. */
+/* A plan that was prepared on empty tables must use the indexes once the tables have filled. */
 static void test_history_months_are_read_by_index(void **state)
 {
     struct place *place = place_of(state);
@@ -242,7 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_PLACE(test_history_months_hold_the_entries_that_occurred_in_them),
-        TEST_PLACE(test_history_months_long_past_and_far_ahead_are_made_when_told),
+        TEST_PLACE(test_history_months_long_past_and_far_ahead_are_made_on_demand),
         TEST_PLACE(test_history_months_more_than_are_remembered_all_come),
         TEST_PLACE(test_history_months_that_went_away_are_made_again),
         TEST_PLACE(test_history_months_of_a_failed_transaction_are_made_again),

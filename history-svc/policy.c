@@ -26,14 +26,12 @@ static enum status react_to_booking(const char *log, const Screening__V1__Event 
                                     Screening__V1__BookingStatus promised, struct reaction *out,
                                     struct error *error)
 {
-    enum status status = read_booking(event, promised, &out->booking, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(read_booking(event, promised, &out->booking, error));
     out->entry = (struct entry_row){
         .booking_id = out->booking.booking_id,
-        .version = out->booking.version,
-        .status = out->booking.status,
-        .reason = out->booking.status_reason,
+        .version = out->booking.message.version,
+        .status = out->booking.message.status,
+        .reason = out->booking.message.status_reason,
         .source = log,
         .seq = event->seq,
     };

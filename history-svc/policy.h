@@ -1,4 +1,4 @@
-/* Maps an event to rows of the tables. Pure. */
+/* Maps an event to table rows. Pure. */
 #ifndef SCREENING_HISTORY_SVC_POLICY_H
 #define SCREENING_HISTORY_SVC_POLICY_H
 
@@ -9,7 +9,7 @@
 
 #include "screening/v1/event.pb-c.h"
 
-/* The rows that one event produces. Their strings belong to the event. */
+/* The rows that one event produces. The strings belong to the event. */
 struct reaction {
     enum event_meaning meaning;
     struct booking_row booking;   /* for EVENT_BOOKING */
@@ -19,7 +19,7 @@ struct reaction {
 
 /*
  * Maps one event. Fails with INTERNAL if the event contradicts itself or lacks a field that its type
- * requires. A retry would fail, too. `log` must outlive the reaction.
+ * requires. A retry would fail too. `log` must outlive the reaction.
  */
 MUST_CHECK enum status policy_react(const char *log, const Screening__V1__Event *event, struct reaction *out,
                                     struct error *error);

@@ -10,7 +10,7 @@ static char BOOKING_ID[] = "018f0000-0000-7000-8000-000000000001";
 static char HOSPITAL_ID[] = "018f0000-0000-7000-8000-000000000002";
 static char EVENT_ID[] = "018f0000-0000-7000-8000-000000000003";
 
-/* One valid event of each kind, which the tests then corrupt. */
+/* A valid event, and the messages to which it points. The tests then corrupt the event. */
 struct fixture {
     Screening__V1__Event event;
     Screening__V1__Booking booking;
@@ -78,14 +78,14 @@ static void test_history_policy_booking_event_becomes_a_booking_and_an_entry(voi
     assert_string_equal(uuid_format(&reaction.booking.booking_id, text), BOOKING_ID);
     assert_string_equal(uuid_format(&reaction.booking.hospital_id, text), HOSPITAL_ID);
     assert_string_equal(civil_format(reaction.booking.day, date), "2026-12-01");
-    assert_string_equal(reaction.booking.customer_id, "c-1");
-    assert_string_equal(reaction.booking.customer_name, "name");
-    assert_string_equal(reaction.booking.status_reason, "ill");
-    assert_int_equal(reaction.booking.headcount, 2);
-    assert_int_equal(reaction.booking.status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
+    assert_string_equal(reaction.booking.message.customer_id, "c-1");
+    assert_string_equal(reaction.booking.message.customer_name, "name");
+    assert_string_equal(reaction.booking.message.status_reason, "ill");
+    assert_int_equal(reaction.booking.message.headcount, 2);
+    assert_int_equal(reaction.booking.message.status, SCREENING__V1__BOOKING_STATUS__CANCELLED);
     assert_int_equal(reaction.booking.created_at_us, 90000002);
     assert_int_equal(reaction.booking.updated_at_us, 100000002);
-    assert_int_equal(reaction.booking.version, 3);
+    assert_int_equal(reaction.booking.message.version, 3);
     assert_string_equal(uuid_format(&reaction.entry.event_id, text), EVENT_ID);
     assert_string_equal(uuid_format(&reaction.entry.booking_id, text), BOOKING_ID);
     assert_string_equal(reaction.entry.source, "booking");
@@ -104,7 +104,7 @@ static void assert_malformed(const struct fixture *fixture, const char *log)
     assert_true(strncmp(error.message, fixture->event.type, strlen(fixture->event.type)) == 0);
 }
 
-static void test_history_policy_spoilt_booking_event_is_internal(void **state)
+static void test_history_policy_corrupt_booking_event_is_internal(void **state)
 {
     (void)state;
     static char no_id[] = "x", no_date[] = "2026-02-30";
@@ -156,7 +156,7 @@ static void test_history_policy_spoilt_booking_event_is_internal(void **state)
     }
 }
 
-static void test_history_policy_hospital_registered_tells_its_name(void **state)
+static void test_history_policy_hospital_registered_gives_its_name(void **state)
 {
     (void)state;
     static char type[] = "hospital.registered";
@@ -193,7 +193,7 @@ static void test_history_policy_hospital_deleted_counts_from_its_civil_day(void 
     assert_int_equal(reaction.hospital.deletion.day, first_of_december - 1);
 }
 
-static void test_history_policy_spoilt_hospital_event_is_internal(void **state)
+static void test_history_policy_corrupt_hospital_event_is_internal(void **state)
 {
     (void)state;
     static char type[] = "hospital.deleted", no_id[] = "";
@@ -228,10 +228,10 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_history_policy_booking_event_becomes_a_booking_and_an_entry),
-        cmocka_unit_test(test_history_policy_spoilt_booking_event_is_internal),
-        cmocka_unit_test(test_history_policy_hospital_registered_tells_its_name),
+        cmocka_unit_test(test_history_policy_corrupt_booking_event_is_internal),
+        cmocka_unit_test(test_history_policy_hospital_registered_gives_its_name),
         cmocka_unit_test(test_history_policy_hospital_deleted_counts_from_its_civil_day),
-        cmocka_unit_test(test_history_policy_spoilt_hospital_event_is_internal),
+        cmocka_unit_test(test_history_policy_corrupt_hospital_event_is_internal),
         cmocka_unit_test(test_history_policy_unknown_type_is_no_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

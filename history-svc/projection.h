@@ -1,10 +1,10 @@
 /*
- * The rules of the read model. They map the known state and an event to the view of readers. Pure, without
- * I/O or a clock.
+ * The rules of the read model. They map the known state and an event to what readers see. The functions are
+ * pure: they use no I/O and no clock.
  *
- * booking-svc is the only authority on a booking. Its events win, in whatever order the two logs arrive.
- * hospital.deleted changes only the hospital. Until the booking's own event arrives, each read decides what
- * the deletion means for the booking.
+ * booking-svc is the only authority on a booking. Its events take precedence, regardless of the order in
+ * which events of the two logs arrive. hospital.deleted changes only the hospital. Until the booking's own
+ * event arrives, each read decides what the deletion means for the booking.
  */
 #ifndef SCREENING_HISTORY_SVC_PROJECTION_H
 #define SCREENING_HISTORY_SVC_PROJECTION_H
@@ -17,10 +17,10 @@
 /* ---- which events matter ---- */
 
 enum event_meaning {
-    EVENT_BOOKING,             /* carries the booking's state at that time */
+    EVENT_BOOKING,             /* carries the booking's state at the time of the event */
     EVENT_HOSPITAL_REGISTERED, /* carries the hospital's name and address */
     EVENT_HOSPITAL_DELETED,
-    EVENT_WITHOUT_EFFECT, /* known, but no read depends on it */
+    EVENT_WITHOUT_EFFECT, /* known, but no read depends on the event */
     EVENT_UNKNOWN,        /* from a newer publisher: stored unchanged */
 };
 
@@ -30,16 +30,16 @@ struct event_kind {
 };
 
 /*
- * Returns the kind of an event. `log` is the log that delivered it. A type that belongs to another log is
- * unknown.
+ * Returns the kind of an event. `log` is the log that contains the event. A type that belongs to another log
+ * is unknown.
  */
 struct event_kind projection_event_kind(const char *log, const char *type);
 
 /* ---- the version rule ---- */
 
 /*
- * Returns whether an event of version `told` changes the status, which only a higher version does. `known` is
- * 0 if no version is known.
+ * Returns whether an event of version `told` changes a booking of version `known` (0 = unknown booking).
+ * Only a higher version does.
  */
 bool projection_moves(uint64_t known, uint64_t told);
 
@@ -53,18 +53,18 @@ struct hospital_deletion {
 
 struct booking_view {
     Screening__V1__BookingStatus status;
-    bool provisional; /* FORCE_CANCELLED is predicted, because the booking's own event has not arrived yet */
+    bool provisional; /* whether FORCE_CANCELLED is predicted, before the booking's own event has arrived */
 };
 
-/* Returns the view that readers have of a booking for screening day `day` whose last event had `status`. */
+/* Returns what readers see of a booking with screening day `day`. `status` is that of its last event. */
 struct booking_view projection_view(Screening__V1__BookingStatus status, int32_t day,
                                     const struct hospital_deletion *deletion);
 
 /* ---- lag ---- */
 
 /*
- * Returns the milliseconds since `oldest_unapplied_us`. Returns 0 if that is 0 (unknown) or not yet reached,
- * or if everything is applied.
+ * Returns the milliseconds since `oldest_unapplied_us`. Returns 0 if this instant is 0 (unknown) or in the
+ * future, or if everything is applied.
  */
 uint64_t projection_lag_ms(uint64_t applied_seq, uint64_t head_seq, int64_t oldest_unapplied_us,
                            int64_t now_us);

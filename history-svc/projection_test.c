@@ -61,7 +61,7 @@ static void test_projection_view_follows_the_table(void **state)
 {
     (void)state;
     static const struct {
-        Screening__V1__BookingStatus told;
+        Screening__V1__BookingStatus stored;
         int32_t day;
         Screening__V1__BookingStatus shown;
         bool deleted, provisional;
@@ -80,7 +80,7 @@ static void test_projection_view_follows_the_table(void **state)
          false},
         {SCREENING__V1__BOOKING_STATUS__CONFIRMED, DAY - 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, true,
          false},
-        /* booking.* events win. */
+        /* The booking has ended, so the deletion of the hospital changes nothing. */
         {SCREENING__V1__BOOKING_STATUS__REJECTED, DAY + 1, SCREENING__V1__BOOKING_STATUS__REJECTED, true,
          false},
         {SCREENING__V1__BOOKING_STATUS__CANCELLED, DAY + 1, SCREENING__V1__BOOKING_STATUS__CANCELLED, true,
@@ -100,7 +100,7 @@ static void test_projection_view_follows_the_table(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct hospital_deletion deletion = {cases[i].deleted, cases[i].deleted ? DAY : 0};
-        struct booking_view view = projection_view(cases[i].told, cases[i].day, &deletion);
+        struct booking_view view = projection_view(cases[i].stored, cases[i].day, &deletion);
         assert_int_equal(view.status, cases[i].shown);
         assert_int_equal(view.provisional, cases[i].provisional);
     }

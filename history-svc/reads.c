@@ -7,11 +7,22 @@
 #include <string.h>
 
 #include "base/civil.h"
+#include "base/clock.h"
 #include "base/container.h"
 #include "base/page_token.h"
 #include "base/text.h"
 
-enum { CUSTOMER_ID_MAX = 64, ENTRIES_FIRST = 8 };
+enum {
+    CUSTOMER_ID_MAX = 64,
+    ENTRIES_FIRST = 8,
+    SCAN_MIN = 256 /* bookings read at a time if some may be skipped */
+};
+
+/* Returns whether the caller may see the booking. */
+static bool is_visible(const struct rpc_call *call, const struct booking_row *booking)
+{
+    return auth_caller_may_see(rpc_call_caller(call), booking->message.customer_id, &booking->hospital_id);
+}
 
 /* ---- GetBookingHistory ---- */
 
@@ -41,6 +52,8 @@ static enum status take_entry(void *context, const struct summary_row *summary, 
 {
     struct get_read *get = context;
     struct arena *arena = rpc_call_arena(get->base.call);
+    if (!is_visible(get->base.call, &summary->booking))
+        return STATUS_OK; /* for this caller there is no such booking */
     if (get->response.summary == NULL)
         get->response.summary = wire_summary(arena, summary);
     Screening__V1__HistoryEntry *message = wire_entry(arena, entry);
@@ -76,9 +89,11 @@ enum status reads_get_history(void *api, const void *request, struct rpc_call *c
 struct list_read {
     struct handler_read base;
     struct customer_filter filter;
-    const char *query; /* the filter as text; page tokens are bound to it */
-    struct customer_position after;
+    const char *query;              /* the filter as text, to which page tokens are bound */
+    struct customer_position after; /* the last booking that was examined */
     uint32_t page_size;
+    bool scans; /* whether the caller may not see all bookings, so that some are skipped */
+    size_t examined;
     Screening__V1__ListCustomerHistoryResponse response;
     struct page_room room;
     struct page_position last; /* position of the last booking on the page */
@@ -89,6 +104,10 @@ static enum status take_summary(void *context, const struct summary_row *summary
 {
     struct list_read *list = context;
     if (list->more)
+        return STATUS_OK;
+    list->examined++;
+    list->after = (struct customer_position){summary->booking.created_at_us, summary->booking.booking_id};
+    if (!is_visible(list->base.call, &summary->booking))
         return STATUS_OK;
     Screening__V1__BookingSummary *message = wire_summary(rpc_call_arena(list->base.call), summary);
     if (message == NULL)
@@ -106,20 +125,25 @@ static enum status take_summary(void *context, const struct summary_row *summary
 static enum status run_list(struct handler_read *base, struct db *db, struct error *error)
 {
     struct list_read *list = container_of(base, struct list_read, base);
-    const uint32_t limit = list->page_size + 1;
+    const uint32_t limit = list->page_size + 1 > SCAN_MIN || !list->scans ? list->page_size + 1 : SCAN_MIN;
     char token[PAGE_TOKEN_SIZE];
     list->response.bookings =
         arena_alloc(rpc_call_arena(base->call), list->page_size * sizeof(Screening__V1__BookingSummary *));
     if (list->response.bookings == NULL)
         return error_no_memory(error);
-    TRY(store_list_customer(db, &list->filter, &list->after, limit, take_summary, list, error));
+    do {
+        struct customer_position after = list->after;
+        list->examined = 0;
+        TRY(store_list_customer(db, &list->filter, &after, limit, take_summary, list, error));
+    } while (list->scans && !list->more && list->examined == limit &&
+             clock_monotonic_ns() < rpc_call_deadline_ns(base->call));
     if (list->more)
         list->response.next_page_token = page_token_format(&list->last, list->query, token);
     rpc_call_reply(base->call, &list->response.base);
     return STATUS_OK;
 }
 
-/* Reads a date. An empty date sets no bound; the value is then `otherwise`. */
+/* Reads one end of a range of dates. If `text` is empty, uses the date `otherwise`. */
 static enum status read_date(const char *field, const char *text, const char *otherwise, int32_t *day,
                              struct error *error)
 {
@@ -129,27 +153,22 @@ static enum status read_date(const char *field, const char *text, const char *ot
 static enum status read_filter(const Screening__V1__ListCustomerHistoryRequest *input,
                                struct customer_filter *filter, struct error *error)
 {
-    enum status status = text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error);
-    if (status == STATUS_OK &&
-        ((int)input->status < 0 || (int)input->status > SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED))
-        status = error_invalid(error, "status: must be a status of a booking, 0 to 5");
-    if (status == STATUS_OK)
-        status = read_date("from_date", input->from_date, "0001-01-01", &filter->from_day, error);
-    if (status == STATUS_OK)
-        status = read_date("to_date", input->to_date, "9999-12-31", &filter->to_day, error);
-    if (status == STATUS_OK && filter->to_day < filter->from_day)
-        status = error_invalid(error, "to_date: must not be before from_date");
+    TRY(text_check_opaque("customer_id", input->customer_id, 1, CUSTOMER_ID_MAX, error));
+    if ((int)input->status < 0 || (int)input->status > SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED)
+        return error_invalid(error, "status: must be a status of a booking, 0 to 5");
+    TRY(read_date("from_date", input->from_date, "0001-01-01", &filter->from_day, error));
+    TRY(read_date("to_date", input->to_date, "9999-12-31", &filter->to_day, error));
+    if (filter->to_day < filter->from_day)
+        return error_invalid(error, "to_date: must not be before from_date");
     filter->customer_id = input->customer_id;
     filter->status = (int)input->status;
-    return status;
+    return STATUS_OK;
 }
 
 static enum status read_position(const Screening__V1__ListCustomerHistoryRequest *input, struct arena *arena,
                                  struct list_read *list, struct error *error)
 {
-    enum status status = page_size_check(input->page_size, &list->page_size, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(page_size_check(input->page_size, &list->page_size, error));
     list->query = arena_printf(arena, "customer/%s/%d/%s/%s", input->customer_id, (int)input->status,
                                input->from_date, input->to_date);
     if (list->query == NULL)
@@ -157,20 +176,25 @@ static enum status read_position(const Screening__V1__ListCustomerHistoryRequest
     struct page_position position = {.major = INT64_MAX}; /* sorts before the newest booking */
     memset(position.id.bytes, 0xff, sizeof position.id.bytes);
     if (input->page_token[0] != '\0')
-        status = page_token_parse(input->page_token, list->query, &position, error);
+        TRY(page_token_parse(input->page_token, list->query, &position, error));
     list->after = (struct customer_position){position.major, position.id};
-    return status;
+    return STATUS_OK;
 }
 
 enum status reads_list_customer(void *api, const void *request, struct rpc_call *call, struct error *error)
 {
-    const Screening__V1__ListCustomerHistoryRequest *input = request;
+    Screening__V1__ListCustomerHistoryRequest input =
+        *(const Screening__V1__ListCustomerHistoryRequest *)request;
+    const struct auth_caller *caller = rpc_call_caller(call);
     struct arena *arena = rpc_call_arena(call);
     struct list_read *list = arena_alloc(arena, sizeof *list);
     if (list == NULL)
         return error_no_memory(error);
-    TRY(read_filter(input, &list->filter, error));
-    TRY(read_position(input, arena, list, error));
+    if ((caller->roles & (AUTH_STAFF | AUTH_ADMIN | AUTH_AUDITOR)) == 0)
+        input.customer_id = (char *)(uintptr_t)caller->subject; /* a customer's own; only read */
+    list->scans = (caller->roles & (AUTH_STAFF | AUTH_ADMIN | AUTH_AUDITOR)) == AUTH_STAFF;
+    TRY(read_filter(&input, &list->filter, error));
+    TRY(read_position(&input, arena, list, error));
     screening__v1__list_customer_history_response__init(&list->response);
     page_room_init(&list->room, rpc_call_response_max_bytes(call));
     return handler_read(((struct history_api *)api)->readers, &list->base, run_list, call, error);

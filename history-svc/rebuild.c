@@ -9,7 +9,7 @@
 
 enum { LOOK_MS = 50, REPORT_MS = 5000, SWAP_PAUSE_MS = 200 };
 
-/* The progress while the new schema fills. */
+/* The progress of filling the new schema. */
 struct progress {
     struct event_follower_status logs[INTAKE_LOG_COUNT];
     int64_t moved_ns; /* when an event was last applied */
@@ -40,8 +40,8 @@ static void look(struct progress *progress, const struct intake *intake)
 }
 
 /*
- * Returns whether the follower has reached the publisher's head once (FOLLOWING). On a busy log it always
- * lags a little.
+ * Returns whether each follower has reached the head of its log at least once (FOLLOWING). On a busy log, a
+ * follower still lags slightly.
  */
 static bool is_complete(const struct progress *progress)
 {
@@ -78,7 +78,10 @@ static enum status stopped(struct error *error)
     return error_set(error, STATUS_CANCELLED, NULL, "stopped before the rebuild was complete");
 }
 
-/* Waits until both logs are applied up to their heads. */
+/*
+ * Waits until is_complete. Fails if a follower halts, if there is no progress for `patience_s`, or if a stop
+ * is requested.
+ */
 static enum status wait_complete(const struct intake *intake, uint32_t patience_s, struct progress *progress,
                                  struct error *error)
 {
@@ -87,9 +90,7 @@ static enum status wait_complete(const struct intake *intake, uint32_t patience_
         look(progress, intake);
         if (is_complete(progress))
             return STATUS_OK;
-        enum status status = check_halted(progress, error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(check_halted(progress, error));
         if (clock_monotonic_ns() >= after_ms(progress->moved_ns, (int64_t)patience_s * MS_PER_S))
             return gave_up(progress, patience_s, error);
         if (service_stop_requested(LOOK_MS))
@@ -114,8 +115,8 @@ static enum status fill(const struct intake_options *options, struct db *db, uin
 }
 
 /*
- * Swaps the schemas. A long read of the live tables, or their writer, may hold the locks for a while, so this
- * retries.
+ * Swaps the schemas. Retries for up to `patience_s`, because a long read of the live tables, or their writer,
+ * may hold the locks for a while.
  */
 static enum status swap(struct db *db, uint32_t patience_s, struct error *error)
 {

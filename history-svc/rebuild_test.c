@@ -1,4 +1,4 @@
-/* Tests a rebuild beside a running history that keeps following. Needs PostgreSQL. */
+/* Tests a rebuild while the live intake keeps following both logs. Needs PostgreSQL. */
 #include "history_testing.h"
 #include "intake.h"
 #include "rebuild.h"
@@ -78,9 +78,9 @@ struct scene {
     char folder[64];
     struct publisher booking, hospital;
     struct intake_options options;
-    struct intake *intake; /* the live one */
-    struct db *reader;     /* like the service's readers: opened once, with prepared statements */
-    uint32_t told;         /* number of published bookings */
+    struct intake *intake; /* the live intake */
+    struct db *reader;     /* like the service's connections: opened once, with prepared statements */
+    uint32_t sent;         /* number of published bookings */
 };
 
 static void follow(struct scene *scene)
@@ -104,8 +104,8 @@ static void scene_open(struct scene *scene, struct place *place)
     scene->options = (struct intake_options){
         .database_url = place->url,
         .schema = SCHEMA_LIVE,
-        .sources = {[INTAKE_BOOKING] = {scene->booking.rpc, scene->booking.events},
-                    [INTAKE_HOSPITAL] = {scene->hospital.rpc, scene->hospital.events}},
+        .sources = {[INTAKE_BOOKING] = {scene->booking.rpc, scene->booking.events, {NULL, NULL}},
+                    [INTAKE_HOSPITAL] = {scene->hospital.rpc, scene->hospital.events, {NULL, NULL}}},
     };
     expect(db_open(place->url, DB_READ_ONLY, &scene->reader, &error), STATUS_OK, &error);
     expect(db_use_schema(scene->reader, SCHEMA_LIVE, &error), STATUS_OK, &error);
@@ -139,30 +139,30 @@ static void scene_close(struct scene *scene)
 static void publish_bookings(struct scene *scene, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        struct told_booking told = {.booking = ++scene->told,
+        struct sent_booking sent = {.booking = ++scene->sent,
                                     .hospital = 900,
                                     .customer = "c-1",
                                     .status = SCREENING__V1__BOOKING_STATUS__CONFIRMED,
                                     .version = 2,
                                     .day = TEST_DAY,
-                                    .created_at_us = 1000 + scene->told};
+                                    .created_at_us = 1000 + scene->sent};
         arena_reset(&scene->place->arena);
-        publish(&scene->booking, make_booking_event(&scene->place->arena, &told));
-        if (scene->told % 3 != 0)
+        publish(&scene->booking, make_booking_event(&scene->place->arena, &sent));
+        if (scene->sent % 3 != 0)
             continue;
-        told.status = SCREENING__V1__BOOKING_STATUS__CANCELLED;
-        told.version = 3;
-        publish(&scene->booking, make_booking_event(&scene->place->arena, &told));
+        sent.status = SCREENING__V1__BOOKING_STATUS__CANCELLED;
+        sent.version = 3;
+        publish(&scene->booking, make_booking_event(&scene->place->arena, &sent));
     }
 }
 
-/* Includes the cancellation, which may be the last event. */
+/* Returns whether the entries of all published bookings and cancellations are visible. */
 static bool all_bookings_seen(void *context)
 {
     static const struct db_statement count = {.name = "test_rebuild_count",
                                               .sql = "SELECT count(*) FROM timeline_entry"};
     struct scene *scene = context;
-    return number_of(scene->reader, &count) == scene->told + scene->told / 3;
+    return number_of(scene->reader, &count) == scene->sent + scene->sent / 3;
 }
 
 static bool deletion_seen(void *context)
@@ -172,7 +172,7 @@ static bool deletion_seen(void *context)
 
 /* ---- the schema's contents, as one digest per table ---- */
 
-/* Covers the indexes too, including those of the partitions, which a rebuild creates differently. */
+/* The digest of the indexes, including those of the partitions, which a rebuild creates differently. */
 static const char SHAPE[] = "SELECT md5(string_agg(indexdef, '|' ORDER BY indexdef)) FROM pg_indexes "
                             "WHERE schemaname = 'history'";
 
@@ -220,7 +220,7 @@ static void assert_same_dump(const struct dump *before, const struct dump *after
             fail_msg("%s is not the same", TABLES[i]);
 }
 
-/* Counts schemas that a rebuild creates and must not leave behind. */
+/* Counts the schemas that a rebuild creates but must not leave behind. */
 static int64_t count_leftovers(struct scene *scene)
 {
     static const struct db_statement count = {
@@ -303,7 +303,7 @@ static void test_history_rebuild_after_divergence_is_followed_at_the_next_start(
     wait_until(all_bookings_seen, &scene, "bookings");
     expect(db_run_script(scene.booking.db, forget, &error), STATUS_OK, &error);
     expect(events_migrate(scene.booking.db, &error), STATUS_OK, &error);
-    scene.told = 0;
+    scene.sent = 0;
     publish_bookings(&scene, 3);
     wait_until(has_diverged, &scene, "divergence");
     rebuild(&scene, 4);
@@ -325,8 +325,8 @@ static void test_history_rebuild_without_a_publisher_leaves_the_tables(void **st
     wait_until(all_bookings_seen, &scene, "bookings");
     take_dump(&scene, &before);
     struct intake_options nowhere = scene.options;
-    nowhere.sources[INTAKE_HOSPITAL] =
-        (struct intake_source){"ipc:///nonexistent/rpc", "ipc:///nonexistent/ev"};
+    nowhere.sources[INTAKE_HOSPITAL] = (struct intake_source){.rpc_address = "ipc:///nonexistent/rpc",
+                                                              .events_address = "ipc:///nonexistent/ev"};
     expect(rebuild_run(&nowhere, scene.place->db, SHORT_PATIENCE_S, &counts, &error), STATUS_UNAVAILABLE,
            &error);
     assert_non_null(strstr(error.message, "hospital log: disconnected"));

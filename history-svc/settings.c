@@ -22,13 +22,13 @@ void settings_load(struct settings *settings, int argc, char **argv)
         ADDRESS("hospital-events", settings->hospital_events, "tcp://127.0.0.1:7102", "address of hospital-svc's log"),
         ADDRESS("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "address of booking-svc's calls"),
         ADDRESS("booking-events", settings->booking_events, "tcp://127.0.0.1:7202", "address of booking-svc's log"),
-        NUMBER("rebuild-timeout-s", settings->rebuild_timeout_s, "600", 1, 86400, "how long --rebuild waits while nothing moves, in s"),
-        ACTION("rebuild", settings->rebuild, "rebuild all tables from both logs beside a running history-svc, then end; after a diverged log, restart that history-svc"),
-        ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, say how many, and end"),
+        NUMBER("rebuild-timeout-s", settings->rebuild_timeout_s, "600", 1, 86400, "longest wait of --rebuild without progress, in s"),
+        ACTION("rebuild", settings->rebuild, "rebuild all tables from both logs, then exit; a running history-svc continues with the new tables"),
+        ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, print how many, and exit"),
         // clang-format on
     };
     const size_t count = sizeof table / sizeof table[0];
-    config_load(HISTORY_PROGRAM, "Keeps the history of all bookings, to be read.", table, count, argc, argv);
+    config_load(HISTORY_PROGRAM, "Keeps and serves the history of all bookings.", table, count, argc, argv);
     check_database(settings->service.database);
     service_begin(HISTORY_PROGRAM, settings->service.log_level, settings->service.time_zone);
     config_log(table, count);

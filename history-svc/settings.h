@@ -1,4 +1,4 @@
-/* Settings of history-svc, from flags and environment. */
+/* Reads the settings of history-svc from flags and environment. */
 #ifndef SCREENING_HISTORY_SVC_SETTINGS_H
 #define SCREENING_HISTORY_SVC_SETTINGS_H
 
@@ -21,8 +21,8 @@ struct settings {
 };
 
 /*
- * Loads the settings, calls service_begin, and logs the settings. Call it at the start of main. Exits if a
- * setting is invalid, and after a flag such as --help.
+ * Loads the settings, calls service_begin, and logs the settings. Call settings_load at the start of main.
+ * Exits if a setting is invalid, and after a flag such as --help.
  */
 void settings_load(struct settings *settings, int argc, char **argv);
 

@@ -5,17 +5,17 @@
 
 static const struct db_column BOOKING_COLUMNS[] = {
     DB_COLUMN(struct booking_row, booking_id, UUID, DB_KEY),
-    DB_COLUMN(struct booking_row, customer_id, TEXT, DB_CHANGES),
-    DB_COLUMN(struct booking_row, customer_name, TEXT, DB_CHANGES),
+    DB_COLUMN_AS("customer_id", struct booking_row, message.customer_id, TEXT, DB_CHANGES),
+    DB_COLUMN_AS("customer_name", struct booking_row, message.customer_name, TEXT, DB_CHANGES),
     DB_COLUMN(struct booking_row, hospital_id, UUID, DB_CHANGES),
     DB_COLUMN_AS("date", struct booking_row, day, DATE, DB_CHANGES),
-    DB_COLUMN(struct booking_row, headcount, INT, DB_CHANGES),
-    DB_COLUMN_IN(struct booking_row, status, DB_CHANGES, SCREENING__V1__BOOKING_STATUS__REQUESTED,
-                 SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED),
-    DB_COLUMN(struct booking_row, status_reason, TEXT, DB_CHANGES),
+    DB_COLUMN_AS("headcount", struct booking_row, message.headcount, INT, DB_CHANGES),
+    DB_COLUMN_IN_AS("status", struct booking_row, message.status, DB_CHANGES,
+                    SCREENING__V1__BOOKING_STATUS__REQUESTED, SCREENING__V1__BOOKING_STATUS__FORCE_CANCELLED),
+    DB_COLUMN_AS("status_reason", struct booking_row, message.status_reason, TEXT, DB_CHANGES),
     DB_COLUMN(struct booking_row, created_at_us, INT, DB_CHANGES),
     DB_COLUMN(struct booking_row, updated_at_us, INT, DB_CHANGES),
-    DB_COLUMN(struct booking_row, version, INT, DB_CHANGES),
+    DB_COLUMN_AS("version", struct booking_row, message.version, INT, DB_CHANGES),
 };
 static const struct db_table BOOKING = DB_TABLE("booking_summary", BOOKING_COLUMNS);
 
@@ -94,7 +94,7 @@ static const struct db_statement INSERT_UNKNOWN = {
     .tables = {&UNKNOWN},
 };
 
-/* The hospital's part of a summary. It is null if the hospital is unknown. */
+/* The columns of the hospital in a summary. They are null if the hospital is unknown. */
 static const struct db_column SHOWN_COLUMNS[] = {
     DB_COLUMN_AS("name", struct summary_row, hospital_name, TEXT, DB_FIXED),
     DB_COLUMN_WITH("deleted_day", struct summary_row, deletion.day, DATE, DB_FIXED, deletion.deleted),
@@ -129,10 +129,16 @@ enum status store_migrate(struct db *db, struct error *error)
 
 /* ---- writing ---- */
 
-/* Runs a statement that returns nothing and frees its parameters. */
-static enum status write_rows(struct db *db, const struct db_statement *statement, struct db_params *params,
+/* Runs a statement once with the `count` rows at `rows`, each of `row_size` bytes. */
+static enum status write_rows(struct db *db, const struct db_statement *statement,
+                              const struct db_table *table, const void *rows, size_t row_size, size_t count,
                               struct error *error)
 {
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return error_no_memory(error);
+    for (size_t i = 0; i < count; i++)
+        db_params_record(params, table, (const char *)rows + i * row_size);
     enum status status = db_run(db, statement, params, NULL, NULL, error);
     db_params_destroy(params);
     return status;
@@ -141,12 +147,7 @@ static enum status write_rows(struct db *db, const struct db_statement *statemen
 enum status store_save_bookings(struct db *db, struct booking_row *const *rows, size_t count,
                                 struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < count; i++)
-        db_params_record(params, &BOOKING, rows[i]);
-    return write_rows(db, &SAVE_BOOKINGS, params, error);
+    return db_run_records(db, &SAVE_BOOKINGS, db_params_record, &BOOKING, (void *const *)rows, count, error);
 }
 
 static enum status take_month(void *context, const struct db_row *row)
@@ -164,46 +165,39 @@ enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_
 enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count, bool some_exist,
                                  struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < count; i++)
-        db_params_record(params, &ENTRY, &rows[i]);
-    return write_rows(db, some_exist ? &INSERT_MISSING_ENTRIES : &INSERT_ENTRIES, params, error);
+    return write_rows(db, some_exist ? &INSERT_MISSING_ENTRIES : &INSERT_ENTRIES, &ENTRY, rows, sizeof *rows,
+                      count, error);
 }
 
 enum status store_save_hospitals(struct db *db, struct hospital_row *const *rows, size_t count,
                                  struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < count; i++)
-        db_params_record(params, &HOSPITAL, rows[i]);
-    return write_rows(db, &SAVE_HOSPITALS, params, error);
+    return db_run_records(db, &SAVE_HOSPITALS, db_params_record, &HOSPITAL, (void *const *)rows, count,
+                          error);
 }
 
 enum status store_insert_unknown(struct db *db, const struct unknown_row *rows, size_t count,
                                  struct error *error)
 {
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < count; i++)
-        db_params_record(params, &UNKNOWN, &rows[i]);
-    return write_rows(db, &INSERT_UNKNOWN, params, error);
+    return write_rows(db, &INSERT_UNKNOWN, &UNKNOWN, rows, sizeof *rows, count, error);
 }
 
 /* ---- reading ---- */
 
-/* Reads a summary. Returns the number of the column after it. */
+bool store_keep_booking(struct booking_row *row, struct arena *arena)
+{
+    return db_table_keep(&BOOKING, row, arena);
+}
+
+/* Reads a summary. Returns the number of the column after the summary. */
 static int read_summary(const struct db_row *row, struct summary_row *out)
 {
+    screening__v1__booking__init(&out->booking.message);
     int next = db_row_record(row, 0, &BOOKING, &out->booking);
     return db_row_record(row, next, &SHOWN, out);
 }
 
-/* The callback for the rows. Only the one that the statement uses is set. */
+/* The callbacks for the rows of a statement. Only the one that the statement needs is set. */
 struct receiver {
     store_summary_fn summary;
     store_entry_fn entry;

@@ -1,4 +1,4 @@
-/* history-svc's tables. SQL only, no rules. Every function runs on the caller's connection and thread. */
+/* The SQL of history-svc's tables. The functions run on the caller's connection and thread. */
 #ifndef SCREENING_HISTORY_SVC_STORE_H
 #define SCREENING_HISTORY_SVC_STORE_H
 
@@ -8,12 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/status.h"
 #include "base/uuid.h"
 #include "db/db.h"
 #include "db/migrate.h"
 
-/* The scripts in migrations/. The build lists them. */
+/* The scripts in migrations/. The build generates the array. */
 extern const struct db_migration HISTORY_MIGRATIONS[];
 extern const size_t HISTORY_MIGRATION_COUNT;
 
@@ -21,19 +22,15 @@ MUST_CHECK enum status store_migrate(struct db *db, struct error *error);
 
 /* ---- rows; their strings and bytes belong to the code that filled the row ---- */
 
-/* A booking as of its highest known version. */
+/* A booking at its highest known version. `message` holds the texts and numbers, and the other members hold
+ * the rest. */
 struct booking_row {
+    Screening__V1__Booking message;
     struct uuid booking_id;
-    const char *customer_id;
-    const char *customer_name;
     struct uuid hospital_id;
     int32_t day;
-    uint32_t headcount;
-    Screening__V1__BookingStatus status;
-    const char *status_reason;
     int64_t created_at_us;
     int64_t updated_at_us;
-    uint64_t version;
 };
 
 /* One event of a booking's history. */
@@ -44,7 +41,7 @@ struct entry_row {
     Screening__V1__BookingStatus status;
     const char *reason;
     int64_t occurred_at_us;
-    const char *source; /* the log that delivered it */
+    const char *source; /* the log that contains the event */
     uint64_t seq;
 };
 
@@ -68,7 +65,7 @@ struct unknown_row {
 
 /* ---- writing: one set-based statement per table; `count` 0 does nothing ---- */
 
-/* Inserts rows, or replaces those with a lower version. Each booking may occur only once. */
+/* Inserts rows, or replaces those with a lower version. Each booking may occur only once in `rows`. */
 MUST_CHECK enum status store_save_bookings(struct db *db, struct booking_row *const *rows, size_t count,
                                            struct error *error);
 
@@ -79,32 +76,35 @@ struct timeline_month {
 };
 
 /*
- * Creates the month of an instant if it does not exist. Until the transaction ends, this blocks only other
- * writers that create a month.
+ * Creates the month of an instant if it does not exist. Until the transaction ends, the creation blocks only
+ * other writers that create a month.
  */
 MUST_CHECK enum status store_open_month(struct db *db, int64_t instant_us, struct timeline_month *out,
                                         struct error *error);
 
 /*
- * Inserts entries. Fails with INTERNAL if their month does not exist. With `some_exist`, existing entries are
- * kept, but the check for them costs an eighth of the whole batch. Without it, an existing entry fails with
- * ALREADY_EXISTS.
+ * Inserts entries. If `some_exist`, keeps entries that already exist; checking for them takes an eighth of
+ * the time of the whole batch. Otherwise an existing entry causes ALREADY_EXISTS. Fails with INTERNAL if the
+ * month of an entry does not exist.
  */
 MUST_CHECK enum status store_insert_entries(struct db *db, const struct entry_row *rows, size_t count,
                                             bool some_exist, struct error *error);
 
 /*
- * Inserts hospitals, or adds the new fields to existing ones. The first deletion wins. Each hospital may
- * occur only once.
+ * Inserts hospitals, or updates existing ones: a name or an address that is not empty replaces the stored
+ * one, and the first deletion is kept. Each hospital may occur only once.
  */
 MUST_CHECK enum status store_save_hospitals(struct db *db, struct hospital_row *const *rows, size_t count,
                                             struct error *error);
 
-/* Inserts events. Existing ones are kept. */
+/* Inserts events of unknown types. Existing rows are kept. */
 MUST_CHECK enum status store_insert_unknown(struct db *db, const struct unknown_row *rows, size_t count,
                                             struct error *error);
 
 /* ---- reading; strings are valid only during the callback ---- */
+
+/* Copies the booking's texts into the arena. Returns false when out of memory. */
+MUST_CHECK bool store_keep_booking(struct booking_row *row, struct arena *arena);
 
 /* A booking with the known data of its hospital. */
 struct summary_row {
@@ -115,7 +115,7 @@ struct summary_row {
 
 typedef enum status (*store_summary_fn)(void *context, const struct summary_row *summary);
 
-/* Is called once per entry, in order of version, each time with the booking. */
+/* Called once per entry, in order of version, each time with the booking. */
 typedef enum status (*store_entry_fn)(void *context, const struct summary_row *summary,
                                       const struct entry_row *entry);
 
@@ -136,7 +136,7 @@ struct customer_position {
     struct uuid booking_id;
 };
 
-/* Lists at most `limit` bookings, the newest first. */
+/* Lists at most `limit` bookings, newest first. */
 MUST_CHECK enum status store_list_customer(struct db *db, const struct customer_filter *filter,
                                            const struct customer_position *after, uint32_t limit,
                                            store_summary_fn found, void *context, struct error *error);

@@ -12,14 +12,7 @@ const char *wire_read_booking(const Screening__V1__Booking *booking, struct book
 {
     if (booking->version == 0 || booking->version > INT64_MAX || booking->headcount > INT32_MAX)
         return "its booking's version or headcount is out of range";
-    *row = (struct booking_row){
-        .customer_id = booking->customer_id,
-        .customer_name = booking->customer_name,
-        .headcount = booking->headcount,
-        .status = booking->status,
-        .status_reason = booking->status_reason,
-        .version = booking->version,
-    };
+    *row = (struct booking_row){.message = *booking};
     if (!uuid_parse(booking->booking_id, &row->booking_id) ||
         !uuid_parse(booking->hospital_id, &row->hospital_id))
         return "an id is no UUID";
@@ -34,46 +27,42 @@ const char *wire_read_booking(const Screening__V1__Booking *booking, struct book
 /* A summary and everything that it points to. */
 struct summary_wire {
     Screening__V1__BookingSummary message;
-    Screening__V1__Booking booking;
+    struct booking_row booking;
     Google__Protobuf__Timestamp created_at, updated_at;
     char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE];
     char date[CIVIL_TEXT_SIZE];
 };
 
-static void fill_booking(struct summary_wire *wire, const struct booking_row *row)
+static void fill_booking(struct summary_wire *wire)
 {
-    Screening__V1__Booking *message = &wire->booking;
-    screening__v1__booking__init(message);
+    const struct booking_row *row = &wire->booking;
+    Screening__V1__Booking *message = &wire->booking.message;
     instant_write(row->created_at_us, &wire->created_at);
     instant_write(row->updated_at_us, &wire->updated_at);
     message->booking_id = uuid_format(&row->booking_id, wire->booking_id);
     message->hospital_id = uuid_format(&row->hospital_id, wire->hospital_id);
     message->date = civil_format(row->day, wire->date);
-    message->headcount = row->headcount;
     message->created_at = &wire->created_at;
     message->updated_at = &wire->updated_at;
-    message->version = row->version;
 }
 
 Screening__V1__BookingSummary *wire_summary(struct arena *arena, const struct summary_row *row)
 {
-    const struct booking_row *booking = &row->booking;
-    struct booking_view view = projection_view(booking->status, booking->day, &row->deletion);
-    const char *reason = view.provisional ? SCREENING_REASON_HOSPITAL_DELETED : booking->status_reason;
+    struct booking_view view = projection_view(row->booking.message.status, row->booking.day, &row->deletion);
     struct summary_wire *wire = arena_alloc(arena, sizeof *wire);
     if (wire == NULL)
         return NULL;
-    fill_booking(wire, booking);
-    wire->booking.status = view.status;
-    wire->booking.customer_id = arena_strdup(arena, booking->customer_id);
-    wire->booking.customer_name = arena_strdup(arena, booking->customer_name);
-    wire->booking.status_reason = arena_strdup(arena, reason);
+    wire->booking = row->booking;
+    Screening__V1__Booking *booking = &wire->booking.message;
+    booking->status = view.status;
+    if (view.provisional)
+        booking->status_reason = (char *)SCREENING_REASON_HOSPITAL_DELETED; /* only read, and copied below */
+    fill_booking(wire);
     screening__v1__booking_summary__init(&wire->message);
-    wire->message.booking = &wire->booking;
+    wire->message.booking = booking;
     wire->message.hospital_name = arena_strdup(arena, row->hospital_name);
     wire->message.provisional = view.provisional;
-    if (wire->booking.customer_id == NULL || wire->booking.customer_name == NULL ||
-        wire->booking.status_reason == NULL || wire->message.hospital_name == NULL)
+    if (!store_keep_booking(&wire->booking, arena) || wire->message.hospital_name == NULL)
         return NULL;
     return &wire->message;
 }

@@ -9,18 +9,18 @@
 #include "screening/v1/history.pb-c.h"
 
 /*
- * Reads the booking of an event. The row's strings are those of the message. Returns NULL on success,
+ * Reads the booking of an event. The row points to the strings of the message. Returns NULL on success,
  * otherwise a description of the error.
  */
 MUST_CHECK const char *wire_read_booking(const Screening__V1__Booking *booking, struct booking_row *row);
 
 /*
- * Makes the summary as readers see it. A booking that the deletion of its hospital will force-cancel already
- * appears as cancelled. Copies everything into the arena. Returns NULL when out of memory. Any thread.
+ * Creates the summary that readers see. A booking that the deletion of its hospital will force-cancel already
+ * appears as FORCE_CANCELLED. Copies everything into the arena. Returns NULL when out of memory. Any thread.
  */
 Screening__V1__BookingSummary *wire_summary(struct arena *arena, const struct summary_row *row);
 
-/* Like wire_summary, for an entry. */
+/* Like wire_summary, for a history entry. */
 Screening__V1__HistoryEntry *wire_entry(struct arena *arena, const struct entry_row *row);
 
 #endif

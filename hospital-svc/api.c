@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "rpc/server.h"
 
+#include "screening/v1/words.h"
+
 /* Allocated in the call's arena, and freed when the call is answered. */
 struct api_command {
     struct command command;
@@ -28,13 +30,12 @@ static struct api_command *create_command(struct rpc_call *call, enum command_ki
     return mine;
 }
 
-/* Submits a command. `status` is the result of validating the request. */
+/* Submits a command if `status`, the result of validating the request, is OK. Otherwise returns `status`. */
 static enum status submit(struct hospital_api *api, struct api_command *mine, enum status status,
                           void (*complete)(struct writer_command *command), struct error *error)
 {
-    if (status != STATUS_OK)
-        return status;
-    return handler_write(api->writer, &mine->command.base, complete, mine->call, error);
+    TRY(status);
+    return handler_write(api->writer, &mine->command.writer, complete, mine->call, error);
 }
 
 static void fail(struct rpc_call *call, enum status status, const char *reason, const char *message)
@@ -54,11 +55,11 @@ static void fail_command(struct api_command *mine, const struct error *why)
 
 /* ---- methods that change hospitals and days; the batch builds the answer ---- */
 
-static void complete_answered(struct writer_command *base)
+static void complete_answered(struct writer_command *command)
 {
-    struct api_command *mine = container_of(base, struct api_command, command.base);
-    if (base->outcome.status != STATUS_OK)
-        fail_command(mine, &base->outcome);
+    struct api_command *mine = container_of(command, struct api_command, command.writer);
+    if (command->outcome.status != STATUS_OK)
+        fail_command(mine, &command->outcome);
     else
         rpc_call_reply(mine->call, mine->command.answer);
 }
@@ -82,6 +83,10 @@ static enum status set_capacity(void *api, const void *request, struct rpc_call 
         return error_no_memory(error);
     enum status status = wire_read_capacity(request, rpc_call_has_explicit_presence(call),
                                             &mine->command.wanted.capacity, error);
+    if (status == STATUS_OK &&
+        !auth_caller_has_scope(rpc_call_caller(call), &mine->command.wanted.capacity.hospital_id))
+        status = error_set(error, STATUS_PERMISSION_DENIED, SCREENING_REASON_NOT_PERMITTED,
+                           "hospital_id: is not a hospital of this caller");
     return submit(api, mine, status, complete_answered, error);
 }
 
@@ -107,12 +112,12 @@ static void log_refusal(const struct api_command *mine, const struct reserve_ite
     }
 }
 
-static void complete_reserve(struct writer_command *base)
+static void complete_reserve(struct writer_command *command)
 {
-    struct api_command *mine = container_of(base, struct api_command, command.base);
+    struct api_command *mine = container_of(command, struct api_command, command.writer);
     const struct reserve_item *item = mine->command.wanted.reserve.items;
-    if (base->outcome.status != STATUS_OK) {
-        fail_command(mine, &base->outcome);
+    if (command->outcome.status != STATUS_OK) {
+        fail_command(mine, &command->outcome);
         return;
     }
     const struct reserve_answer *answer = reserve_answer(item->outcome);
@@ -144,16 +149,16 @@ static void fill_result(const struct reserve_item *item, char *booking_id, Scree
     screening__v1__reserve_result__init(out);
     out->booking_id = booking_id;
     out->code = (uint32_t)answer->status;
-    out->reason = (char *)answer->reason; /* protobuf-c's strings are not const, though it only reads them */
+    out->reason = (char *)answer->reason; /* not const in protobuf-c, but only read */
     out->remaining = item->remaining;
 }
 
-static void complete_batch(struct writer_command *base)
+static void complete_batch(struct writer_command *command)
 {
-    struct api_command *mine = container_of(base, struct api_command, command.base);
+    struct api_command *mine = container_of(command, struct api_command, command.writer);
     const size_t count = mine->command.wanted.reserve.count;
-    if (base->outcome.status != STATUS_OK) {
-        fail_command(mine, &base->outcome);
+    if (command->outcome.status != STATUS_OK) {
+        fail_command(mine, &command->outcome);
         return;
     }
     Screening__V1__ReserveResult *results = arena_alloc(mine->command.arena, count * sizeof *results);
@@ -161,7 +166,7 @@ static void complete_batch(struct writer_command *base)
     if (results == NULL || pointers == NULL) {
         /*
          * The reservations are committed, but there is no memory for the answer. After UNAVAILABLE the caller
-         * may repeat the ids.
+         * may repeat the call with the same ids.
          */
         fail(mine->call, STATUS_UNAVAILABLE, NULL, "out of memory");
         return;
@@ -179,7 +184,7 @@ static void complete_batch(struct writer_command *base)
     rpc_call_reply(mine->call, &response.base);
 }
 
-/* Reads a batch. A malformed item is refused individually and does not affect the others. */
+/* Reads a batch. A malformed item is marked as such and does not affect the other items. */
 static enum status read_batch(const Screening__V1__BatchReserveRequest *request, struct api_command *mine,
                               struct error *error)
 {

@@ -1,6 +1,6 @@
 /*
- * The order of the steps in the transaction is: lock the log head (which excludes other replicas), read
- * cursors, load, decide, save, append events, move cursors.
+ * The steps of the transaction, in order: lock the log head (which excludes other replicas), read cursors,
+ * load, decide, save, append events, move cursors, purge.
  */
 #include "batch.h"
 
@@ -77,13 +77,13 @@ static void begin(struct batch *batch)
     batch->today = civil_day_at(batch->now_us);
 }
 
-static enum status purge(struct batch *batch, struct db *db, struct writer_command *const *commands,
-                         size_t count, struct error *error)
+static enum status purge(struct db *db, struct writer_command *const *commands, size_t count,
+                         struct error *error)
 {
     for (size_t i = 0; i < count; i++) {
-        struct command *command = container_of(commands[i], struct command, base);
+        struct command *command = container_of(commands[i], struct command, writer);
         if (commands[i]->class != WRITER_EVENT && command->kind == COMMAND_PURGE) {
-            TRY(store_purge(db, batch->params, command->wanted.purge.before, command->wanted.purge.max,
+            TRY(store_purge(db, command->wanted.purge.before, command->wanted.purge.max,
                             &command->wanted.purge.purged, error));
         }
     }
@@ -112,7 +112,7 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
     TRY(batch_load(batch, db, commands, count, error));
     TRY(batch_decide(batch, commands, count, error));
     TRY(save(batch, db, error));
-    return purge(batch, db, commands, count, error);
+    return purge(db, commands, count, error);
 }
 
 static void committed(void *context)

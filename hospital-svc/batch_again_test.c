@@ -1,6 +1,6 @@
 /*
- * Tests batches applied again after the answer to their COMMIT was lost. No command is refused because of its
- * own earlier effect.
+ * Tests batches that are applied again after the result of their COMMIT was lost. No command may be refused
+ * because of its own earlier effect.
  */
 #include "batch_testing.h"
 #include "store.h"
@@ -27,14 +27,14 @@ static int64_t tomorrow(void)
     return STAGE_NOW_US + INT64_C(24) * 3600 * 1000000;
 }
 
-/* Runs the commands of the last batch again; their memory is unchanged. */
+/* Runs the first `count` commands of the last batch again, in the state in which that batch left them. */
 static void run_again(struct stage *stage, size_t count)
 {
     stage->count = count;
     stage_run(stage);
 }
 
-/* Opens the stage with a day of 10 places, and adds the command that sets them to 20. */
+/* Opens the stage with a day of capacity 10, and adds a command that sets the capacity to 20. */
 static struct command *open_and_set_capacity(struct stage *stage, void **state)
 {
     stage_open(stage, state);
@@ -46,7 +46,7 @@ static struct command *open_and_set_capacity(struct stage *stage, void **state)
 static void expect_capacity(const struct command *command, uint32_t capacity, uint64_t version)
 {
     const Screening__V1__ScreeningDay *day = (const void *)command->answer;
-    assert_int_equal(command->base.outcome.status, STATUS_OK);
+    assert_int_equal(command->writer.outcome.status, STATUS_OK);
     assert_int_equal(day->capacity, capacity);
     assert_int_equal(day->version, version);
 }
@@ -73,13 +73,13 @@ static void test_capacity_decided_again_is_its_own_change_not_a_mismatch(void **
         run_again(&stage, 3);
         expect_capacity(first, 20, 2);
         expect_capacity(second, 30, 3);
-        assert_string_equal(refused->base.outcome.reason, "VERSION_MISMATCH");
+        assert_string_equal(refused->writer.outcome.reason, "VERSION_MISMATCH");
         assert_int_equal(stage_number(&stage, &COUNT_EVENTS), events);
         stage_close(&stage);
     }
 }
 
-/* Another replica has changed the capacity in the meantime and published its event. That change remains. */
+/* Another replica has since changed the capacity and published its event. That change must remain. */
 static void test_capacity_decided_again_does_not_undo_what_another_replica_set(void **state)
 {
     struct stage stage;
@@ -95,7 +95,7 @@ static void test_capacity_decided_again_does_not_undo_what_another_replica_set(v
     stage_close(&stage);
 }
 
-/* The first transaction was rolled back, so the change is applied now. */
+/* The first transaction was rolled back, so the second applies the change. */
 static void test_capacity_decided_again_after_a_rollback_is_set(void **state)
 {
     struct stage stage;
@@ -109,8 +109,8 @@ static void test_capacity_decided_again_after_a_rollback_is_set(void **state)
     stage_close(&stage);
 }
 
-/* All other commands, decided again on the next day, after a deletion in the same batch. */
-static void test_commands_decided_again_are_answered_ok_whatever_came_after_them(void **state)
+/* On the next day, decides a registration, Reserves, capacity changes and a final deletion again. */
+static void test_commands_decided_again_are_answered_ok_despite_later_changes(void **state)
 {
     struct stage stage;
     stage_open(&stage, state);
@@ -125,13 +125,13 @@ static void test_commands_decided_again_are_answered_ok_whatever_came_after_them
     clock_replace(tomorrow);
     run_again(&stage, 6);
     stage_stop_clock();
-    assert_int_equal(registration->base.outcome.status, STATUS_OK);
+    assert_int_equal(registration->writer.outcome.status, STATUS_OK);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(items[i].outcome, RESERVE_REPEATED);
     expect_capacity(lowered, 8, 1);
     expect_capacity(closed, 0, 2);
     expect_capacity(reopened, 5, 3);
-    assert_int_equal(deletion->base.outcome.status, STATUS_OK);
+    assert_int_equal(deletion->writer.outcome.status, STATUS_OK);
     assert_int_equal(stage_number(&stage, &COUNT_EVENTS), events);
     stage_close(&stage);
 }
@@ -142,7 +142,7 @@ int main(void)
         TEST_BOTH(test_capacity_decided_again_is_its_own_change_not_a_mismatch),
         TEST_BOTH(test_capacity_decided_again_does_not_undo_what_another_replica_set),
         TEST_BOTH(test_capacity_decided_again_after_a_rollback_is_set),
-        TEST_BOTH(test_commands_decided_again_are_answered_ok_whatever_came_after_them),
+        TEST_BOTH(test_commands_decided_again_are_answered_ok_despite_later_changes),
     };
     stage_stop_clock();
     return cmocka_run_group_tests(tests, NULL, NULL);

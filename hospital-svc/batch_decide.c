@@ -45,8 +45,10 @@ static int compare_dates(const void *a, const void *b)
     return ((*left)->date > (*right)->date) - ((*left)->date < (*right)->date);
 }
 
-/* Adds the hospital's days from today on, in order of date. All of them are in the set, because the row
- * has with_days. */
+/*
+ * Adds the hospital's days from today on to `message`, in order of date. row->with_days is true, so the
+ * working set contains all of these days. Returns false when out of memory.
+ */
 static bool add_days(struct batch *batch, const struct hospital_row *row, struct arena *arena,
                      Screening__V1__Hospital *message)
 {
@@ -66,8 +68,9 @@ static bool add_days(struct batch *batch, const struct hospital_row *row, struct
 }
 
 /*
- * Copies the hospital's strings. hospital_register leaves pointers to the command's strings in the hospital,
- * and the command may be freed before the answer of a later command is sent.
+ * Copies the hospital's strings into the batch's arena. hospital_register leaves pointers to the command's
+ * strings in the hospital, and the command may be freed before the answer of a later command is sent. Returns
+ * false when out of memory.
  */
 static bool keep_texts(struct batch *batch, struct hospital *hospital)
 {
@@ -97,7 +100,7 @@ static enum status decide_registration(struct batch *batch, struct command *comm
         days[i] = &command->days[i]->day;
     bool changed;
     if (hospital_register(hospital, days, wanted, batch->today, batch->now_us, &changed,
-                          &command->base.outcome) != STATUS_OK)
+                          &command->writer.outcome) != STATUS_OK)
         return STATUS_OK;
     if (changed && !keep_texts(batch, hospital))
         return error_no_memory(error);
@@ -113,8 +116,9 @@ static enum status decide_registration(struct batch *batch, struct command *comm
 }
 
 /*
- * Answers a change that was committed and whose event was appended. Reports it even if the day has changed
- * since.
+ * Answers a capacity change that an earlier attempt at the batch has already committed, together with its
+ * event. The answer shows the day as that change left it, even if the day has changed again since. Only
+ * `reserved` is current.
  */
 static enum status answer_done_capacity(struct command *command, struct error *error)
 {
@@ -134,7 +138,7 @@ static enum status decide_capacity(struct batch *batch, struct command *command,
     if (command->is_done)
         return answer_done_capacity(command, error);
     if (hospital_set_capacity(&command->hospital->hospital, &row->day, &command->wanted.capacity,
-                              batch->today, &changed, &command->base.outcome) != STATUS_OK)
+                              batch->today, &changed, &command->writer.outcome) != STATUS_OK)
         return STATUS_OK;
     Screening__V1__ScreeningDay *answer = wire_day(command->arena, &row->day);
     if (answer == NULL)
@@ -193,8 +197,8 @@ static void decide_reserve(struct batch *batch, struct reserve_item *item)
 }
 
 /*
- * Returns whether booking-svc and this service do not agree on the eras of their databases. Until they do,
- * nothing is granted.
+ * Returns whether to refuse the Reserves of a command, because the era is not paired or the command names
+ * other eras. Sets batch->eras_differ if the command names other eras.
  */
 static bool is_recovering(struct batch *batch, const struct command *command)
 {
@@ -210,9 +214,9 @@ static void decide_reserves(struct batch *batch, struct command *command)
 {
     const size_t count = command->wanted.reserve.count;
     if (is_recovering(batch, command)) {
-        (void)error_set(&command->base.outcome, STATUS_UNAVAILABLE, SCREENING_REASON_RECOVERING,
+        (void)error_set(&command->writer.outcome, STATUS_UNAVAILABLE, SCREENING_REASON_RECOVERING,
                         "hospital-svc is catching up with booking-svc; ask again");
-        command->base.outcome.retry_after_ms = RECOVERING_RETRY_MS;
+        command->writer.outcome.retry_after_ms = RECOVERING_RETRY_MS;
         batch->tally.recovering += (int64_t)count;
         return;
     }
@@ -222,9 +226,10 @@ static void decide_reserves(struct batch *batch, struct command *command)
 }
 
 /*
- * Reinstates a place if it was lost. A booking is confirmed only after its place was committed. If the place
- * has left no row, the database has reverted. A released row is no proof, because the log may be followed
- * from before the release. Nor is a missing row of a past day, because those are purged.
+ * Makes the place of a confirmed booking live. A booking is confirmed only after its place was committed, so
+ * a missing row proves that the database has reverted, except for a past day, whose row may have been purged.
+ * A released row proves nothing, because a confirmation that precedes the release in the log may be applied
+ * again.
  */
 static enum status reinstate(struct batch *batch, const struct release *confirmed,
                              struct reservation_row *row, struct error *error)
@@ -257,7 +262,7 @@ static enum status decide_release(struct batch *batch, const struct release *rel
         if (day->day.reserved < row->reservation.headcount)
             return error_set(error, STATUS_INTERNAL, NULL,
                              "the day has fewer places reserved than one of its reservations holds");
-        day->dirty = true; /* its live places will be freed */
+        day->dirty = true; /* hospital_release frees places on this day */
     }
     switch (hospital_release(&row->reservation, day != NULL ? &day->day : NULL, release)) {
     case RELEASE_FREED:
@@ -294,14 +299,14 @@ static enum status decide_command(struct batch *batch, struct command *command, 
         return decide_capacity(batch, command, error);
     case COMMAND_DELETE:
         return batch_delete_hospital(batch, command, command->hospital, &command->answer,
-                                     &command->base.outcome, error);
+                                     &command->writer.outcome, error);
     case COMMAND_RESERVE:
         decide_reserves(batch, command);
         break;
     case COMMAND_LOOK:
     case COMMAND_PAIR:
         return batch_pair_decide(batch, command, error);
-    case COMMAND_PURGE: /* nothing to decide: see purge in batch.c */
+    case COMMAND_PURGE: /* nothing to decide; see purge in batch.c */
         break;
     }
     return STATUS_OK;
@@ -315,7 +320,7 @@ enum status batch_decide(struct batch *batch, struct writer_command *const *comm
         if (commands[i]->class == WRITER_EVENT)
             TRY(decide_chunk(batch, chunk++, error));
         else
-            TRY(decide_command(batch, container_of(commands[i], struct command, base), error));
-    CHECK(chunk == batch->chunks + batch->chunk_count); /* each chunk once */
+            TRY(decide_command(batch, container_of(commands[i], struct command, writer), error));
+    CHECK(chunk == batch->chunks + batch->chunk_count); /* every chunk was decided once */
     return STATUS_OK;
 }

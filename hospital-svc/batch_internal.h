@@ -1,4 +1,4 @@
-/* Shared by the parts of a batch: batch.c (order of steps), batch_load.c (loading), batch_decide.c
+/* Shared by the source files of a batch: batch.c (order of steps), batch_load.c (loading), batch_decide.c
  * (decisions), batch_pair.c (pairing). */
 #ifndef SCREENING_HOSPITAL_SVC_BATCH_INTERNAL_H
 #define SCREENING_HOSPITAL_SVC_BATCH_INTERNAL_H
@@ -15,10 +15,10 @@
 #include "db/db.h"
 #include "events/follower.h"
 
-/* The work of the batch, which is added to the metrics after the commit. */
+/* Counts of what one batch has done. They are added to the metrics after the commit. */
 struct batch_tally {
     int64_t granted, refused, released, tombstones, recovering;
-    int64_t reinstated, lost; /* places; a lost one proves that the database reverted */
+    int64_t reinstated, lost; /* numbers of reservations; a lost one proves that the database reverted */
 };
 
 /* The releases of one chunk of events. */
@@ -29,20 +29,20 @@ struct batch_chunk {
     size_t count;
 };
 
-/* Keeps memory for reuse, but no state, from one apply to the next. */
+/* Each apply starts with an empty batch. Only the log, the callback and reusable memory are kept. */
 struct batch {
     struct event_log *log; /* owned by the caller */
     struct db_params *params;
-    struct arena arena; /* holds everything below until the next apply */
+    struct arena arena; /* holds the rows of `set` and the chunks until the next apply */
     struct working_set set;
     struct batch_chunk *chunks;
     size_t chunk_count;
     struct batch_tally tally;
     struct pair_done *pair; /* the pairing that this batch completes; NULL = none */
-    bool eras_differ;       /* whether a caller named other eras */
+    bool eras_differ;       /* whether a Reserve call names eras other than the current ones */
     void (*unpaired)(void *context, bool eras_differ);
     void *unpaired_context;
-    int64_t now_us; /* one instant and one civil date for the whole batch */
+    int64_t now_us; /* the time of the whole batch, as an instant and as a civil date */
     int32_t today;
 };
 
@@ -51,7 +51,7 @@ MUST_CHECK enum status batch_collect(struct batch *batch, struct db *db,
                                      struct writer_command *const *commands, size_t count,
                                      struct error *error);
 
-/* Loads the working set. For commands that are decided a second time, also looks up whether the first
+/* Loads the working set. For capacity changes that are decided a second time, also looks up whether the first
  * decision was committed. */
 MUST_CHECK enum status batch_load(struct batch *batch, struct db *db, struct writer_command *const *commands,
                                   size_t count, struct error *error);
@@ -62,13 +62,13 @@ MUST_CHECK enum status batch_decide(struct batch *batch, struct writer_command *
 
 /*
  * Deletes a hospital on behalf of `command` and appends the event, or sets *refusal. *answer is allocated in
- * the command's arena. It has no days, so that a repeat on a later day returns the same answer.
+ * the command's arena. The answer has no days, so that a repeat on a later day returns the same answer.
  */
 MUST_CHECK enum status batch_delete_hospital(struct batch *batch, const struct command *command,
                                              struct hospital_row *row, const ProtobufCMessage **answer,
                                              struct error *refusal, struct error *error);
 
-/* ---- batch_pair.c: COMMAND_LOOK, COMMAND_PAIR, and the record of losses that a batch finds ---- */
+/* ---- batch_pair.c: COMMAND_LOOK, COMMAND_PAIR, and recording the losses that a batch finds ---- */
 
 MUST_CHECK enum status batch_pair_collect(struct batch *batch, struct db *db, struct command *command,
                                           struct error *error);

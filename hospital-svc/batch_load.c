@@ -61,8 +61,8 @@ static bool collect_command(struct batch *batch, struct command *command)
 }
 
 /*
- * Collects the rows of a chunk. A malformed event fails the batch. Applied alone, it fails again and becomes
- * a dead letter.
+ * Adds the rows that a chunk needs to the working set. A malformed event fails the batch. The event becomes a
+ * dead letter if it fails again in a batch of its own.
  */
 static enum status collect_chunk(struct batch *batch, struct db *db, struct event_chunk *chunk,
                                  struct error *error)
@@ -74,7 +74,7 @@ static enum status collect_chunk(struct batch *batch, struct db *db, struct even
     TRY(event_chunk_begin(chunk, db, &count, error));
     if (count == 0)
         return STATUS_OK;
-    /* A replayed dead letter is out of order: only releases are safe to apply at any time. */
+    /* A replayed dead letter is out of order, and only releases may be applied out of order. */
     bool catching_up = !event_log_era(batch->log)->paired && !chunk->replay;
     work->releases = arena_alloc(&batch->arena, count * sizeof *work->releases);
     work->reservations = arena_alloc(&batch->arena, count * sizeof(struct reservation_row *));
@@ -105,23 +105,19 @@ enum status batch_collect(struct batch *batch, struct db *db, struct writer_comm
     batch->chunks = arena_alloc(&batch->arena, count * sizeof *batch->chunks);
     if (batch->chunks == NULL)
         return error_no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        enum status status = STATUS_OK;
+    for (size_t i = 0; i < count; i++)
         if (commands[i]->class == WRITER_EVENT)
-            status = collect_chunk(batch, db, container_of(commands[i], struct event_chunk, command), error);
-        else if (is_pairing(container_of(commands[i], struct command, base)))
-            status = batch_pair_collect(batch, db, container_of(commands[i], struct command, base), error);
-        else if (!collect_command(batch, container_of(commands[i], struct command, base)))
-            status = error_no_memory(error);
-        if (status != STATUS_OK)
-            return status;
-    }
+            TRY(collect_chunk(batch, db, container_of(commands[i], struct event_chunk, writer), error));
+        else if (is_pairing(container_of(commands[i], struct command, writer)))
+            TRY(batch_pair_collect(batch, db, container_of(commands[i], struct command, writer), error));
+        else if (!collect_command(batch, container_of(commands[i], struct command, writer)))
+            return error_no_memory(error);
     return STATUS_OK;
 }
 
 /*
- * Collects the days of releases. A release frees the day of the stored reservation, not the day named in the
- * event.
+ * Adds the days of the released reservations to the working set. A release frees places on the day of the
+ * stored reservation, not on the day named in the event. Returns false when out of memory.
  */
 static bool collect_released_days(struct batch *batch)
 {
@@ -137,23 +133,23 @@ static bool collect_released_days(struct batch *batch)
 }
 
 /*
- * Finds changes that were already committed. The change of a command that is decided again may have been
- * committed, with the answer to the COMMIT lost. A second decision could only be wrong.
+ * Looks up the capacity changes that were already committed. If the result of a COMMIT was lost, a command
+ * that is decided again may already have committed its change. A second decision could refuse the command or
+ * undo a later change.
  */
-static enum status find_done_capacities(struct batch *batch, struct db *db,
-                                        struct writer_command *const *commands, size_t count,
+static enum status find_done_capacities(struct db *db, struct writer_command *const *commands, size_t count,
                                         struct error *error)
 {
     for (size_t i = 0; i < count; i++) {
-        struct command *command = container_of(commands[i], struct command, base);
+        struct command *command = container_of(commands[i], struct command, writer);
         if (commands[i]->class == WRITER_EVENT || command->kind != COMMAND_SET_CAPACITY)
             continue;
         command->is_done = false;
         if (!uuid_is_zero(&command->change_id)) {
             command->done = (struct screening_day){.hospital_id = command->wanted.capacity.hospital_id,
                                                    .date = command->wanted.capacity.date};
-            TRY(store_find_capacity_change(db, batch->params, &command->change_id, &command->done,
-                                           &command->is_done, error));
+            TRY(store_find_capacity_change(db, &command->change_id, &command->done, &command->is_done,
+                                           error));
         }
     }
     return STATUS_OK;
@@ -167,5 +163,5 @@ enum status batch_load(struct batch *batch, struct db *db, struct writer_command
         return error_no_memory(error);
     TRY(store_load_hospitals(db, batch->params, &batch->set, error));
     TRY(store_load_days(db, batch->params, &batch->set, batch->today, error));
-    return find_done_capacities(batch, db, commands, count, error);
+    return find_done_capacities(db, commands, count, error);
 }

@@ -12,7 +12,7 @@
 
 /* ---- COMMAND_LOOK ---- */
 
-/* Reads `since`. It stays zero for a paired era, which cannot have lost anything. */
+/* Sets look->since, which stays zero if the era is paired. */
 static enum status read_since(struct batch *batch, struct db *db, uint64_t since_seq, struct pair_look *look,
                               struct error *error)
 {
@@ -27,29 +27,24 @@ static enum status read_since(struct batch *batch, struct db *db, uint64_t since
 static enum status look(struct batch *batch, struct db *db, struct pair_look *look, struct error *error)
 {
     struct era_details details = {0};
-    enum status status = STATUS_OK;
     if (look->forget_booking_log) {
-        status = event_log_forget(db, SCREENING_LOG_BOOKING, NULL, error);
+        TRY(event_log_forget(db, SCREENING_LOG_BOOKING, NULL, error));
         event_log_era(batch->log)->paired = false;
     }
-    if (status == STATUS_OK)
-        status = era_read_details(db, &details, error);
-    if (status == STATUS_OK)
-        status = read_since(batch, db, details.since_seq, look, error);
-    if (status == STATUS_OK)
-        status = event_cursor_read(db, SCREENING_LOG_BOOKING, &look->applied, error);
-    if (status == STATUS_OK)
-        status = store_read_recovery(db, &look->recovery, error);
+    TRY(era_read_details(db, &details, error));
+    TRY(read_since(batch, db, details.since_seq, look, error));
+    TRY(event_cursor_read(db, SCREENING_LOG_BOOKING, &look->applied, error));
+    TRY(store_read_recovery(db, &look->recovery, error));
     if (look->applied.seq == 0 && !look->forget_booking_log)
         look->applied.log_id = details.peer_log_id;
     look->era = *event_log_era(batch->log);
     look->log_id = event_log_id(batch->log);
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- COMMAND_PAIR ---- */
 
-/* Sets *lost if the hospital log does not have the event at `told`. */
+/* Sets *lost to whether the hospital log lacks the event at `told`. Seq 0 is never lost. */
 static enum status look_for(struct db *db, const struct event_cursor *told, bool *lost, struct error *error)
 {
     struct event_position position;
@@ -86,7 +81,10 @@ enum status batch_pair_collect(struct batch *batch, struct db *db, struct comman
                                          : collect_pair(batch, db, command, error);
 }
 
-/* Grants the Reserves that were in flight, up to the capacity and ahead of any new ones. */
+/*
+ * Reserves places for the requested bookings, where hospital_reserve allows this. No other Reserve is granted
+ * until the era is paired, so these bookings come first.
+ */
 static void grant_requested(struct batch *batch, struct pair_done *done)
 {
     for (size_t i = 0; i < done->requested_count; i++) {
@@ -106,8 +104,8 @@ static void grant_requested(struct batch *batch, struct pair_done *done)
 }
 
 /*
- * Deletes hospitals again. Runs after the grants, so that a booking whose client was told CONFIRMED ends
- * FORCE_CANCELLED, not REJECTED.
+ * Repeats lost deletions of hospitals. Runs after the grants, so that a booking whose client has received
+ * CONFIRMED becomes FORCE_CANCELLED, not REJECTED.
  */
 static enum status delete_again(struct batch *batch, struct command *command, struct error *error)
 {
@@ -116,14 +114,17 @@ static enum status delete_again(struct batch *batch, struct command *command, st
         struct hospital_row *row = working_set_hospital(&batch->set, &done->deleted[i]);
         if (row->hospital.state == HOSPITAL_ACTIVE) {
             const ProtobufCMessage *answer;
-            TRY(batch_delete_hospital(batch, command, row, &answer, &command->base.outcome, error));
+            TRY(batch_delete_hospital(batch, command, row, &answer, &command->writer.outcome, error));
             done->deleted_again++;
         }
     }
     return STATUS_OK;
 }
 
-/* Returns whether booking-svc's answer shows that its log has the event at the cursor, regardless of eras. */
+/*
+ * Returns whether booking-svc's answer shows that its log contains the event at done->applied, regardless of
+ * eras.
+ */
 static bool is_known(const struct pair_done *done)
 {
     const struct event_cursor *applied = &done->applied;
@@ -133,9 +134,9 @@ static bool is_known(const struct pair_done *done)
 }
 
 /*
- * Returns whether the cursor, as this batch leaves it, points to an event in the booking log of booking-svc's
- * era. An event applied by this batch, or since booking-svc was asked, may already be lost. Only its era
- * proves that it is not. A booking-svc too old to report its era is trusted.
+ * Returns whether the event at which this batch leaves the cursor is in the booking log of booking-svc's era.
+ * An event that was applied by this batch, or since the call to booking-svc, may already be lost. Only its
+ * era proves that it is still in the log. A booking-svc that is too old to report its era is trusted.
  */
 static bool is_in_log(const struct batch *batch, const struct pair_done *done)
 {
@@ -164,28 +165,28 @@ static enum status decide_pair(struct batch *batch, struct command *command, str
     struct event_era *era = event_log_era(batch->log);
     done->granted = done->deleted_again = 0;
     if (era->id != done->era) {
-        (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL, "another era has begun");
+        (void)error_set(&command->writer.outcome, STATUS_ABORTED, NULL, "another era has begun");
         return STATUS_OK;
     }
     if (era->peer != done->peer && era->peer != done->booking_era) {
-        (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL,
+        (void)error_set(&command->writer.outcome, STATUS_ABORTED, NULL,
                         "another replica has paired with another era of booking-svc");
         return STATUS_OK;
     }
     if (!is_followed(batch, done)) {
-        (void)error_set(&command->base.outcome, STATUS_UNAVAILABLE, NULL,
+        (void)error_set(&command->writer.outcome, STATUS_UNAVAILABLE, NULL,
                         "the booking log is not applied yet");
         return STATUS_OK;
     }
     if (done->from_start) {
-        (void)error_set(&command->base.outcome, STATUS_ABORTED, NULL,
+        (void)error_set(&command->writer.outcome, STATUS_ABORTED, NULL,
                         "booking-svc has applied an event that is not in the hospital log");
         return STATUS_OK;
     }
     if (!era->paired)
         grant_requested(batch, done);
     TRY(delete_again(batch, command, error));
-    CHECK(batch->pair == NULL); /* the pairing thread waits for each attempt */
+    CHECK(batch->pair == NULL); /* the pairing thread submits one command at a time */
     era->paired = true;
     era->peer = done->booking_era;
     batch->pair = done;
@@ -199,19 +200,14 @@ enum status batch_pair_decide(struct batch *batch, struct command *command, stru
 
 enum status batch_pair_save(struct batch *batch, struct db *db, struct error *error)
 {
-    enum status status = STATUS_OK;
     if (batch->tally.lost > 0)
-        status = store_add_reinstated(db, batch->tally.lost, error);
+        TRY(store_add_reinstated(db, batch->tally.lost, error));
     const struct pair_done *done = batch->pair;
     if (done == NULL)
-        return status;
+        return STATUS_OK;
     CHECK(event_log_era(batch->log)->paired);
-    if (status == STATUS_OK && done->lost && done->furthest.seq > done->details.since_seq)
-        status = store_add_lost(db, done->details.since_seq + 1, done->furthest.seq, error);
-    if (status == STATUS_OK)
-        status = era_pair(db, event_log_era(batch->log), done->booking_era, &done->booking_log_id, error);
-    if (status == STATUS_OK)
-        status = event_cursor_enter_era(db, SCREENING_LOG_BOOKING, &done->booking_log_id, done->booking_era,
-                                        error);
-    return status;
+    if (done->lost && done->furthest.seq > done->details.since_seq)
+        TRY(store_add_lost(db, done->details.since_seq + 1, done->furthest.seq, error));
+    TRY(era_pair(db, event_log_era(batch->log), done->booking_era, &done->booking_log_id, error));
+    return event_cursor_enter_era(db, SCREENING_LOG_BOOKING, &done->booking_log_id, done->booking_era, error);
 }

@@ -1,4 +1,4 @@
-/* Tests batches of an unpaired era, and the batch that pairs it. */
+/* Tests batches in an unpaired era, and the batch that pairs it. */
 #include "batch_testing.h"
 
 #include <pthread.h>
@@ -61,29 +61,31 @@ static enum status pair_with(struct stage *stage, struct pair_done *done)
     struct command *command = stage_add(stage, COMMAND_PAIR);
     command->wanted.pair = done;
     stage_run(stage);
-    return command->base.outcome.status;
+    return command->writer.outcome.status;
 }
 
-static void tell_told(struct told *told, uint64_t seq, const char *type, uint8_t booking, int64_t era)
+static void make_event_of_era(struct sent_event *sent, uint64_t seq, const char *type, uint8_t booking,
+                              int64_t era)
 {
-    stage_tell(told, seq, type, booking);
-    told->booking.headcount = 1;
-    told->chunk.era = era;
-    told->chunk.from_era = seq > 1 ? era : 0; /* there is no cursor yet */
+    stage_make_event(sent, seq, type, booking);
+    sent->booking.headcount = 1;
+    sent->chunk.era = era;
+    sent->chunk.from_era = seq > 1 ? era : 0; /* 0, because there is no cursor yet */
 }
 
-/* Applies one event of the booking log in its own batch. */
-static void tell_in(struct stage *stage, uint64_t seq, const char *type, uint8_t booking, int64_t era)
+/* Applies one event of the booking log in a batch of its own. */
+static void apply_event_of_era(struct stage *stage, uint64_t seq, const char *type, uint8_t booking,
+                               int64_t era)
 {
-    struct told told;
-    tell_told(&told, seq, type, booking, era);
-    stage_add_told(stage, &told);
+    struct sent_event sent;
+    make_event_of_era(&sent, seq, type, booking, era);
+    stage_add_event(stage, &sent);
     stage_run(stage);
 }
 
-static void tell(struct stage *stage, uint64_t seq, const char *type, uint8_t booking)
+static void apply_event(struct stage *stage, uint64_t seq, const char *type, uint8_t booking)
 {
-    tell_in(stage, seq, type, booking, 0);
+    apply_event_of_era(stage, seq, type, booking, 0);
 }
 
 static void test_unpaired_era_grants_nothing_and_says_when_to_ask_again(void **state)
@@ -98,9 +100,9 @@ static void test_unpaired_era_grants_nothing_and_says_when_to_ask_again(void **s
         stage_add_reserves(&stage, booking, 1);
         struct command *reserve = &stage.commands[0];
         stage_run(&stage);
-        assert_int_equal(reserve->base.outcome.status, STATUS_UNAVAILABLE);
-        assert_string_equal(reserve->base.outcome.reason, "RECOVERING");
-        assert_int_equal(reserve->base.outcome.retry_after_ms, 100);
+        assert_int_equal(reserve->writer.outcome.status, STATUS_UNAVAILABLE);
+        assert_string_equal(reserve->writer.outcome.reason, "RECOVERING");
+        assert_int_equal(reserve->writer.outcome.retry_after_ms, 100);
     }
     assert_int_equal(stage_number(&stage, &LIVE), 1);
     stage_close(&stage);
@@ -127,7 +129,7 @@ static void test_reserve_with_eras_that_differ_is_not_executed(void **state)
         reserve->wanted.reserve.booking_era = cases[i].booking_era;
         reserve->wanted.reserve.hospital_era = cases[i].hospital_era;
         stage_run(&stage);
-        assert_int_equal(reserve->base.outcome.status, cases[i].executed ? STATUS_OK : STATUS_UNAVAILABLE);
+        assert_int_equal(reserve->writer.outcome.status, cases[i].executed ? STATUS_OK : STATUS_UNAVAILABLE);
         if (cases[i].executed)
             assert_int_equal(reserve->wanted.reserve.era, era);
     }
@@ -141,35 +143,36 @@ static void test_confirmed_takes_its_place_only_while_unpaired(void **state)
     stage_open(&stage, state);
     stage_add_registration(&stage, 2);
     stage_run(&stage);
-    tell(&stage, 1, "booking.confirmed", 20);
+    apply_event(&stage, 1, "booking.confirmed", 20);
     assert_int_equal(stage_number(&stage, &LIVE), 0);
     start_again(&stage);
     for (uint8_t i = 0; i < 3; i++) /* beyond the capacity */
-        tell(&stage, 2u + i, "booking.confirmed", (uint8_t)(30 + i));
+        apply_event(&stage, 2u + i, "booking.confirmed", (uint8_t)(30 + i));
     assert_int_equal(stage_number(&stage, &LIVE), 3);
     assert_int_equal(stage_number(&stage, &RESERVED), 3);
-    tell(&stage, 5, "booking.cancelled", 31);
-    tell(&stage, 6, "booking.cancelled", 40);
-    tell(&stage, 7, "booking.confirmed", 40); /* over a tombstone: no proof that the database reverted */
+    apply_event(&stage, 5, "booking.cancelled", 31);
+    apply_event(&stage, 6, "booking.cancelled", 40);
+    apply_event(&stage, 7, "booking.confirmed",
+                40); /* replaces a tombstone, which does not prove that the database reverted */
     assert_int_equal(stage_number(&stage, &RESERVED), 3);
     assert_int_equal(stage_number(&stage, &FOUND), 3);
     stage_close(&stage);
 }
 
-static void test_look_tells_what_was_applied_and_where_the_era_began(void **state)
+static void test_look_returns_what_was_applied_and_where_the_era_began(void **state)
 {
     struct stage stage;
     stage_open(&stage, state);
     stage_add_registration(&stage, 2);
     stage_run(&stage);
-    tell(&stage, 1, "booking.cancelled", 20);
-    tell(&stage, 2, "booking.cancelled", 21);
+    apply_event(&stage, 1, "booking.cancelled", 20);
+    apply_event(&stage, 2, "booking.cancelled", 21);
     struct pair_look look = look_at(&stage);
     const struct uuid second = {{2, 9}};
     assert_int_equal(look.applied.seq, 2);
     assert_true(uuid_equal(&look.applied.event_id, &second));
     assert_true(look.era.paired);
-    assert_int_equal(look.since.seq, 0); /* nothing is lost */
+    assert_int_equal(look.since.seq, 0); /* the era is paired */
     start_again(&stage);
     stage_add_capacity(&stage, stage_today, 5);
     stage_run(&stage);
@@ -204,11 +207,11 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
     done.era--;
     done.head_seq = 1;
     done.booking_log_id = (struct uuid){{3}};
-    assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE); /* the log is not applied that far */
+    assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE); /* head_seq is not applied yet */
     assert_int_equal(stage_number(&stage, &LIVE), 1);
     done.head_seq = 0;
     assert_int_equal(pair_with(&stage, &done), STATUS_OK);
-    assert_int_equal(done.granted, 1); /* one is already live, and one does not fit */
+    assert_int_equal(done.granted, 1); /* one was already live, and one exceeds the capacity */
     assert_int_equal(done.deleted_again, 1);
     assert_int_equal(stage_number(&stage, &RESERVED), 2);
     assert_int_equal(stage_number(&stage, &DELETED_EVENTS), 1);
@@ -217,23 +220,22 @@ static void test_pair_grants_what_was_under_way_then_deletes_again(void **state)
     const struct pair_look look = look_at(&stage);
     assert_true(look.era.paired);
     assert_int_equal(look.era.peer, 5);
-    assert_int_equal(pair_with(&stage, &done), STATUS_OK); /* by another replica */
+    assert_int_equal(pair_with(&stage, &done), STATUS_OK); /* as if another replica had paired */
     assert_int_equal(done.granted + done.deleted_again, 0);
     stage_close(&stage);
 }
 
-/* Opens the stage with booking 20, whose event of `era` is the first one applied. */
+/* Opens the stage and applies event 1 of the booking log, which is of era `era` and confirms booking 20. */
 static void open_with_booking(struct stage *stage, void **state, int64_t era)
 {
     stage_open(stage, state);
     stage_add_registration(stage, 2);
     stage_add_reserves(stage, 20, 1);
     stage_run(stage);
-    tell_in(stage, 1, "booking.confirmed", 20, era);
+    apply_event_of_era(stage, 1, "booking.confirmed", 20, era);
 }
 
-/* The booking log loses its tail while booking-svc is being asked, and events of that tail are applied in the
- * meantime. */
+/* During the Pair call, the booking log loses its tail, but events of that tail are still applied. */
 static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again(void **state)
 {
     enum { LOST_ERA = 4, ERA = 5 };
@@ -247,22 +249,22 @@ static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again
                              .booking_log_id = look.applied.log_id,
                              .head_seq = 1,
                              .checked = look.applied};
-    struct told lost;
-    tell_in(&stage, 2, "booking.cancelled", 20, LOST_ERA);
+    struct sent_event lost;
+    apply_event_of_era(&stage, 2, "booking.cancelled", 20, LOST_ERA);
     assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
     assert_false(look_at(&stage).era.paired);
-    done.head_seq = 2; /* the log has a different event there now */
+    done.head_seq = 2; /* the log now has a different event at seq 2 */
     done.head_event_id = (struct uuid){{1}};
     assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
-    done.checked = look_at(&stage).applied; /* booking-svc is asked again, and has this event */
-    tell_told(&lost, 3, "booking.cancelled", 21, LOST_ERA);
-    stage_add_told(&stage, &lost); /* another lost event is applied in the same batch */
+    done.checked = look_at(&stage).applied; /* after another call; booking-svc has this event */
+    make_event_of_era(&lost, 3, "booking.cancelled", 21, LOST_ERA);
+    stage_add_event(&stage, &lost); /* another lost event is applied in the same batch */
     assert_int_equal(pair_with(&stage, &done), STATUS_UNAVAILABLE);
     done.checked = look_at(&stage).applied;
     assert_int_equal(done.checked.seq, 3);
-    tell_told(&lost, 4, "booking.cancelled", 22, ERA);
-    lost.chunk.from_era = LOST_ERA; /* fetched: the log contains the events applied before */
-    stage_add_told(&stage, &lost);
+    make_event_of_era(&lost, 4, "booking.cancelled", 22, ERA);
+    lost.chunk.from_era = LOST_ERA; /* the event was fetched, so the log contains the events before it */
+    stage_add_event(&stage, &lost);
     assert_int_equal(pair_with(&stage, &done), STATUS_OK);
     look = look_at(&stage);
     assert_int_equal(look.applied.seq, 4);
@@ -271,7 +273,7 @@ static void test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again
     stage_close(&stage);
 }
 
-/* booking-svc has answered with its era, and a chunk of the previous era is still in flight. */
+/* booking-svc has answered with its era, but a chunk of the previous era is still in flight. */
 static void test_pair_leaves_what_comes_of_another_era_later(void **state)
 {
     enum { LOST_ERA = 4, ERA = 5 };
@@ -285,25 +287,25 @@ static void test_pair_leaves_what_comes_of_another_era_later(void **state)
                              .head_seq = 1,
                              .checked = look.applied};
     assert_int_equal(pair_with(&stage, &done), STATUS_OK);
-    struct told lost;
-    tell_told(&lost, 2, "booking.cancelled", 20, LOST_ERA);
-    stage_add_told(&stage, &lost);
+    struct sent_event lost;
+    make_event_of_era(&lost, 2, "booking.cancelled", 20, LOST_ERA);
+    stage_add_event(&stage, &lost);
     stage_run(&stage);
-    assert_int_equal(lost.chunk.command.outcome.status, STATUS_ABORTED);
+    assert_int_equal(lost.chunk.writer.outcome.status, STATUS_ABORTED);
     assert_int_equal(stage_number(&stage, &LIVE), 1);
     assert_int_equal(look_at(&stage).applied.seq, 1);
-    tell_in(&stage, 2, "booking.cancelled", 20, ERA);
+    apply_event_of_era(&stage, 2, "booking.cancelled", 20, ERA);
     assert_int_equal(stage_number(&stage, &LIVE), 0);
     stage_close(&stage);
 }
 
-/* This replica gets its answer, and stalls; booking-svc's database goes back, and another replica pairs. */
+/* This replica gets its answer and stalls. Then booking-svc's database reverts, and another replica pairs. */
 static void test_pair_after_that_of_another_replica_with_a_later_era_looks_again(void **state)
 {
     enum { FIRST_ERA = 4, LOST_ERA = 5, ERA = 6 };
     struct stage stage;
     open_with_booking(&stage, state, FIRST_ERA);
-    struct pair_look look = look_at(&stage); /* of both */
+    struct pair_look look = look_at(&stage); /* the state that both replicas read */
     struct pair_done late = {.era = look.era.id,
                              .peer = look.era.peer,
                              .booking_era = LOST_ERA,
@@ -316,17 +318,20 @@ static void test_pair_after_that_of_another_replica_with_a_later_era_looks_again
     assert_int_equal(pair_with(&stage, &other), STATUS_OK);
     assert_int_equal(pair_with(&stage, &late), STATUS_ABORTED);
     assert_int_equal(look_at(&stage).era.peer, ERA);
-    struct told lost;
-    tell_told(&lost, 2, "booking.cancelled", 20, LOST_ERA);
-    stage_add_told(&stage, &lost);
+    struct sent_event lost;
+    make_event_of_era(&lost, 2, "booking.cancelled", 20, LOST_ERA);
+    stage_add_event(&stage, &lost);
     stage_run(&stage);
-    assert_int_equal(lost.chunk.command.outcome.status, STATUS_ABORTED);
+    assert_int_equal(lost.chunk.writer.outcome.status, STATUS_ABORTED);
     assert_int_equal(stage_number(&stage, &LIVE), 1);
-    assert_int_equal(pair_with(&stage, &other), STATUS_OK); /* both were answered in the same era */
+    assert_int_equal(pair_with(&stage, &other), STATUS_OK); /* both answers are of the same era */
     stage_close(&stage);
 }
 
-/* The usual case: booking-svc begins an era when asked, and its earlier events were fetched before. */
+/*
+ * The usual case: booking-svc begins a new era when it receives the pairing call, and hospital-svc has
+ * already applied all events of the earlier era.
+ */
 static void test_pair_at_the_head_does_not_ask_for_its_era(void **state)
 {
     struct stage stage;
@@ -341,8 +346,8 @@ static void test_pair_at_the_head_does_not_ask_for_its_era(void **state)
                              .head_seq = 2,
                              .head_event_id = {{2, 9}},
                              .checked = look.applied};
-    tell_in(&stage, 1, "booking.confirmed", 20, 4);
-    tell_in(&stage, 2, "booking.confirmed", 21, 4);
+    apply_event_of_era(&stage, 1, "booking.confirmed", 20, 4);
+    apply_event_of_era(&stage, 2, "booking.confirmed", 21, 4);
     look = look_at(&stage);
     done.booking_log_id = look.applied.log_id;
     assert_int_equal(pair_with(&stage, &done), STATUS_OK);
@@ -419,7 +424,10 @@ static enum status take_number(void *context, const struct db_row *row)
     return STATUS_OK;
 }
 
-/* Commits the transaction of the other replica once some session waits for it. Returns NULL if none did. */
+/*
+ * Commits the other replica's transaction once a session waits for it. Returns NULL if no session waits
+ * within DEADLINE_S or the commit fails.
+ */
 static void *commit_when_waited_for(void *context)
 {
     enum { DEADLINE_S = 60 };
@@ -465,7 +473,7 @@ int main(void)
         TEST_BOTH(test_unpaired_era_grants_nothing_and_says_when_to_ask_again),
         TEST_BOTH(test_reserve_with_eras_that_differ_is_not_executed),
         TEST_BOTH(test_confirmed_takes_its_place_only_while_unpaired),
-        TEST_BOTH(test_look_tells_what_was_applied_and_where_the_era_began),
+        TEST_BOTH(test_look_returns_what_was_applied_and_where_the_era_began),
         TEST_BOTH(test_pair_grants_what_was_under_way_then_deletes_again),
         TEST_BOTH(test_pair_with_an_event_of_another_era_applied_meanwhile_looks_again),
         TEST_BOTH(test_pair_leaves_what_comes_of_another_era_later),

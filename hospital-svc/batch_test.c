@@ -1,4 +1,4 @@
-/* Whole batches against real databases of both kinds: loading, decisions, saved rows and events. */
+/* Tests whole batches on both kinds of database: loading, decisions, saved rows and events. */
 #include "batch_testing.h"
 
 enum { ITEMS_MAX = 64 };
@@ -32,7 +32,7 @@ static const struct db_statement READ_EVENTS = {
     .sql = "SELECT event FROM event_log ORDER BY seq",
 };
 
-static void test_batch_later_commands_see_what_earlier_ones_left(void **state)
+static void test_batch_later_commands_see_the_effects_of_earlier_ones(void **state)
 {
     struct stage stage;
     stage_open(&stage, state);
@@ -134,7 +134,7 @@ static void test_batch_repeated_registration_answers_as_it_is_now(void **state)
         char date[CIVIL_TEXT_SIZE];
         assert_string_equal(hospital->days[i]->date, civil_format(stage_today + (int32_t)i, date));
     }
-    assert_int_equal(other->base.outcome.status, STATUS_ALREADY_EXISTS);
+    assert_int_equal(other->writer.outcome.status, STATUS_ALREADY_EXISTS);
     stage_close(&stage);
 }
 
@@ -153,7 +153,7 @@ static enum status hear(void *context, const struct db_row *row)
     return STATUS_OK;
 }
 
-static void test_batch_tells_changes_and_nothing_else(void **state)
+static void test_batch_publishes_changes_and_nothing_else(void **state)
 {
     struct stage stage;
     stage_open(&stage, state);
@@ -188,25 +188,25 @@ static void test_batch_tells_changes_and_nothing_else(void **state)
 static void test_batch_ended_booking_frees_its_place_once(void **state)
 {
     struct stage stage;
-    struct told cancelled, again, rejected;
+    struct sent_event cancelled, again, rejected;
     stage_open(&stage, state);
     stage_add_registration(&stage, 3);
     stage_add_reserves(&stage, 10, 2);
     stage_run(&stage);
-    stage_tell(&cancelled, 1, "booking.cancelled", 10);
-    stage_add_told(&stage, &cancelled);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 10);
+    stage_add_event(&stage, &cancelled);
     stage_run(&stage);
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 2);
 
-    stage_add_told(&stage, &cancelled); /* submitted again: the cursor is already past it */
+    stage_add_event(&stage, &cancelled); /* submitted again; the cursor is already past the event */
     stage_run(&stage);
-    stage_tell(&again, 2, "booking.force_cancelled", 10);
-    stage_add_told(&stage, &again);
+    stage_make_event(&again, 2, "booking.force_cancelled", 10);
+    stage_add_event(&stage, &again);
     stage_run(&stage);
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 2);
 
-    stage_tell(&rejected, 3, "booking.rejected", 50); /* never reserved: its Reserve will arrive late */
-    stage_add_told(&stage, &rejected);
+    stage_make_event(&rejected, 3, "booking.rejected", 50); /* never reserved; its Reserve will arrive late */
+    stage_add_event(&stage, &rejected);
     struct reserve_item *same_batch = stage_add_reserves(&stage, 50, 1);
     stage_run(&stage);
     struct reserve_item *later = stage_add_reserves(&stage, 50, 1);
@@ -225,12 +225,12 @@ static void test_batch_ended_booking_frees_its_place_once(void **state)
 static void test_batch_reservation_made_and_ended_together_is_released(void **state)
 {
     struct stage stage;
-    struct told cancelled;
+    struct sent_event cancelled;
     stage_open(&stage, state);
     stage_add_registration(&stage, 3);
     stage_add_reserves(&stage, 10, 1);
-    stage_tell(&cancelled, 1, "booking.cancelled", 10);
-    stage_add_told(&stage, &cancelled);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 10);
+    stage_add_event(&stage, &cancelled);
     stage_run(&stage);
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 3);
     assert_int_equal(stage_number(&stage, &COUNT_RESERVATIONS), 0);
@@ -241,12 +241,12 @@ static void test_batch_reservation_made_and_ended_together_is_released(void **st
 static void test_batch_malformed_event_fails_and_can_be_buried(void **state)
 {
     struct stage stage;
-    struct told cancelled;
+    struct sent_event cancelled;
     struct error error = {0};
     stage_open(&stage, state);
-    stage_tell(&cancelled, 1, "booking.cancelled", 10);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 10);
     cancelled.booking.booking_id = cancelled.event_id + 1;
-    stage_add_told(&stage, &cancelled);
+    stage_add_event(&stage, &cancelled);
     assert_int_equal(stage_apply(&stage, &error), STATUS_INTERNAL);
     db_rollback(stage.db);
     cancelled.chunk.as_dead_letter = true;
@@ -270,7 +270,7 @@ static void test_batch_applied_again_after_a_failure_does_it_once(void **state)
     assert_int_equal(items[1].outcome, RESERVE_GRANTED);
     assert_int_equal(stage_number(&stage, &READ_REMAINING), 1);
     assert_int_equal(stage_number(&stage, &COUNT_EVENTS), 1);
-    /* The answer to the COMMIT was lost, so the batch is applied again. */
+    /* The result of the COMMIT was lost, so the batch is applied again. */
     stage.count = 2;
     stage_run(&stage);
     assert_int_equal(items[1].outcome, RESERVE_REPEATED);
@@ -283,14 +283,14 @@ static void test_batch_applied_again_after_a_failure_does_it_once(void **state)
 static void test_batch_purge_takes_only_what_has_ended_before_the_date(void **state)
 {
     struct stage stage;
-    struct told told[3];
+    struct sent_event sent[3];
     stage_open(&stage, state);
     stage_add_registration(&stage, 9);
     stage_add_reserves(&stage, 10, 3);
     stage_run(&stage);
     for (uint8_t i = 0; i < 3; i++) { /* two released, one tombstone */
-        stage_tell(&told[i], i + 1u, "booking.cancelled", i < 2 ? (uint8_t)(10 + i) : 77);
-        stage_add_told(&stage, &told[i]);
+        stage_make_event(&sent[i], i + 1u, "booking.cancelled", i < 2 ? (uint8_t)(10 + i) : 77);
+        stage_add_event(&stage, &sent[i]);
         stage_run(&stage);
     }
     struct command *purge = stage_add(&stage, COMMAND_PURGE);
@@ -313,11 +313,11 @@ static void test_batch_purge_takes_only_what_has_ended_before_the_date(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_BOTH(test_batch_later_commands_see_what_earlier_ones_left),
+        TEST_BOTH(test_batch_later_commands_see_the_effects_of_earlier_ones),
         TEST_BOTH(test_batch_of_many_for_few_places_grants_exactly_these),
         TEST_BOTH(test_batch_repeated_reserve_takes_nothing),
         TEST_BOTH(test_batch_repeated_registration_answers_as_it_is_now),
-        TEST_BOTH(test_batch_tells_changes_and_nothing_else),
+        TEST_BOTH(test_batch_publishes_changes_and_nothing_else),
         TEST_BOTH(test_batch_ended_booking_frees_its_place_once),
         TEST_BOTH(test_batch_reservation_made_and_ended_together_is_released),
         TEST_BOTH(test_batch_malformed_event_fails_and_can_be_buried),

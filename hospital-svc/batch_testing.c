@@ -59,8 +59,8 @@ struct command *stage_add(struct stage *stage, enum command_kind kind)
 {
     struct command *command = &stage->commands[stage->count];
     *command = (struct command){.kind = kind, .arena = &stage->arena, .traceparent = ""};
-    command->base.class = WRITER_REQUEST;
-    stage->queue[stage->count++] = &command->base;
+    command->writer.class = WRITER_REQUEST;
+    stage->queue[stage->count++] = &command->writer;
     return command;
 }
 
@@ -134,25 +134,25 @@ struct reserve_item *stage_add_reserves(struct stage *stage, uint8_t first, size
     return items;
 }
 
-void stage_tell(struct told *told, uint64_t seq, const char *type, uint8_t booking)
+void stage_make_event(struct sent_event *sent, uint64_t seq, const char *type, uint8_t booking)
 {
     const struct uuid booking_id = {{booking}}, event_id = {{(uint8_t)seq, 9}};
-    *told = (struct told){.booking = SCREENING__V1__BOOKING__INIT, .event = SCREENING__V1__EVENT__INIT};
-    told->booking.booking_id = uuid_format(&booking_id, told->booking_id);
-    told->booking.hospital_id = uuid_format(&STAGE_HOSPITAL_ID, told->hospital_id);
-    told->booking.date = civil_format(stage_today, told->date);
-    told->event.seq = seq;
-    told->event.event_id = uuid_format(&event_id, told->event_id);
-    told->event.type = (char *)type;
-    told->event.body_case = SCREENING__V1__EVENT__BODY_BOOKING;
-    told->event.booking = &told->booking;
-    told->events = &told->event;
-    told->chunk =
-        (struct event_chunk){.log = "booking", .log_id = LOG_ID, .events = &told->events, .count = 1};
-    told->chunk.command.class = WRITER_EVENT;
+    *sent = (struct sent_event){.booking = SCREENING__V1__BOOKING__INIT, .event = SCREENING__V1__EVENT__INIT};
+    sent->booking.booking_id = uuid_format(&booking_id, sent->booking_id);
+    sent->booking.hospital_id = uuid_format(&STAGE_HOSPITAL_ID, sent->hospital_id);
+    sent->booking.date = civil_format(stage_today, sent->date);
+    sent->event.seq = seq;
+    sent->event.event_id = uuid_format(&event_id, sent->event_id);
+    sent->event.type = (char *)type;
+    sent->event.body_case = SCREENING__V1__EVENT__BODY_BOOKING;
+    sent->event.booking = &sent->booking;
+    sent->events = &sent->event;
+    sent->chunk =
+        (struct event_chunk){.log = "booking", .log_id = LOG_ID, .events = &sent->events, .count = 1};
+    sent->chunk.writer.class = WRITER_EVENT;
 }
 
-void stage_add_told(struct stage *stage, struct told *told)
+void stage_add_event(struct stage *stage, struct sent_event *sent)
 {
-    stage->queue[stage->count++] = &told->chunk.command;
+    stage->queue[stage->count++] = &sent->chunk.writer;
 }

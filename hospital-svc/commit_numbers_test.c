@@ -1,4 +1,4 @@
-/* Tests the commit numbers of places taken, places freed and capacities set, on databases of both kinds. */
+/* Tests the commit numbers of places taken, places freed and capacities set, on both kinds of database. */
 #include "batch_testing.h"
 #include "store.h"
 
@@ -35,7 +35,7 @@ static const struct db_statement INSERT_OLD_RESERVATION = {
 
 enum { NONE = -1, ROWS_MAX = 8 };
 
-/* Rows of three numbers; NONE for null. */
+/* Rows of three numbers. NONE represents NULL. */
 struct rows {
     int64_t values[ROWS_MAX][3];
     size_t count;
@@ -63,7 +63,7 @@ static void expect_rows(struct stage *stage, const struct db_statement *statemen
             assert_int_equal(rows.values[i][j], expected[i][j]);
 }
 
-/* Runs the batch and returns the difference that it makes to the counter. */
+/* Runs the batch. Returns the amount by which it has increased the commit counter. */
 static int64_t run_and_count(struct stage *stage)
 {
     const int64_t before = stage_number(stage, &READ_COUNTER);
@@ -74,7 +74,7 @@ static int64_t run_and_count(struct stage *stage)
 static void test_commit_number_moves_with_each_batch_that_changes_places(void **state)
 {
     struct stage stage;
-    struct told cancelled, again, rejected;
+    struct sent_event cancelled, again, rejected;
     stage_open(&stage, state);
     assert_int_equal(stage_number(&stage, &READ_COUNTER), 0);
     stage_add_registration(&stage, 2);
@@ -86,15 +86,15 @@ static void test_commit_number_moves_with_each_batch_that_changes_places(void **
     stage_add_registration(&stage, 2);
     stage_add_capacity(&stage, stage_today, 2);
     assert_int_equal(run_and_count(&stage), 0);
-    stage_tell(&cancelled, 1, "booking.cancelled", 10);
-    stage_add_told(&stage, &cancelled);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 10);
+    stage_add_event(&stage, &cancelled);
     stage_add_reserves(&stage, 12, 1);
     assert_int_equal(run_and_count(&stage), 1);
-    stage_tell(&rejected, 2, "booking.rejected", 13);
-    stage_add_told(&stage, &rejected);
+    stage_make_event(&rejected, 2, "booking.rejected", 13);
+    stage_add_event(&stage, &rejected);
     assert_int_equal(run_and_count(&stage), 1);
-    stage_tell(&again, 3, "booking.cancelled", 10);
-    stage_add_told(&stage, &again);
+    stage_make_event(&again, 3, "booking.cancelled", 10);
+    stage_add_event(&stage, &again);
     stage_add_deletion(&stage);
     assert_int_equal(run_and_count(&stage), 0);
 
@@ -111,15 +111,15 @@ static void test_commit_number_moves_with_each_batch_that_changes_places(void **
 static void test_commit_number_is_one_for_all_that_a_batch_does(void **state)
 {
     struct stage stage;
-    struct told cancelled;
+    struct sent_event cancelled;
     stage_open(&stage, state);
     stage_add_registration(&stage, 2);
     stage_add_reserves(&stage, 10, 1);
     stage_add_capacity(&stage, stage_today, 5);
     stage_add_capacity(&stage, stage_today, 3);
     stage_add_capacity(&stage, stage_today + 1, 7);
-    stage_tell(&cancelled, 1, "booking.cancelled", 10);
-    stage_add_told(&stage, &cancelled);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 10);
+    stage_add_event(&stage, &cancelled);
     assert_int_equal(run_and_count(&stage), 1);
     static const int64_t RESERVATIONS[][3] = {{RESERVATION_RELEASED, 1, 1}};
     expect_rows(&stage, &READ_RESERVATIONS, 1, RESERVATIONS);
@@ -139,7 +139,7 @@ static void test_commit_number_of_a_batch_that_failed_is_used_by_the_next(void *
     db_rollback(stage.db);
     stage_run(&stage);
     assert_int_equal(stage_number(&stage, &READ_COUNTER), 1);
-    /* The answer to the COMMIT was lost: the batch is applied again and finds everything done. */
+    /* The result of the COMMIT was lost. The batch is applied again and finds everything done. */
     stage.count = 2;
     assert_int_equal(run_and_count(&stage), 0);
     static const int64_t RESERVATIONS[][3] = {{RESERVATION_LIVE, 1, NONE}};
@@ -147,7 +147,10 @@ static void test_commit_number_of_a_batch_that_failed_is_used_by_the_next(void *
     stage_close(&stage);
 }
 
-/* Reinstates a place as a batch does. hospital_test covers the rules. */
+/*
+ * Reinstates the places of `count` bookings, from booking `first` on, as a batch does. hospital_test covers
+ * the rules.
+ */
 static void reinstate(struct stage *stage, uint8_t first, size_t count)
 {
     struct error error = {0};
@@ -179,18 +182,18 @@ static void reinstate(struct stage *stage, uint8_t first, size_t count)
 static void test_commit_number_of_a_reinstated_place_is_that_of_its_return(void **state)
 {
     struct stage stage;
-    struct told cancelled, rejected, again;
+    struct sent_event cancelled, rejected, again;
     stage_open(&stage, state);
     stage_add_registration(&stage, 2);
     stage_add_reserves(&stage, 10, 2)[0].wanted.headcount = 1;
     stage_run(&stage);
-    stage_tell(&cancelled, 1, "booking.cancelled", 10);
-    stage_add_told(&stage, &cancelled);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 10);
+    stage_add_event(&stage, &cancelled);
     stage_run(&stage);
-    stage_tell(&rejected, 2, "booking.rejected", 12);
-    stage_add_told(&stage, &rejected);
+    stage_make_event(&rejected, 2, "booking.rejected", 12);
+    stage_add_event(&stage, &rejected);
     stage_run(&stage);
-    /* 10 was released, 11 is live with a different headcount, 12 is a tombstone, 13 is unknown. */
+    /* Booking 10 was released, 11 is live with a different headcount, 12 is a tombstone, 13 is unknown. */
     reinstate(&stage, 10, 4);
     static const int64_t TAKEN[][3] = {{RESERVATION_LIVE, 4, NONE},
                                        {RESERVATION_LIVE, 1, NONE},
@@ -205,8 +208,8 @@ static void test_commit_number_of_a_reinstated_place_is_that_of_its_return(void 
     static const int64_t OVERCOMMITTED[][3] = {{2, 7, 1}};
     expect_rows(&stage, &READ_DAY, 1, OVERCOMMITTED);
 
-    stage_tell(&again, 3, "booking.cancelled", 12);
-    stage_add_told(&stage, &again);
+    stage_make_event(&again, 3, "booking.cancelled", 12);
+    stage_add_event(&stage, &again);
     stage_run(&stage);
     static const int64_t RELEASED[][3] = {{RESERVATION_LIVE, 4, NONE},
                                           {RESERVATION_LIVE, 1, NONE},
@@ -218,8 +221,10 @@ static void test_commit_number_of_a_reinstated_place_is_that_of_its_return(void 
     stage_close(&stage);
 }
 
-/* Creates a database of the first version: a day of 5 places with reservations 20 (live), 21 (released) and
- * 22 (tombstone). */
+/*
+ * Creates a database with the first version of the schema, and fills it with a day of 5 places that has
+ * reservations 20 (live), 21 (released) and 22 (tombstone).
+ */
 static void fill_first_version(struct fixture *fixture)
 {
     struct error error = {0};
@@ -250,7 +255,7 @@ static void fill_first_version(struct fixture *fixture)
 static void test_commit_number_of_what_an_older_database_holds_is_zero(void **state)
 {
     struct stage stage;
-    struct told cancelled;
+    struct sent_event cancelled;
     fill_first_version(fixture_of(state));
     stage_open(&stage, state);
     static const int64_t BEFORE[][3] = {
@@ -262,8 +267,8 @@ static void test_commit_number_of_what_an_older_database_holds_is_zero(void **st
     expect_rows(&stage, &READ_DAY, 1, DAY);
     assert_int_equal(stage_number(&stage, &READ_COUNTER), 0);
 
-    stage_tell(&cancelled, 1, "booking.cancelled", 20);
-    stage_add_told(&stage, &cancelled);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 20);
+    stage_add_event(&stage, &cancelled);
     assert_int_equal(run_and_count(&stage), 1);
     static const int64_t AFTER[][3] = {
         {RESERVATION_RELEASED, 0, 1}, {RESERVATION_RELEASED, 0, 0}, {RESERVATION_TOMBSTONE, NONE, 0}};

@@ -22,8 +22,8 @@ static enum status refuse_unknown(const struct hospital *hospital, struct error 
 }
 
 /*
- * Checks a registration that is not a repetition. A repetition must not be refused for days that have passed
- * in the meantime, or for a rule that did not exist when an earlier version accepted it.
+ * Checks a registration that is not a repetition. A repetition must not be refused because a day has passed
+ * in the meantime, or by a rule that did not exist when an earlier version accepted the registration.
  */
 static enum status check_registration(const struct hospital *hospital, const struct registration *command,
                                       int32_t today, struct error *error)
@@ -49,7 +49,7 @@ static bool is_repeat(const struct hospital *hospital, const struct registration
             memcmp(hospital->content, command->content_decomposed, DIGEST_SIZE) == 0);
 }
 
-/* Opens a day. Places reinstated before that stay reserved. */
+/* Opens a day. Places that were reinstated earlier stay reserved. */
 static void open_day(struct screening_day *day, uint32_t capacity)
 {
     day->capacity = capacity;
@@ -148,7 +148,7 @@ static void take_places(struct reservation *reservation, struct screening_day *d
     reservation->date = command->date;
     reservation->headcount = command->headcount;
     reservation->state = RESERVATION_LIVE;
-    CHECK(day->reserved >= reservation->headcount); /* G1: the day counts this place, too */
+    CHECK(day->reserved >= reservation->headcount); /* G1: `reserved` includes this reservation */
 }
 
 enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct screening_day *day,

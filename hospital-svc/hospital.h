@@ -1,14 +1,14 @@
 /*
  * Domain rules for hospitals, screening days and reservations. A rule takes the current state and a command,
- * and returns an outcome. Pure, without I/O, clock or globals. The caller passes `today` and `now_us`. Any
- * thread.
+ * and returns an outcome. The functions are pure: they use no I/O, clock or global variables. The caller
+ * passes `today` and `now_us`. Any thread.
  *
- * A rule updates its state arguments in place. If it refuses the command, it leaves them unchanged. For state
- * that is not stored, the caller passes a struct that is zero except for its key. Its values are
- * HOSPITAL_NONE, version 0 and RESERVATION_NONE.
+ * A rule updates its state arguments in place, or leaves them unchanged if it refuses the command. If there
+ * is no stored state, the caller passes a struct that is zero except for its key. This means HOSPITAL_NONE,
+ * version 0 or RESERVATION_NONE.
  *
  * Invariant (G1): reserved = sum of the headcounts of the day's live reservations. No grant and no capacity
- * change makes it exceed the capacity. Only a reinstated place can, and the day is then overcommitted.
+ * change makes `reserved` exceed the capacity. Only a reinstatement can; the day is then overcommitted.
  */
 #ifndef SCREENING_HOSPITAL_SVC_HOSPITAL_H
 #define SCREENING_HOSPITAL_SVC_HOSPITAL_H
@@ -44,7 +44,7 @@ struct hospital {
     const char *name;
     const char *address;
     int64_t created_at_us;
-    uint8_t content[DIGEST_SIZE]; /* digest of the registration as first accepted */
+    uint8_t content[DIGEST_SIZE]; /* digest of the registration that was first accepted */
 };
 
 struct screening_day {
@@ -63,7 +63,7 @@ enum reservation_state {
     RESERVATION_NONE = 0,
     RESERVATION_LIVE = 1,
     RESERVATION_RELEASED = 2,
-    RESERVATION_TOMBSTONE = 3, /* the booking ended before a Reserve for it arrived */
+    RESERVATION_TOMBSTONE = 3, /* the booking has ended, and there was no reservation to release */
 };
 
 struct reservation {
@@ -87,11 +87,11 @@ struct registration {
     const char *address;
     uint8_t content[DIGEST_SIZE];
     /*
-     * The same digest over the texts as sent, and over the texts in decomposed form. An earlier version may
-     * have stored either one.
+     * The digests of the registration with its texts as sent, and with its texts decomposed. An earlier
+     * version may have stored either of them.
      */
     uint8_t content_as_sent[DIGEST_SIZE], content_decomposed[DIGEST_SIZE];
-    const char *refusal; /* "field: rule" that refuses a new hospital, or NULL; ignored for a repetition */
+    const char *refusal; /* NULL, or "field: rule" to refuse a new hospital; ignored for a repetition */
     const struct day_wanted *days; /* unique dates, in request order */
     size_t day_count;
 };
@@ -101,7 +101,7 @@ struct registration {
  * hospital and its days are now registered; the hospital's strings are then those of `command`. Returns OK
  * with *changed false if it was already registered with the same content, even if it was deleted in the
  * meantime. Returns ALREADY_EXISTS if it exists with different content. Returns INVALID_ARGUMENT if it is new
- * and a day is in the past or a text breaks a rule.
+ * and a day is in the past or a text violates a rule.
  */
 MUST_CHECK enum status hospital_register(struct hospital *hospital, struct screening_day *const *days,
                                          const struct registration *command, int32_t today, int64_t now_us,
@@ -117,11 +117,11 @@ struct capacity_wanted {
 };
 
 /*
- * Sets the capacity of a day. Returns OK if the day now has the requested capacity, with *changed false if it
- * already had it. A day that was never opened has capacity 0 and version 0. The capacity of an overcommitted
- * day may be raised to a value that is still below its reserved places. Returns INVALID_ARGUMENT for a past
- * date, NOT_FOUND if there is no such hospital, and FAILED_PRECONDITION with HOSPITAL_DELETED,
- * VERSION_MISMATCH or CAPACITY_BELOW_RESERVED.
+ * Sets the capacity of a day. Returns OK if the day now has the requested capacity; *changed is false if it
+ * had that capacity before. A day that was never opened has capacity 0 and version 0. The capacity of an
+ * overcommitted day may be raised to a value that is still below its reserved places. Returns
+ * INVALID_ARGUMENT for a past date, NOT_FOUND if there is no such hospital, and FAILED_PRECONDITION with
+ * HOSPITAL_DELETED, VERSION_MISMATCH or CAPACITY_BELOW_RESERVED.
  */
 MUST_CHECK enum status hospital_set_capacity(const struct hospital *hospital, struct screening_day *day,
                                              const struct capacity_wanted *command, int32_t today,
@@ -146,7 +146,7 @@ struct reserve {
 
 enum reserve_outcome {
     RESERVE_GRANTED,
-    RESERVE_REPEATED,  /* was granted before; takes no more places */
+    RESERVE_REPEATED,  /* the Reserve was granted before; no further places are taken */
     RESERVE_MALFORMED, /* set by callers that validate requests; hospital_reserve never returns it */
     RESERVE_OTHER_CONTENT,
     RESERVE_RELEASED,
@@ -158,7 +158,8 @@ enum reserve_outcome {
 enum { RESERVE_OUTCOME_COUNT = RESERVE_SOLD_OUT + 1 };
 
 /*
- * Takes `headcount` places of the day on RESERVE_GRANTED. Repeating a granted Reserve succeeds even if the
+ * Takes `headcount` places on the day if the outcome is RESERVE_GRANTED. Returns the outcome. While the
+ * reservation is live, a repeated Reserve with the same content returns RESERVE_REPEATED, even if the
  * hospital was deleted or the date has passed.
  */
 MUST_CHECK enum reserve_outcome hospital_reserve(const struct hospital *hospital, struct screening_day *day,
@@ -179,38 +180,36 @@ struct release {
     struct uuid booking_id;
     struct uuid hospital_id;
     int32_t date;
-    uint32_t confirmed; /* 0 = the booking has ended; otherwise it is confirmed with this headcount, and its
-                           place must be live */
+    /* The headcount of a confirmed booking, which must hold a live place. 0 = the booking has ended. */
+    uint32_t confirmed;
 };
 
 enum release_outcome {
     RELEASE_FREED,     /* the places of the live reservation are free again */
     RELEASE_TOMBSTONE, /* the booking was unknown; a late Reserve for it will be refused */
-    RELEASE_NOTHING,   /* was released before */
+    RELEASE_NOTHING,   /* the reservation was released before, or is a tombstone */
 };
 
 /*
- * Releases the reservation of a booking. `day` is the day of the stored reservation. It is used only if the
- * reservation is live; otherwise it may be NULL. It has at least as many reserved places as the reservation,
- * which the caller has checked.
+ * Releases the reservation of a booking. `day` is the day of the stored reservation, and may be NULL if the
+ * reservation is not live. The caller must have checked that the day has at least as many reserved places as
+ * the reservation holds. Returns the outcome.
  */
 MUST_CHECK enum release_outcome hospital_release(struct reservation *reservation, struct screening_day *day,
                                                  const struct release *command);
 
-/*
- * ---- reinstate, which restores the place of a confirmed booking that was lost when the database reverted
- * ----
- */
+/* ---- reinstate, which restores a confirmed booking's place that was lost when the database reverted ---- */
 
 enum reinstate_outcome {
-    REINSTATE_LIVE,          /* its place was already live */
-    REINSTATE_TAKEN,         /* its place was taken again and is live */
-    REINSTATE_OTHER_CONTENT, /* a different place is live under its id and stays as it is */
+    REINSTATE_LIVE,          /* the booking's place was already live */
+    REINSTATE_TAKEN,         /* the booking's place was taken again and is live */
+    REINSTATE_OTHER_CONTENT, /* a different place is live under the booking's id and stays unchanged */
 };
 
 /*
- * Makes the booking's place live. Overrides a released reservation or a tombstone, and ignores the hospital's
- * state and the day's capacity. `day` is the day of the command. It changes only on REINSTATE_TAKEN.
+ * Makes the booking's place live, unless a different place is live under the booking's id. Overrides a
+ * released reservation or a tombstone, and ignores the hospital's state and the day's capacity. `day` is the
+ * day named in the command, and changes only on REINSTATE_TAKEN.
  */
 MUST_CHECK enum reinstate_outcome
 hospital_reinstate(struct reservation *reservation, struct screening_day *day, const struct reserve *command);

@@ -1,4 +1,4 @@
-/* RegisterHospital and SetCapacity: every state against every command. */
+/* Tests RegisterHospital and SetCapacity: every state against every command. */
 #include "hospital_testing.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ static void test_register_hidden_text_is_refused_unless_it_is_known(void **state
     assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, &error),
                      STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.message, "name: must have a visible character");
-    hospital = hospital_in(HOSPITAL_ACTIVE); /* its stored content is 7 */
+    hospital = hospital_in(HOSPITAL_ACTIVE); /* a hospital whose stored digest begins with 7 */
     changed = true;
     assert_int_equal(hospital_register(&hospital, days, &command, TODAY, NOW_US, &changed, NULL), STATUS_OK);
     assert_false(changed);
@@ -73,7 +73,10 @@ static void test_register_past_day_is_refused_and_named(void **state)
     assert_day(&first, 0, 0, 0);
 }
 
-/* The stored content is 7. The repeat comes after the hospital's days have passed, which must not matter. */
+/*
+ * The stored digest begins with 7. The hospital's days have passed by the time of the repetition, which must
+ * not matter.
+ */
 static void test_register_known_hospital_depends_on_content_only(void **state)
 {
     (void)state;
@@ -171,7 +174,8 @@ static void test_set_capacity_every_case(void **state)
     }
 }
 
-/* On an overcommitted day the capacity may be raised, but nothing is granted. */
+/* The capacity of an overcommitted day may be raised, even to less than the reserved places, but not lowered.
+ */
 static void test_set_capacity_overcommitted_day_may_only_be_raised(void **state)
 {
     (void)state;

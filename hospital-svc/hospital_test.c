@@ -1,4 +1,4 @@
-/* DeleteHospital and the places: every state against every command. */
+/* Tests DeleteHospital, Reserve, release and reinstate: every state against every command. */
 #include "hospital_testing.h"
 
 #include <string.h>
@@ -84,7 +84,7 @@ static void test_reserve_every_case_without_a_grant(void **state)
     }
 }
 
-/* The states of the hospital, the day and the date do not matter. */
+/* The state of the hospital and the current date do not matter. */
 static void test_reserve_known_booking_depends_on_its_reservation_only(void **state)
 {
     (void)state;
@@ -175,7 +175,10 @@ static void test_release_every_state(void **state)
     }
 }
 
-/* Capacity 10, reserved 13: each release lowers the count, and the day grants again below 10. */
+/*
+ * The day has capacity 10 and 13 reserved places. Each release lowers `reserved`. The day grants places again
+ * once `reserved` is below 10.
+ */
 static void test_release_overcommitted_day_sells_nothing_before_it_fits(void **state)
 {
     (void)state;
@@ -230,8 +233,8 @@ static void test_reinstate_every_state(void **state)
     }
 }
 
-/* G1 over a sequence of pseudo-random commands: `reserved` always equals the places of the live reservations,
- * and exceeds the capacity only after a reinstatement. */
+/* Checks G1 over a sequence of pseudo-random commands: `reserved` always equals the places of the live
+ * reservations, and exceeds the capacity only after a reinstatement. */
 static void test_rules_any_sequence_keeps_the_places_balanced(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* States and places of one hospital, for the tests of the rules. */
+/* Creates hospitals and days in given states, for the tests of the rules. */
 #ifndef SCREENING_HOSPITAL_SVC_HOSPITAL_TESTING_H
 #define SCREENING_HOSPITAL_SVC_HOSPITAL_TESTING_H
 

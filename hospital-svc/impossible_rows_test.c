@@ -1,4 +1,4 @@
-/* Rows that this service never writes, as damage or a careless hand leaves them: an error, never an abort. */
+/* Tests that impossible rows (from damage or a manual change) cause an error, never an abort. */
 #include "batch_testing.h"
 #include "store_reads.h"
 
@@ -6,8 +6,8 @@
 #include <string.h>
 
 struct impossible {
-    const char *table, *change, *undo; /* SET lists */
-    bool sqlite_only;                  /* PostgreSQL's types exclude it */
+    const char *table, *change, *undo; /* `change` and `undo` are lists for UPDATE ... SET */
+    bool sqlite_only;                  /* whether PostgreSQL's types exclude the change */
 };
 
 static const struct impossible ROWS[] = {
@@ -44,7 +44,7 @@ static void set(struct stage *stage, const char *table, const char *list)
     script(stage, text);
 }
 
-/* One hospital, one day with 9 places, one live reservation; and no constraint that refuses the rows. */
+/* Adds a hospital, a day of 9 places and a live reservation, and drops the constraints on the rows. */
 static void open_with_one_of_each(struct stage *stage, void **state)
 {
     stage_open(stage, state);
@@ -62,12 +62,12 @@ static void open_with_one_of_each(struct stage *stage, void **state)
 /* Applies a batch that loads every row. */
 static enum status apply_all(struct stage *stage, struct error *error)
 {
-    struct told cancelled;
+    struct sent_event cancelled;
     stage_add_registration(stage, 9);
     stage_add_capacity(stage, stage_today, 8);
     stage_add_reserves(stage, 10, 2);
-    stage_tell(&cancelled, 1, "booking.cancelled", 10);
-    stage_add_told(stage, &cancelled);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 10);
+    stage_add_event(stage, &cancelled);
     stage_add_deletion(stage);
     enum status status = stage_apply(stage, error);
     db_rollback(stage->db);
@@ -85,7 +85,7 @@ static void test_batch_impossible_row_fails_the_batch(void **state)
             continue;
         set(&stage, ROWS[i].table, ROWS[i].change);
         enum status status = apply_all(&stage, &error);
-        if (strstr(ROWS[i].change, "hospital_id") == NULL) /* this one is not found */
+        if (strstr(ROWS[i].change, "hospital_id") == NULL) /* a row with a changed hospital_id is not found */
             assert_int_equal(status, STATUS_INTERNAL);
         set(&stage, ROWS[i].table, ROWS[i].undo);
         fixture_expect(apply_all(&stage, &error), STATUS_OK, &error);
@@ -126,7 +126,7 @@ static enum status see_reservation(void *context, const struct reservation *rese
     return STATUS_OK;
 }
 
-/* Returns the first status that is not OK. */
+/* Reads every row. Returns the first status that is not OK. */
 static enum status read_all(struct stage *stage, struct error *error)
 {
     const struct store_list list = {

@@ -1,4 +1,4 @@
-/* hospital-svc: keeps hospitals and their screening days, reserves places and frees them. */
+/* hospital-svc: stores hospitals and their screening days, reserves places and releases them. */
 #include "api.h"
 #include "batch.h"
 #include "overcommit.h"
@@ -20,6 +20,7 @@ struct hospital_service {
     struct event_log *log;
     struct batch *batch;
     struct rpc_channel *booking;
+    struct security_peer booking_peer;
     struct hospital_api api;
     struct purge purge;
     struct overcommit overcommit;
@@ -37,7 +38,7 @@ static void close_batch(void *context)
     struct hospital_service *service = context;
     batch_destroy(service->batch);
     event_log_destroy(service->log);
-    pairing_destroy(&service->pairing); /* batches report there that the era is unpaired */
+    pairing_destroy(&service->pairing); /* last, because the batch reports unpaired eras to the pairing */
 }
 
 static enum status open_writer(void *context, struct error *error)
@@ -61,10 +62,12 @@ static enum status open_writer(void *context, struct error *error)
 static enum status open_channel(void *context, struct error *error)
 {
     struct hospital_service *service = context;
-    const struct rpc_channel_options options = {
+    struct rpc_channel_options options = {
         .address = service->settings.booking_rpc,
         .message_max_bytes = (size_t)service->settings.service.message_max_bytes,
     };
+    service->booking_peer = (struct security_peer){service->app.security, "booking-svc"};
+    security_introduce(&service->booking_peer, &options);
     return rpc_channel_open(&options, &service->booking, error);
 }
 
@@ -105,7 +108,7 @@ static enum status start_pairing(void *context, struct error *error)
 static void stop_pairing(void *context)
 {
     struct hospital_service *service = context;
-    rpc_channel_stop(service->booking); /* ends a Pair in flight */
+    rpc_channel_stop(service->booking); /* ends a Pair call in flight */
     pairing_close(&service->pairing);
 }
 

@@ -22,7 +22,10 @@ static void note(struct overcommit *overcommit, int64_t days)
         log_event(days > 0 ? LOG_WARN : LOG_INFO, "days.overcommitted", LOG_INT("days", days));
 }
 
-/* Counts the days. A failed read leaves the count unchanged; other code reports the state of the database. */
+/*
+ * Counts the overcommitted days. If the read fails, the count stays unchanged. Other code reports the state
+ * of the database.
+ */
 static void run(struct reader_task *base, struct db *db)
 {
     struct overcommit *overcommit = container_of(base, struct overcommit, task);

@@ -1,7 +1,7 @@
 /*
- * Counts the days from today on that are overcommitted (more places reserved than their capacity), every 3 s
- * on a reader thread. The count is derived from the stored days, so it is correct whichever process changed
- * them. Feeds Stats, /metrics and the log.
+ * Counts the days from today on that are overcommitted (with more places reserved than their capacity), every
+ * 3 s on a reader thread. The count comes from the stored days, so it is correct regardless of which process
+ * changed them. It appears in Stats, in /metrics and in the log.
  */
 #ifndef SCREENING_HOSPITAL_SVC_OVERCOMMIT_H
 #define SCREENING_HOSPITAL_SVC_OVERCOMMIT_H
@@ -24,19 +24,19 @@ struct overcommit {
 };
 
 /*
- * Starts counting. `readers` must outlive the thread. Returns RESOURCE_EXHAUSTED if the thread cannot be
- * started.
+ * Starts a thread that submits the task to `readers` every 3 s. `readers` must outlive the thread. Returns
+ * RESOURCE_EXHAUSTED if the thread cannot be started.
  */
 MUST_CHECK enum status overcommit_open(struct overcommit *overcommit, struct reader_pool *readers,
                                        struct error *error);
 
 /*
- * Stops the thread. A read may still be in flight. Call it before reader_pool_close. Does nothing if never
- * opened.
+ * Stops the thread. The pool may still hold the task, so call overcommit_close before reader_pool_close and
+ * keep the struct until then. Does nothing if overcommit_open was never called.
  */
 void overcommit_close(struct overcommit *overcommit);
 
-/* Writes a text such as "2 days overcommitted". Returns false if there are none. Any thread. */
+/* Writes a text such as "2 days overcommitted". Returns false if no day is overcommitted. Any thread. */
 bool overcommit_degraded(struct overcommit *overcommit, char *out, size_t size);
 
 #endif

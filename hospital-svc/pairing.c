@@ -1,6 +1,6 @@
 /*
- * The monitor is acquired last. The thread waits for its writer commands without a timeout, because they
- * never block for long.
+ * No other lock is acquired while the monitor is held. The pairing thread waits for its writer commands
+ * without a timeout.
  */
 #include "pairing.h"
 
@@ -19,7 +19,7 @@ enum {
     RETRY_FIRST_MS = 10,
     RETRY_MAX_MS = 200,
     FOLLOW_POLL_MS = 2,
-    FOLLOW_MAX_MS = 2000, /* the time after which to ask booking-svc again */
+    FOLLOW_MAX_MS = 2000, /* how long to wait for the booking log before calling booking-svc again */
     DEGRADED_AFTER_MS = 5000,
 };
 
@@ -31,7 +31,7 @@ static struct metric last_us =
 
 void pairing_init(struct pairing *pairing, bool adopt)
 {
-    *pairing = (struct pairing){.wish.adopt = adopt};
+    *pairing = (struct pairing){.options.adopt = adopt};
     atomic_store(&pairing->wanted, true);
     metric_register(&pairings_total);
     metric_register(&last_us);
@@ -55,8 +55,8 @@ void pairing_note(void *context, bool eras_differ)
 static enum status run(struct pairing *pairing, struct command *command, struct error *error)
 {
     command->traceparent = "";
-    command->base.class = WRITER_SETTLE;
-    return writer_submit_and_wait(pairing->writer, &command->base, 0, error);
+    command->writer.class = WRITER_SETTLE;
+    return writer_submit_and_wait(pairing->writer, &command->writer, 0, error);
 }
 
 static enum status look(struct pairing *pairing, bool forget_booking_log, struct pair_look *out,
@@ -74,7 +74,8 @@ static enum status look(struct pairing *pairing, bool forget_booking_log, struct
 /* ---- one attempt ---- */
 
 /*
- * Waits until the booking log is applied up to `seq`. Returns false if that takes too long or when stopping.
+ * Waits until the booking log has been applied up to `seq`. Returns false after FOLLOW_MAX_MS, or if the
+ * pairing thread must stop.
  */
 static bool wait_followed(struct pairing *pairing, struct ticker *ticker, uint64_t seq)
 {
@@ -86,7 +87,7 @@ static bool wait_followed(struct pairing *pairing, struct ticker *ticker, uint64
             return true;
         if (clock_monotonic_ns() >= until_ns || !ticker_sleep(ticker, FOLLOW_POLL_MS))
             return false;
-        writer_hurry(pairing->writer); /* a chunk may be waiting to share a commit */
+        writer_hurry(pairing->writer); /* otherwise a chunk that only moves the cursor may wait */
     }
 }
 
@@ -108,7 +109,7 @@ static void note_paired(struct pairing *pairing, const struct pair_done *done, b
               LOG_INT("granted", done->granted), LOG_INT("deleted_again", done->deleted_again));
 }
 
-/* Follows the booking log from its start if it is a different one, which the operator has accepted. */
+/* If the operator has accepted a different booking log, follows that log from its start. */
 static enum status follow_adopted(struct pairing *pairing, const struct pair_done *done,
                                   struct pair_look *before, struct error *error)
 {
@@ -120,8 +121,8 @@ static enum status follow_adopted(struct pairing *pairing, const struct pair_don
 }
 
 /*
- * booking-svc sets its cursor of the hospital log back before its first answer, and only that answer reports
- * the old position, so this keeps it for later attempts.
+ * Keeps booking-svc's furthest position in the hospital log for later attempts. booking-svc sets its cursor
+ * back before its first answer, and only that answer reports the old position.
  */
 static void keep_furthest(struct pairing *pairing, struct pair_done *done)
 {
@@ -136,8 +137,8 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
     struct pair_look before;
     struct pair_done done = {0};
     TRY(look(pairing, false, &before, error));
-    TRY(pairing_call(pairing->client, &before, &pairing->wish, arena, &done, error));
-    if (pairing->wish.adopt)
+    TRY(pairing_call(pairing->client, &before, &pairing->options, arena, &done, error));
+    if (pairing->options.adopt)
         TRY(follow_adopted(pairing, &done, &before, error));
     keep_furthest(pairing, &done);
     if (before.applied.seq < done.head_seq)
@@ -146,22 +147,24 @@ static enum status attempt(struct pairing *pairing, struct ticker *ticker, struc
         return error_set(error, STATUS_UNAVAILABLE, NULL, "the booking log is not applied yet");
     struct command command = {.kind = COMMAND_PAIR, .arena = arena, .wanted.pair = &done};
     enum status status = run(pairing, &command, error);
-    pairing->wish.from_start |= done.from_start;
+    pairing->options.from_start |= done.from_start;
     if (status == STATUS_UNAVAILABLE)
-        event_follower_reread(pairing->follower); /* its cursor is not where the follower assumes */
+        event_follower_reread(pairing->follower); /* the cursor may not be where the follower assumes */
     if (status == STATUS_OK) {
-        pairing->wish = (struct pairing_wish){.adopt = false};
+        pairing->options = (struct pairing_options){.adopt = false};
         pairing->furthest = (struct event_cursor){.seq = 0};
         note_paired(pairing, &done, before.era.paired);
-        status = look(pairing, false, &before, error); /* refresh the findings that the operator may
-                                                        * acknowledge */
+        status = look(pairing, false, &before, error); /* refreshes pairing->recovery */
     }
     return status;
 }
 
 /* ---- the thread ---- */
 
-/* Reports a problem that only an operator can fix. problem_log.h decides whether it is logged. */
+/*
+ * If only an operator can fix the problem, stores its text; otherwise clears the stored text. Logs the
+ * problem if problem_log_is_due.
+ */
 static void note_problem(struct pairing *pairing, const struct error *error)
 {
     char problem[RPC_DEGRADED_TEXT_SIZE] = "";
@@ -198,7 +201,7 @@ static void tick(void *context, struct ticker *ticker)
         note_problem(pairing, &error);
         if (status == STATUS_OK) {
             backoff_reset(&backoff);
-            if (!ticker_sleep(ticker, RETRY_FIRST_MS)) /* many callers may name other eras for a moment */
+            if (!ticker_sleep(ticker, RETRY_FIRST_MS)) /* Reserves may still name the old eras */
                 break;
             continue;
         }
@@ -237,7 +240,7 @@ void pairing_close(struct pairing *pairing)
     struct ticker *ticker = atomic_load(&pairing->ticker);
     if (ticker == NULL)
         return;
-    ticker_stop(ticker); /* the writer may still wake it */
+    ticker_stop(ticker); /* the writer may still wake the ticker */
 }
 
 void pairing_destroy(struct pairing *pairing)

@@ -9,11 +9,11 @@
 #include "screening/v1/pairing.pb-c.h"
 
 enum {
-    CALL_TIMEOUT_MS = 10000, /* long, so that a slow commit of booking-svc does not restart every attempt */
+    CALL_TIMEOUT_MS = 10000, /* long, so that a slow commit of booking-svc does not make every attempt fail */
     PAGES_MAX = 1000,
 };
 
-/* The request and the strings that it points to. */
+/* The request, and the strings to which it points. */
 struct pair_request {
     Screening__V1__PairRequest message;
     char log_id[UUID_TEXT_SIZE], since_event_id[UUID_TEXT_SIZE];
@@ -27,27 +27,27 @@ struct rpc_client *pairing_client_create(struct rpc_channel *channel)
 }
 
 static void fill_request(struct pair_request *request, const struct pair_look *look,
-                         const struct pairing_wish *wish)
+                         const struct pairing_options *options)
 {
     Screening__V1__PairRequest *message = &request->message;
     screening__v1__pair_request__init(message);
     message->log_id = uuid_format(&look->log_id, request->log_id);
     message->era = (uint64_t)look->era.id;
-    if (!wish->from_start) {
+    if (!options->from_start) {
         message->since_seq = look->since.seq;
         message->since_event_id = event_id_format(&look->since.event_id, request->since_event_id);
     }
     message->booking_log_id = event_id_format(&look->applied.log_id, request->booking_log_id);
     message->booking_seq = look->applied.seq;
     message->booking_event_id = event_id_format(&look->applied.event_id, request->booking_event_id);
-    message->adopt = wish->adopt;
-    message->paired = look->era.paired && !wish->from_start;
+    message->adopt = options->adopt;
+    message->paired = look->era.paired && !options->from_start;
 }
 
 static enum status call(struct rpc_client *client, const struct pair_request *request, struct arena *arena,
                         const Screening__V1__PairResponse **out, struct error *error)
 {
-    struct rpc_client_call call = {.timeout_ms = CALL_TIMEOUT_MS, .unguarded = true};
+    struct rpc_client_call call = {.timeout_ms = CALL_TIMEOUT_MS, .unguarded = true, .own_token = true};
     ProtobufCMessage *response = NULL;
     enum status status =
         rpc_client_call_wait(client, "Pair", &request->message.base, &call, arena, &response);
@@ -114,7 +114,7 @@ static enum status take_head(const struct pair_request *request, const Screening
     return STATUS_OK;
 }
 
-/* Moves both lists to their next pages. Returns false if this page was the last. */
+/* Advances the request to the next page of both lists. Returns false if this page was the last. */
 static bool turn_page(const Screening__V1__PairResponse *response, const struct pair_done *done,
                       struct pair_request *request)
 {
@@ -135,27 +135,27 @@ static bool turn_page(const Screening__V1__PairResponse *response, const struct 
 }
 
 enum status pairing_call(struct rpc_client *client, const struct pair_look *look,
-                         const struct pairing_wish *wish, struct arena *arena, struct pair_done *done,
+                         const struct pairing_options *options, struct arena *arena, struct pair_done *done,
                          struct error *error)
 {
     struct pair_request request;
-    fill_request(&request, look, wish);
+    fill_request(&request, look, options);
     *done = (struct pair_done){.era = look->era.id, .peer = look->era.peer, .checked = look->applied};
-    /* booking-svc may have applied a lost deletion in an era that is paired, because a Pair was executed
-     * late. */
-    const bool lost_deletions = !look->era.paired || wish->from_start;
+    /*
+     * booking-svc may have applied a lost deletion even if the era is paired, because a Pair call was
+     * executed late.
+     */
+    const bool lost_deletions = !look->era.paired || options->from_start;
     bool more = true;
     for (size_t page = 0; more && page < PAGES_MAX; page++) {
         const Screening__V1__PairResponse *response;
-        enum status status = call(client, &request, arena, &response, error);
-        if (status == STATUS_OK && page == 0)
-            status = take_head(&request, response, done, error);
-        if (status == STATUS_OK && !look->era.paired)
-            status = take_requested(response, arena, done, error);
-        if (status == STATUS_OK && lost_deletions)
-            status = take_deleted(response, arena, done, error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(call(client, &request, arena, &response, error));
+        if (page == 0)
+            TRY(take_head(&request, response, done, error));
+        if (!look->era.paired)
+            TRY(take_requested(response, arena, done, error));
+        if (lost_deletions)
+            TRY(take_deleted(response, arena, done, error));
         more = lost_deletions && turn_page(response, done, &request);
     }
     return STATUS_OK;

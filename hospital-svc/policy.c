@@ -48,15 +48,11 @@ enum status policy_releases(Screening__V1__Event *const *events, size_t count, b
                             struct release *releases, size_t *released, struct error *error)
 {
     size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        enum status status = STATUS_OK;
+    for (size_t i = 0; i < count; i++)
         if (policy_has_effect(events[i]))
-            status = read_release(events[i], &releases[found++], error);
+            TRY(read_release(events[i], &releases[found++], error));
         else if (catching_up && strcmp(events[i]->type, SCREENING_EVENT_BOOKING_CONFIRMED) == 0)
-            status = read_confirmation(events[i], &releases[found++], error);
-        if (status != STATUS_OK)
-            return status;
-    }
+            TRY(read_confirmation(events[i], &releases[found++], error));
     CHECK(found <= count);
     *released = found;
     return STATUS_OK;

@@ -52,7 +52,7 @@ static void test_policy_releases_exactly_what_has_ended(void **state)
     }
 }
 
-static void test_policy_ending_without_what_it_must_tell_is_internal(void **state)
+static void test_policy_ending_without_its_required_fields_is_internal(void **state)
 {
     (void)state;
     for (int fault = 0; fault < 4; fault++) {
@@ -79,7 +79,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy_releases_exactly_what_has_ended),
-        cmocka_unit_test(test_policy_ending_without_what_it_must_tell_is_internal),
+        cmocka_unit_test(test_policy_ending_without_its_required_fields_is_internal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

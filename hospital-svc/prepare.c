@@ -21,10 +21,10 @@ static void list_live(void *context, const struct uuid *booking_id)
 }
 
 /*
- * Deletes the cursor and the dead letters of the log. Every effect of the log is idempotent. A booking whose
- * events were lost with the log's tail will never release its places, and only the booking log shows which
- * bookings these are. So this logs the number of live reservations and lists the newest, among which are the
- * lost ones.
+ * Deletes the cursor and the dead letters of the log. Every effect of the log is idempotent, but a booking
+ * whose events were lost with the log's tail never releases its place. hospital-svc cannot identify such
+ * bookings, so this function logs the number of live reservations and the newest of them, which are likely to
+ * include the lost bookings.
  */
 static enum status follow_log_from_start(struct db *db, struct error *error)
 {

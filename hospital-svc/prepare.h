@@ -8,9 +8,9 @@
 #include "db/db.h"
 
 /*
- * Claims the database for hospital-svc, migrates it, and obeys the flags that act on it:
- * --follow-log-from-start and --acknowledge-recovery. Idempotent. Fails like db_claim, db_migrate and the
- * store.
+ * Claims the database for hospital-svc, migrates it, and executes --follow-log-from-start and
+ * --acknowledge-recovery if given. Idempotent. Returns the statuses of db_claim, db_migrate and the functions
+ * of store.h.
  */
 MUST_CHECK enum status prepare(struct db *db, const struct settings *settings, struct error *error);
 

@@ -19,7 +19,7 @@ static void test_a_problem_that_lasts_is_logged_once(void **state)
     assert_false(problem_log_is_due(&log, NONE, at_s(1)));
     assert_true(problem_log_is_due(&log, DIVERGED, at_s(1)));
     assert_false(problem_log_is_due(&log, DIVERGED, at_s(1.2)));
-    assert_false(problem_log_is_due(&log, NONE, at_s(2))); /* another failure, which goes away by itself */
+    assert_false(problem_log_is_due(&log, NONE, at_s(2))); /* another failure, which needs no operator */
     assert_false(problem_log_is_due(&log, DIVERGED, at_s(3600)));
     log = (struct problem_log){.at_ns = 0}; /* a pairing succeeded */
     assert_true(problem_log_is_due(&log, DIVERGED, at_s(3601)));

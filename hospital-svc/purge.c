@@ -12,9 +12,9 @@ enum {
     RETRY_MS = 10 * MS_PER_S,
 };
 
-static void complete(struct writer_command *base)
+static void complete(struct writer_command *command)
 {
-    struct purge *purge = container_of(base, struct purge, command.base);
+    struct purge *purge = container_of(command, struct purge, command.writer);
     CHECK(purge->state == PURGE_SUBMITTED);
     purge->state = PURGE_COMPLETE;
 }
@@ -27,7 +27,7 @@ static void wait_ms(struct purge *purge, int64_t pause_ms)
 
 static void take_outcome(struct purge *purge)
 {
-    const struct error *outcome = &purge->command.base.outcome;
+    const struct error *outcome = &purge->command.writer.outcome;
     const int64_t purged = purge->command.wanted.purge.purged;
     if (outcome->status != STATUS_OK) {
         log_event(LOG_DEBUG, "purge.failed", LOG_TEXT("error", outcome->message));
@@ -45,7 +45,7 @@ static void submit(struct purge *purge)
     CHECK(purge->state == PURGE_IDLE);
     purge->command.wanted.purge.before = civil_day_at(clock_now_us()) - purge->retention_days;
     purge->state = PURGE_SUBMITTED;
-    if (writer_submit_request(purge->writer, &purge->command.base, &error) != STATUS_OK)
+    if (writer_submit_request(purge->writer, &purge->command.writer, &error) != STATUS_OK)
         wait_ms(purge, RETRY_MS); /* the queue is full of clients' requests, which have priority */
 }
 
@@ -75,8 +75,8 @@ enum status purge_open(struct purge *purge, struct writer *writer, int64_t reten
                             .state = PURGE_IDLE};
     purge->command.kind = COMMAND_PURGE;
     purge->command.wanted.purge.max = CHUNK_ROWS;
-    purge->command.base.class = WRITER_REQUEST;
-    purge->command.base.complete = complete;
+    purge->command.writer.class = WRITER_REQUEST;
+    purge->command.writer.complete = complete;
     return ticker_open(INTERVAL_MS, tick, purge, &purge->ticker, error);
 }
 

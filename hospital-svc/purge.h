@@ -1,7 +1,7 @@
 /*
- * Deletes released reservations and tombstones `retention_days` after their screening date, at start and
- * about every hour. It runs on its own thread and submits one chunk per command to the writer, so that no
- * other command waits for a large purge.
+ * Deletes released reservations and tombstones more than `retention_days` days after their screening date, at
+ * startup and about every hour. Runs on its own thread and submits one chunk per command to the writer, so
+ * that no other command waits for a large purge.
  */
 #ifndef SCREENING_HOSPITAL_SVC_PURGE_H
 #define SCREENING_HOSPITAL_SVC_PURGE_H
@@ -28,13 +28,17 @@ struct purge {
     struct ticker *ticker;
 };
 
-/* Starts the purge thread. */
+/*
+ * Starts the purge thread. `writer` must outlive the thread. Returns RESOURCE_EXHAUSTED if the thread cannot
+ * be started.
+ */
 MUST_CHECK enum status purge_open(struct purge *purge, struct writer *writer, int64_t retention_days,
                                   struct error *error);
 
 /*
- * Stops the thread. The writer may still hold a submitted chunk. Call it before writer_close. Does nothing if
- * never opened.
+ * Stops the thread. Call it before writer_close, because the thread submits to the writer. The writer may
+ * still hold the last command, so keep the struct until writer_close has returned. Does nothing if purge_open
+ * was never called.
  */
 void purge_close(struct purge *purge);
 

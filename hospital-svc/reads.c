@@ -24,9 +24,9 @@ struct read {
         struct store_live reservations;
     } wanted;
     struct wire_list found;    /* days, hospitals or reservations */
-    struct page_room room;     /* for lists, as are the following members */
-    struct page_position page; /* the first hospital of the next page, the last reservation of this one */
-    bool more;                 /* another page follows */
+    struct page_room room;     /* for lists: the number of bytes that still fit on the page */
+    struct page_position page; /* the next page's first hospital, or this page's last reservation */
+    bool more;                 /* whether another page follows */
 };
 
 /* Creates a read. Returns NULL when out of memory. */
@@ -42,7 +42,7 @@ static struct read *create_read(struct rpc_call *call)
     return read;
 }
 
-/* Submits a read. `status` is the result of validating the request. */
+/* Submits a read if `status`, the result of validating the request, is OK. Otherwise returns `status`. */
 static enum status submit(struct hospital_api *api, struct read *read, enum status status,
                           enum status (*run)(struct handler_read *read, struct db *db, struct error *error),
                           struct rpc_call *call, struct error *error)
@@ -68,7 +68,7 @@ static enum status find_hospital(struct read *read, struct db *db, const struct 
     return STATUS_OK;
 }
 
-/* ---- GetHospital, which includes deleted hospitals with their days ---- */
+/* ---- GetHospital, which also returns deleted hospitals with their days ---- */
 
 static enum status run_get(struct handler_read *base, struct db *db, struct error *error)
 {
@@ -94,7 +94,7 @@ enum status reads_get_hospital(void *api, const void *request, struct rpc_call *
     return submit(api, read, status, run_get, call, error);
 }
 
-/* ---- GetAvailability, which refuses a deleted hospital rather than answer with an empty list ---- */
+/* ---- GetAvailability, which refuses a deleted hospital instead of returning an empty list ---- */
 
 static enum status run_availability(struct handler_read *base, struct db *db, struct error *error)
 {
@@ -127,7 +127,7 @@ enum status reads_get_availability(void *api, const void *request, struct rpc_ca
 static Screening__V1__Hospital *wire_listed(struct arena *arena, const struct hospital *hospital,
                                             const struct screening_day *day)
 {
-    struct hospital kept = *hospital; /* the row owns its strings */
+    struct hospital kept = *hospital; /* the strings belong to the row */
     kept.name = arena_strdup(arena, hospital->name);
     kept.address = arena_strdup(arena, hospital->address);
     if (kept.name == NULL || kept.address == NULL)
@@ -141,8 +141,8 @@ static Screening__V1__Hospital *wire_listed(struct arena *arena, const struct ho
 }
 
 /*
- * Takes one hospital of the result. The query returns one row more than fits on the page, and the next page
- * starts with that row.
+ * Adds one row of the query to the page. The next page starts with the first hospital that does not fit. To
+ * find it, the query returns up to one row more than page_size.
  */
 static enum status take_hospital(void *context, const struct hospital *hospital,
                                  const struct screening_day *day)
@@ -193,9 +193,9 @@ enum status reads_list_hospitals(void *api, const void *request, struct rpc_call
     return submit(api, read, status, run_list, call, error);
 }
 
-/* ---- ListReservations, which lists the live ones in order of booking_id, for an operator ---- */
+/* ---- ListReservations, which lists live reservations in order of booking_id, for an operator ---- */
 
-/* The list has no filter to tie a token to. */
+/* The query text of a page token is constant, because the list has no filter. */
 static const char RESERVATIONS[] = "reservations";
 
 static Screening__V1__Reservation *wire_reservation(struct arena *arena,
@@ -215,8 +215,8 @@ static Screening__V1__Reservation *wire_reservation(struct arena *arena,
 }
 
 /*
- * Takes one reservation of the result. The query returns one row more than fits on the page, which shows
- * whether there is another page.
+ * Adds one row of the query to the page. The query returns up to one row more than fits, which shows whether
+ * there is another page.
  */
 static enum status take_reservation(void *context, const struct reservation *reservation)
 {
@@ -258,17 +258,14 @@ static enum status read_ids(const Screening__V1__ListReservationsRequest *reques
     struct uuid *ids = arena_alloc(arena, count * sizeof *ids);
     if (ids == NULL)
         return error_no_memory(error);
-    for (size_t i = 0; i < count; i++) {
-        enum status status = text_check_uuid("booking_ids", request->booking_ids[i], &ids[i], error);
-        if (status != STATUS_OK)
-            return status;
-    }
+    for (size_t i = 0; i < count; i++)
+        TRY(text_check_uuid("booking_ids", request->booking_ids[i], &ids[i], error));
     wanted->ids = ids;
     wanted->id_count = count;
     return STATUS_OK;
 }
 
-/* Reads reservations by id. All ids fit on one page, whatever page_size is requested. */
+/* Reads the request. If it has ids, page_size does not limit the page. */
 static enum status read_reservations(const Screening__V1__ListReservationsRequest *request,
                                      struct arena *arena, struct store_live *wanted, struct error *error)
 {

@@ -7,14 +7,15 @@ void settings_load(struct settings *settings, int argc, char **argv)
     const struct setting table[] = {
         // clang-format off
         SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7101", "127.0.0.1:7109", "sqlite:hospital.db"),
+        SWITCH("public-catalogue", settings->service.security.public_catalogue, "hospitals and availability may be read without a token"),
         ADDRESS("events-listen", settings->events_listen, "tcp://127.0.0.1:7102", "address on which the hospital log is published"),
         ADDRESS("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "address of booking-svc's calls, to fetch its log and to pair with it"),
         ADDRESS("booking-events", settings->booking_events, "tcp://127.0.0.1:7202", "address on which booking-svc publishes its log"),
-        NUMBER("reservation-retention-days", settings->reservation_retention_days, "7", 1, 36500, "days after the screening date for which released reservations are remembered"),
-        ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, say how many, and end"),
-        ACTION_ON("follow-log-from-start", settings->follow_log_from_start, "start once with NAME (booking): follow that log from its start, after LOG_DIVERGED"),
-        ACTION("adopt", settings->adopt, "start once with it: accept another database than the one paired with, after WRONG_DATABASE"),
-        ACTION("acknowledge-recovery", settings->acknowledge_recovery, "start once with it: what was found when the database had gone back has been seen"),
+        NUMBER("reservation-retention-days", settings->reservation_retention_days, "7", 1, 36500, "days after the screening date for which released reservations are kept"),
+        ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, print how many, and exit"),
+        ACTION_ON("follow-log-from-start", settings->follow_log_from_start, "start once with NAME (booking) after LOG_DIVERGED: follow that log from its start"),
+        ACTION("adopt", settings->adopt, "start once with this flag after WRONG_DATABASE: accept a database other than the paired one"),
+        ACTION("acknowledge-recovery", settings->acknowledge_recovery, "start once with this flag: acknowledge the findings after the database went back"),
         // clang-format on
     };
     const size_t count = sizeof table / sizeof table[0];

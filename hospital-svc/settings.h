@@ -1,4 +1,4 @@
-/* Settings of hospital-svc, from flags and environment. */
+/* Reads the settings of hospital-svc from flags and environment. */
 #ifndef SCREENING_HOSPITAL_SVC_SETTINGS_H
 #define SCREENING_HOSPITAL_SVC_SETTINGS_H
 
@@ -24,8 +24,8 @@ struct settings {
 };
 
 /*
- * Loads the settings, calls service_begin, and logs the settings. Call it at the start of main. Exits if a
- * setting is invalid, and after a flag such as --help.
+ * Loads the settings, calls service_begin, and logs the settings. Call settings_load at the start of main.
+ * Exits if a setting is invalid, and after a flag such as --help.
  */
 void settings_load(struct settings *settings, int argc, char **argv);
 

@@ -62,26 +62,28 @@ static const struct db_statement SAVE_DAY = {
     .tables = {&STORE_DAY},
 };
 
-/* The head of the event log is locked, so no other replica counts at the same time. */
+/* The head of the event log is locked, so no other replica counts concurrently. */
 static const struct db_statement COUNT_COMMIT = {
     .name = "count_commit",
     .sql = "UPDATE commit_counter SET commit_no = commit_no + 1",
 };
 
-/* The number of the current commit, once COUNT_COMMIT has run. Statements select it themselves, which
- * saves a round trip. */
+/* Selects the number of the current commit, after COUNT_COMMIT. Statements contain this query, which saves a
+ * round trip. */
 #define COMMIT_NO "(SELECT commit_no FROM commit_counter)"
 
 const struct db_statement STORE_LOCK_HEAD = EVENT_LOCK_HEAD("commit_no", ", commit_counter");
 
-/* A row stored as live keeps the commit that took it. Any other stored row is saved again only when its
- * place is reinstated. */
+/*
+ * A row stored as live keeps the number of the commit that took its place. Any other stored row is saved
+ * again only if its place is reinstated.
+ */
 #define ON_SAVED                                                                                             \
     " ON CONFLICT (booking_id) DO UPDATE SET {reservation set excluded}, taken_commit = CASE WHEN"           \
     " reservation.state = 1 THEN reservation.taken_commit ELSE excluded.taken_commit END,"                   \
     " released_commit = excluded.released_commit"
 
-/* taken_commit is NULL for a tombstone, released_commit for a live reservation. */
+/* taken_commit is NULL for a tombstone; released_commit is NULL for a live reservation. */
 static const struct db_statement SAVE_RESERVATION = {
     .name = "save_reservation",
     .sql =
@@ -218,16 +220,13 @@ static enum status take_change(void *context, const struct db_row *row)
     return STATUS_OK;
 }
 
-enum status store_find_capacity_change(struct db *db, struct db_params *params, const struct uuid *change_id,
-                                       struct screening_day *day, bool *found, struct error *error)
+enum status store_find_capacity_change(struct db *db, const struct uuid *change_id, struct screening_day *day,
+                                       bool *found, struct error *error)
 {
     struct change_found change = {day, false};
-    db_params_reset(params);
-    db_params_uuid(params, &day->hospital_id);
-    db_params_date(params, day->date);
-    db_params_uuid(params, change_id);
-    db_params_end_row(params);
-    enum status status = db_run(db, &FIND_CAPACITY_CHANGE, params, take_change, &change, error);
+    enum status status = db_run(db, &FIND_CAPACITY_CHANGE,
+                                DB_ROW(db_uuid(&day->hospital_id), db_date(day->date), db_uuid(change_id)),
+                                take_change, &change, error);
     *found = change.found;
     return status;
 }
@@ -295,26 +294,15 @@ bool store_counts_commit(const struct working_set *set)
 enum status store_save(struct db *db, struct db_params *params, const struct working_set *set,
                        struct error *error)
 {
-    enum status status = STATUS_OK;
     if (store_counts_commit(set))
-        status = db_run(db, &COUNT_COMMIT, NULL, NULL, NULL, error);
-    if (status == STATUS_OK)
-        status = save_hospitals(db, params, set, error);
-    if (status == STATUS_OK)
-        status = save_days(db, params, set, error);
-    if (status == STATUS_OK)
-        status = save_reservations(db, params, set, error);
-    if (status == STATUS_OK)
-        status = save_capacity_changes(db, params, set, error);
-    return status;
+        TRY(db_run(db, &COUNT_COMMIT, NULL, NULL, NULL, error));
+    TRY(save_hospitals(db, params, set, error));
+    TRY(save_days(db, params, set, error));
+    TRY(save_reservations(db, params, set, error));
+    return save_capacity_changes(db, params, set, error);
 }
 
-enum status store_purge(struct db *db, struct db_params *params, int32_t before, int64_t max, int64_t *purged,
-                        struct error *error)
+enum status store_purge(struct db *db, int32_t before, int64_t max, int64_t *purged, struct error *error)
 {
-    db_params_reset(params);
-    db_params_date(params, before);
-    db_params_int(params, max);
-    db_params_end_row(params);
-    return db_run_counting(db, &PURGE_RESERVATIONS, params, purged, error);
+    return db_run_counting(db, &PURGE_RESERVATIONS, DB_ROW(db_date(before), db_int(max)), purged, error);
 }

@@ -1,6 +1,6 @@
 /*
- * The SQL of the writer. It loads and saves a batch with one statement per table, regardless of the number of
- * rows. The functions return the statuses of db.h. One thread.
+ * The SQL of the writer. Loads and saves a batch with a fixed number of statements, regardless of the number
+ * of rows. The functions return the statuses of db.h. One thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_STORE_H
 #define SCREENING_HOSPITAL_SVC_STORE_H
@@ -13,14 +13,14 @@
 #include "db/db.h"
 #include "db/migrate.h"
 
-/* Locks and reads the head row of the event log, together with the number of the last commit. */
+/* Locks and reads the head row of the event log, and reads the number of the last commit. */
 extern const struct db_statement STORE_LOCK_HEAD;
 
-/* The scripts in migrations/, for db_migrate. The build lists them. */
+/* The scripts in migrations/, for db_migrate. The build generates the array. */
 extern const struct db_migration HOSPITAL_MIGRATIONS[];
 extern const size_t HOSPITAL_MIGRATION_COUNT;
 
-/* `params` is scratch space in all following functions. */
+/* In the functions below, `params` is scratch space. */
 
 /* Loads the rows of the set that are not loaded yet. Rows that do not exist in the database keep their
  * values. */
@@ -28,7 +28,7 @@ MUST_CHECK enum status store_load_reservations(struct db *db, struct db_params *
                                                struct working_set *set, struct error *error);
 MUST_CHECK enum status store_load_hospitals(struct db *db, struct db_params *params, struct working_set *set,
                                             struct error *error);
-/* Loads the days, and also adds all days from `today` on of each hospital that is with_days. */
+/* Also adds, for each hospital that has `with_days` set, all its days from `today` on. */
 MUST_CHECK enum status store_load_days(struct db *db, struct db_params *params, struct working_set *set,
                                        int32_t today, struct error *error);
 
@@ -36,9 +36,9 @@ MUST_CHECK enum status store_load_days(struct db *db, struct db_params *params, 
  * Looks up the capacity that the command `change_id` set on day->hospital_id and day->date. If *found, sets
  * day->capacity and day->version. Otherwise leaves *day unchanged.
  */
-MUST_CHECK enum status store_find_capacity_change(struct db *db, struct db_params *params,
-                                                  const struct uuid *change_id, struct screening_day *day,
-                                                  bool *found, struct error *error);
+MUST_CHECK enum status store_find_capacity_change(struct db *db, const struct uuid *change_id,
+                                                  struct screening_day *day, bool *found,
+                                                  struct error *error);
 
 /* Returns whether the set changes days or reservations. */
 bool store_counts_commit(const struct working_set *set);
@@ -54,7 +54,7 @@ MUST_CHECK enum status store_save(struct db *db, struct db_params *params, const
  * Deletes up to `max` released reservations and tombstones whose screening date is before `before`. Sets
  * *purged to the number deleted.
  */
-MUST_CHECK enum status store_purge(struct db *db, struct db_params *params, int32_t before, int64_t max,
-                                   int64_t *purged, struct error *error);
+MUST_CHECK enum status store_purge(struct db *db, int32_t before, int64_t max, int64_t *purged,
+                                   struct error *error);
 
 #endif

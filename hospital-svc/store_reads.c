@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* $5 and $6 are alternative forms of $3, or empty if they do not differ from it. */
+/* $5 and $6 are alternative forms of $3, or empty if equal to $3. */
 #define LIST_FILTER_WITH(like)                                                                               \
     " WHERE h.hospital_id >= $1 AND ($2 = 1 OR h.state = 1)"                                                 \
     " AND ($3 = '' OR h.name " like " $3 ESCAPE '\\'"                                                        \
@@ -117,16 +117,9 @@ enum status store_read_days(struct db *db, const struct uuid *hospital_id, int32
                   error);
 }
 
-static enum status take_count(void *context, const struct db_row *row)
-{
-    int64_t *count = context;
-    *count = db_row_int(row, 0);
-    return STATUS_OK;
-}
-
 enum status store_count_overcommitted(struct db *db, int32_t today, int64_t *days, struct error *error)
 {
-    return db_run(db, &COUNT_OVERCOMMITTED, DB_ROW(db_date(today)), take_count, days, error);
+    return db_run(db, &COUNT_OVERCOMMITTED, DB_ROW(db_date(today)), db_take_int, days, error);
 }
 
 struct list_read {
@@ -149,8 +142,8 @@ static enum status take_listed(void *context, const struct db_row *row)
 }
 
 /*
- * Returns the LIKE pattern for strings that contain `part`, or "" if that is empty. Returns NULL when out of
- * memory.
+ * Returns the LIKE pattern for strings that contain `part`, or "" if `part` is empty. Returns NULL when out
+ * of memory.
  */
 static char *contains_pattern(struct arena *arena, const char *part)
 {
@@ -169,7 +162,7 @@ static char *contains_pattern(struct arena *arena, const char *part)
 }
 
 /*
- * Returns the pattern for an alternative form, or "" if it equals the previous one. Returns NULL when out of
+ * Returns the pattern for an alternative form, or "" if the form equals `before`. Returns NULL when out of
  * memory.
  */
 static char *other_pattern(struct arena *arena, const char *part, const char *before)
@@ -220,7 +213,7 @@ enum status store_list_live(struct db *db, int64_t max, int64_t *count, store_re
                             void *context, struct error *error)
 {
     struct live_read read = {on_reservation, context};
-    TRY(db_run(db, &COUNT_LIVE, NULL, take_count, count, error));
+    TRY(db_run(db, &COUNT_LIVE, NULL, db_take_int, count, error));
     return db_run(db, &LIST_LIVE, DB_ROW(db_int(max)), take_live, &read, error);
 }
 
@@ -244,14 +237,6 @@ enum status store_list_reservations(struct db *db, const struct store_live *want
     if (wanted->id_count == 0)
         return db_run(db, &LIST_RESERVATIONS, DB_ROW(db_uuid(&wanted->after), db_int(wanted->max)),
                       take_reservation, &read, error);
-    struct db_params *params = db_params_create();
-    if (params == NULL)
-        return error_no_memory(error);
-    for (size_t i = 0; i < wanted->id_count; i++) {
-        db_params_uuid(params, &wanted->ids[i]);
-        db_params_end_row(params);
-    }
-    enum status status = db_run(db, &FIND_RESERVATIONS, params, take_reservation, &read, error);
-    db_params_destroy(params);
-    return status;
+    return db_run_uuids(db, &FIND_RESERVATIONS, wanted->ids, wanted->id_count, take_reservation, &read,
+                        error);
 }

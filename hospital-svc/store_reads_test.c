@@ -55,7 +55,7 @@ static void test_list_filters_and_starts_at_an_id(void **state)
     wanted.on_date = true;
     wanted.date = stage_today;
     list(&stage, &wanted, &seen);
-    assert_int_equal(seen.count, 1); /* the day of the other one is closed */
+    assert_int_equal(seen.count, 1); /* the other hospital's day is closed */
     assert_string_equal(seen.names[0], "한빛검진센터");
     assert_int_equal(seen.remaining, 6);
 
@@ -101,7 +101,7 @@ static void note_live(void *context, const struct uuid *booking_id)
 static void test_list_live_counts_all_and_shows_the_newest(void **state)
 {
     struct stage stage;
-    struct told cancelled;
+    struct sent_event cancelled;
     struct error error = {0};
     uint8_t shown[4] = {0}, *at = shown;
     int64_t count = 0;
@@ -109,8 +109,8 @@ static void test_list_live_counts_all_and_shows_the_newest(void **state)
     stage_add_registration(&stage, 9);
     stage_add_reserves(&stage, 10, 4);
     stage_run(&stage);
-    stage_tell(&cancelled, 1, "booking.cancelled", 13);
-    stage_add_told(&stage, &cancelled);
+    stage_make_event(&cancelled, 1, "booking.cancelled", 13);
+    stage_add_event(&stage, &cancelled);
     stage_run(&stage);
     fixture_expect(store_list_live(stage.db, 2, &count, note_live, &at, &error), STATUS_OK, &error);
     assert_int_equal(count, 3);

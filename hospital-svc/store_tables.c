@@ -8,7 +8,7 @@ static const struct db_column HOSPITAL_COLUMNS[] = {
     DB_COLUMN(struct hospital, address, TEXT, DB_FIXED),
     DB_COLUMN_IN(struct hospital, state, DB_CHANGES, HOSPITAL_ACTIVE, HOSPITAL_DELETED),
     DB_COLUMN(struct hospital, created_at_us, INT, DB_FIXED),
-    DB_COLUMN(struct hospital, content, BYTES, DB_FIXED), /* last: not shown */
+    DB_COLUMN(struct hospital, content, BYTES, DB_FIXED), /* last, because STORE_HOSPITAL_SHOWN omits it */
 };
 enum { HOSPITAL_COLUMN_COUNT = sizeof HOSPITAL_COLUMNS / sizeof HOSPITAL_COLUMNS[0] };
 
@@ -17,7 +17,7 @@ const struct db_table STORE_HOSPITAL_SHOWN = {
     .name = "hospital", .columns = HOSPITAL_COLUMNS, .count = HOSPITAL_COLUMN_COUNT - 1};
 
 static const struct db_column DAY_COLUMNS[] = {
-    DB_COLUMN(struct screening_day, hospital_id, UUID, DB_KEY), /* first: not shown */
+    DB_COLUMN(struct screening_day, hospital_id, UUID, DB_KEY), /* first, because STORE_DAY_SHOWN omits it */
     DB_COLUMN(struct screening_day, date, DATE, DB_KEY),
     DB_COLUMN_IN(struct screening_day, capacity, DB_CHANGES, 0, INT32_MAX),
     DB_COLUMN_IN(struct screening_day, reserved, DB_CHANGES, 0, INT32_MAX),

@@ -4,10 +4,10 @@
 
 #include "db/db_table.h"
 
-/* Their records are struct hospital, struct screening_day and struct reservation. */
+/* The records of these tables are struct hospital, struct screening_day and struct reservation. */
 extern const struct db_table STORE_HOSPITAL, STORE_DAY, STORE_RESERVATION;
 
-/* The columns that readers see, without the digest of the registration and the day's hospital. */
+/* The columns that readers need: all except the digest of the registration and the hospital_id of a day. */
 extern const struct db_table STORE_HOSPITAL_SHOWN, STORE_DAY_SHOWN;
 
 #endif

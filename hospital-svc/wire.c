@@ -22,11 +22,11 @@ static enum status parse_date(const char *field, const char *text, int32_t *out,
     return STATUS_OK;
 }
 
-/* Checks a capacity. `may_lack` says that an absent capacity means 0. */
-static enum status check_capacity(const char *field, bool given, bool may_lack, uint32_t capacity,
+/* Checks a capacity. `may_be_absent` is true if an absent capacity means 0. */
+static enum status check_capacity(const char *field, bool given, bool may_be_absent, uint32_t capacity,
                                   struct error *error)
 {
-    if (!given && !may_lack)
+    if (!given && !may_be_absent)
         return error_invalid(error, "%s: must be given", field);
     if (capacity > CAPACITY_MAX)
         return error_invalid(error, "%s: must be 0 to %d", field, CAPACITY_MAX);
@@ -68,9 +68,7 @@ static enum status parse_days(const Screening__V1__RegisterHospitalRequest *requ
     if (days == NULL)
         return error_no_memory(error);
     for (size_t i = 0; i < request->n_days; i++) {
-        enum status status = parse_day(request->days[i], i, explicit_presence, &days[i], error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(parse_day(request->days[i], i, explicit_presence, &days[i], error));
         for (size_t before = 0; before < i; before++)
             if (days[before].date == days[i].date)
                 return error_invalid(error, "days[%zu].date: must not repeat", i);
@@ -88,8 +86,8 @@ static int compare_days(const void *a, const void *b)
 }
 
 /*
- * Copies the days in order of date. Leaves out a capacity of 0 as earlier versions did, whose digests are
- * stored. Returns NULL when out of memory.
+ * Copies the days in order of date. Omits a capacity of 0, because earlier versions did so and their digests
+ * are stored. Returns NULL when out of memory.
  */
 static Screening__V1__ScreeningDay **normal_days(const Screening__V1__RegisterHospitalRequest *request,
                                                  struct arena *arena)
@@ -122,8 +120,8 @@ static bool digest_content(const Screening__V1__RegisterHospitalRequest *normal,
 
 /*
  * Computes the digest of the request with its id in lower case, its strings normalized and its days in order
- * of date, so that two spellings of the same content are equal. Also computes the digests with the strings in
- * the forms that earlier versions may have stored.
+ * of date, so that two spellings of the same content have the same digest. Also computes the digests with the
+ * strings in the forms that earlier versions may have stored.
  */
 static enum status digest_registration(const Screening__V1__RegisterHospitalRequest *request,
                                        struct arena *arena, struct registration *out, struct error *error)
@@ -151,24 +149,20 @@ static enum status digest_registration(const Screening__V1__RegisterHospitalRequ
 }
 
 /*
- * Normalizes name and address. A violation of unicode_check_shown only sets out->refusal, because it refuses
- * a new hospital but not a repetition.
+ * Normalizes name and address. A violation of unicode_check_shown only sets out->refusal, because it is a
+ * reason to refuse a new hospital but not a repetition.
  */
 static enum status read_texts(const Screening__V1__RegisterHospitalRequest *request, struct arena *arena,
                               struct registration *out, struct error *error)
 {
-    enum status status = unicode_read("name", request->name, 1, HOSPITAL_NAME_MAX, arena, &out->name, error);
-    if (status == STATUS_OK) {
-        status =
-            unicode_read("address", request->address, 0, HOSPITAL_ADDRESS_MAX, arena, &out->address, error);
-    }
+    TRY(unicode_read("name", request->name, 1, HOSPITAL_NAME_MAX, arena, &out->name, error));
+    TRY(unicode_read("address", request->address, 0, HOSPITAL_ADDRESS_MAX, arena, &out->address, error));
     struct error shown;
-    if (status == STATUS_OK && (unicode_check_shown("name", request->name, &shown) != STATUS_OK ||
-                                unicode_check_shown("address", out->address, &shown) != STATUS_OK)) {
-        out->refusal = arena_strdup(arena, shown.message);
-        status = out->refusal != NULL ? STATUS_OK : error_no_memory(error);
-    }
-    return status;
+    if (unicode_check_shown("name", request->name, &shown) == STATUS_OK &&
+        unicode_check_shown("address", out->address, &shown) == STATUS_OK)
+        return STATUS_OK;
+    out->refusal = arena_strdup(arena, shown.message);
+    return out->refusal != NULL ? STATUS_OK : error_no_memory(error);
 }
 
 enum status wire_read_registration(const Screening__V1__RegisterHospitalRequest *request,
@@ -245,10 +239,7 @@ enum status wire_read_availability(const Screening__V1__GetAvailabilityRequest *
     return STATUS_OK;
 }
 
-/*
- * Takes the start of the page from the token. The token must come from the same query. Only page_size may
- * differ.
- */
+/* Reads page_size and the start of the page. The token must be from the same query; page_size may differ. */
 static enum status parse_page(const Screening__V1__ListHospitalsRequest *request, struct arena *arena,
                               struct list_wanted *made, struct error *error)
 {
@@ -266,8 +257,8 @@ static enum status parse_page(const Screening__V1__ListHospitalsRequest *request
 }
 
 /*
- * Reads the other forms of a name. Earlier versions may have stored names decomposed, or with their white
- * space as sent.
+ * Sets the alternative forms of name_contains. Earlier versions may have stored names decomposed, or with
+ * their white space as sent.
  */
 static enum status read_other_forms(const char *as_sent, struct arena *arena, struct list_wanted *made,
                                     struct error *error)
@@ -337,7 +328,7 @@ Screening__V1__Hospital *wire_hospital(struct arena *arena, const struct hospita
         return NULL;
     screening__v1__hospital__init(message);
     message->hospital_id = uuid_format(&hospital->id, id);
-    /* protobuf-c's strings are not const, though it only reads them. */
+    /* protobuf-c's strings are not const, but packing only reads them. */
     message->name = (char *)hospital->name;
     message->address = (char *)hospital->address;
     message->status = (Screening__V1__HospitalStatus)hospital->state;

@@ -244,7 +244,7 @@ static void test_capacity_left_out_is_refused_and_0_for_earlier_callers(void **s
     expect_registration_refused(sample, "days[1].capacity: must be given");
     assert_int_equal(wire_read_registration(&sample->request, false, &arena, &absent, NULL), STATUS_OK);
     assert_int_equal(absent.days[1].capacity, 0);
-    assert_memory_equal(absent.content, given.content, DIGEST_SIZE); /* equal for both */
+    assert_memory_equal(absent.content, given.content, DIGEST_SIZE); /* an absent one counts as 0 */
 }
 
 static void test_capacity_out_of_limits_names_the_field(void **state)

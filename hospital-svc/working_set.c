@@ -100,7 +100,7 @@ struct reservation_row *working_set_reservation(struct working_set *set, const s
 
 bool working_set_capacity_changed(struct working_set *set, struct day_row *row, const struct uuid *change_id)
 {
-    CHECK(row->day.version > 0); /* opened, or changed since */
+    CHECK(row->day.version > 0); /* the day has been opened */
     struct capacity_change *change = arena_alloc(set->arena, sizeof *change);
     if (change == NULL)
         return false;

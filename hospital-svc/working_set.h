@@ -1,6 +1,6 @@
 /*
- * The rows that one batch reads and writes, by key. A row is requested, loaded once, changed by successive
- * decisions, and saved once in its final state. One thread.
+ * Holds the rows that one batch reads and writes, by key. A row is requested, loaded once, changed by
+ * successive decisions, and saved once in its final state. One thread.
  */
 #ifndef SCREENING_HOSPITAL_SVC_WORKING_SET_H
 #define SCREENING_HOSPITAL_SVC_WORKING_SET_H
@@ -17,9 +17,9 @@ struct hospital_row {
     struct hospital hospital;
     bool loaded;
     bool dirty;
-    bool with_days; /* whether to load all its days from today on, for an answer that lists them */
+    bool with_days; /* whether to load all days from today on, for an answer that lists them */
     struct hospital_row *next;
-    struct day_row *days; /* days in the set, latest added first */
+    struct day_row *days; /* the hospital's days in the set, latest added first */
 };
 
 struct day_row {
@@ -50,23 +50,23 @@ struct working_set {
     struct map hospitals_by_id;
     struct map days_by_key;
     struct map reservations_by_id;
-    /* In the order in which rows were added, so that time-ordered ids are written in ascending order. */
+    /* Linked in the order of addition, so that time-ordered ids are written in ascending order. */
     struct hospital_row *hospitals, **hospitals_end;
     struct day_row *days, **days_end;
     struct reservation_row *reservations, **reservations_end;
     struct capacity_change *capacity_changes; /* latest first */
 };
 
-/* Makes the set empty. `arena` holds the rows and must outlive the set. */
+/* Initialises an empty set. `arena` holds the rows and must outlive the set. */
 void working_set_init(struct working_set *set, struct arena *arena);
 void working_set_fini(struct working_set *set);
 
-/* Forgets all rows. The caller resets the arena. */
+/* Forgets all rows. The caller must reset the arena. */
 void working_set_clear(struct working_set *set);
 
 /*
- * Returns the row with that key. If it is not in the set yet, adds it (not loaded, zero except for its key).
- * Returns NULL when out of memory. Adding a day also adds its hospital.
+ * Returns the row with the key. If the row is not in the set yet, adds it (not loaded, and zero except for
+ * the key). Returns NULL when out of memory. Adding a day also adds its hospital.
  */
 struct hospital_row *working_set_hospital(struct working_set *set, const struct uuid *id);
 struct day_row *working_set_day(struct working_set *set, const struct uuid *hospital_id, int32_t date);

@@ -1,4 +1,4 @@
-"""The second half of bench/compare: measures our system and the others in turns, round by round."""
+"""Measures our system and the other systems in turns, round by round. bench/compare runs this package after the build."""
 
 import functools
 import json
@@ -14,19 +14,19 @@ from children import ROOT, CompareError, interrupts, step
 
 interrupts.install()
 
-from arguments import read_arguments  # noqa: E402  from here on a signal is only noted
+from arguments import read_arguments  # noqa: E402  from here on, a signal only sets a flag
 from cluster import Cluster  # noqa: E402
 from ours import MANY_DAYS, Ours  # noqa: E402
 from peers import Peers  # noqa: E402
 from rows import Rounds, goal_rows, other_rows, show_goals, show_runs  # noqa: E402
 
-WARM_UP_SHARE = 1 / 3  # as a share of the measured time, before it
-SWEEP = (1, 4, 16, 64, 256, 1024)  # in flight
+WARM_UP_SHARE = 1 / 3  # duration of the warm-up, as a share of the measured time
+SWEEP = (1, 4, 16, 64, 256, 1024)  # numbers of calls in flight
 PROFILED = (64, 256)
 
 
 def plan(ours, peers, in_flight, seconds):
-    """Returns (name, function) of each run of a round, in order: runs that are compared are close together."""
+    """Returns a (name, function) for each run of a round. Runs that are compared with each other are close together."""
     times = (seconds * WARM_UP_SHARE, seconds)
     more, most = 4 * in_flight, 16 * in_flight
     runs = [
@@ -51,14 +51,14 @@ def plan(ours, peers, in_flight, seconds):
 
 
 def sweep_plan(ours, seconds):
-    """Returns the same for our system alone."""
+    """Returns the runs of our system alone, with each number of calls in flight. The format is that of plan()."""
     times = (seconds * WARM_UP_SHARE, seconds)
     return [("%s %d" % (driver, in_flight), functools.partial(ours.closed, driver, in_flight, *times))
             for in_flight in SWEEP for driver in ("sqlite", "postgresql")]
 
 
 def profile_plan(ours, seconds):
-    """Returns our system under perf, which slows it a little: read the shares, not the rates."""
+    """Returns the runs of our system under perf. perf slows the system a little, so compare the shares, not the rates."""
     times = (seconds * WARM_UP_SHARE, seconds)
     return [("%s %d" % (driver, in_flight), functools.partial(ours.profiled, driver, in_flight, *times))
             for driver in ("sqlite", "postgresql") for in_flight in PROFILED]
@@ -79,7 +79,7 @@ def measure(arguments, folder):
         for number in range(1, arguments.rounds + 1):
             for name, what in todo:
                 interrupts.check()
-                os.sync()  # pending writes of the previous run must not burden the next one
+                os.sync()  # the pending writes of the previous run must not slow down the next run
                 figures = what()
                 runs.append({"round": number, "name": name, **figures})
                 print("round %d  %-22s %9.0f/s  p50 %8.2f ms" % (number, name, figures["per_s"], figures["p50_ms"]),
@@ -88,7 +88,7 @@ def measure(arguments, folder):
 
 
 def circumstances(arguments, folder):
-    """Returns the circumstances that a later reader of the figures needs."""
+    """Returns the circumstances of the measurement, which a later reader of the figures needs."""
     filesystem = step(["stat", "-f", "-c", "%T", folder])
     if filesystem == "tmpfs":
         print("compare: %s is in memory: a commit costs nothing there; set TMPDIR" % folder, file=sys.stderr)

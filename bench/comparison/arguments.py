@@ -1,11 +1,11 @@
-"""The options of the caller. Run alone, this module only reports errors in them."""
+"""Reads the arguments of bench/compare. As a program, this module only reports errors in them."""
 
 import argparse
 import pathlib
 
 import output
 
-IN_FLIGHT_MAX = 256  # 16 times this number must fit into the services' limits
+IN_FLIGHT_MAX = 256  # the services' limits must allow 16 times this number
 SHORTEST_S = 0.5
 
 

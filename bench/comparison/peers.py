@@ -13,13 +13,12 @@ from services import BUILD
 
 PEERS = ROOT / "bench/peers"
 GRPC_BUILD = ROOT / "build/peers/grpc"
-CONNECTIONS = 16  # connections to PostgreSQL of each service of the gRPC peer
+CONNECTIONS = 16  # number of connections to PostgreSQL of each service of the gRPC peer
 PROBE_S = 1
 
 
 class Peers:
-    """Runs the peers. Each method starts the programs that it needs, measures, stops them again, and returns the
-    figures."""
+    """Runs the peers. Each method starts the programs that it needs, measures, stops them again, and returns the figures."""
 
     def __init__(self, folder, cluster):
         self.folder, self.cluster = folder, cluster
@@ -34,8 +33,8 @@ class Peers:
 
     @contextlib.contextmanager
     def _watched(self, pids, warm_up_s, seconds):
-        """Adds the resource usage of these processes in the measured time to the figures, a dict that the `with` block
-        fills."""
+        """Yields a dict for the figures, and after the `with` block adds the resource usage of the processes `pids` in the measured
+        time."""
         figures = {}
         path = self.folder / "watch.json"
         child = Child([BUILD / "bench/bench-watch", warm_up_s, seconds, *("%s=%d" % item for item in pids.items())], path)
@@ -49,7 +48,7 @@ class Peers:
         figures["cpu_us"] = used_s * 1e6 / (figures["per_s"] * seconds)
 
     def grpc(self, days, in_flight, warm_up_s, seconds):
-        """Measures gRPC. The load generator fails by itself if the places do not match afterwards."""
+        """Measures gRPC. The load generator itself fails if the places taken do not match the confirmed bookings afterwards."""
         with contextlib.ExitStack() as stack:
             address, pids = {}, {"postgresql": self.cluster.pid()}
             for name, more in (("hospital", ()), ("booking", ("hospital",))):
@@ -72,7 +71,7 @@ class Peers:
             return figures
 
     def pgbench(self, days, in_flight, warm_up_s, seconds):
-        """Runs as many clients as calls in flight, each with its own connection."""
+        """Runs pgbench with `in_flight` clients. Each client has its own connection."""
         script = PEERS / "pgbench" / ("hot.sql" if days == 1 else "many.sql")
         program = max(glob.glob("/usr/lib/postgresql/*/bin/pgbench"), key=lambda path: float(path.split("/")[4]))
         log = self.folder / "pgbench"
@@ -94,7 +93,8 @@ class Peers:
 
     @staticmethod
     def read(log):
-        """Returns (end in s, duration in ms) of each transaction."""
+        """Returns (time of its end in s, duration in ms) of each transaction in the logs of pgbench whose names begin with
+        `log`."""
         transactions = []
         for path in glob.glob(str(log) + ".*"):
             with open(path, encoding="ascii") as lines:
@@ -113,8 +113,7 @@ class Peers:
         return {"per_s": len(took) / (transactions[-1][0] - measure_from), "p50_ms": quantiles[49], "p99_ms": quantiles[98]}
 
     def commit(self):
-        """Measures a synced commit of one small row with SQLite, with the same settings as our services; nothing else
-        runs."""
+        """Measures a synced commit of one small row in SQLite, with the settings of our services, while nothing else runs."""
         path = self.folder / "commit.db"
         took_ms = []
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:

@@ -1,10 +1,10 @@
-"""Where the services' processor time goes: perf samples them under load, by thread and by owner of the code."""
+"""Measures how the services spend their processor time: perf samples them under load, by thread and by owner of the code."""
 
 import contextlib
 
 from children import Child, CompareError, step
 
-HERTZ = "997"  # a prime, so that no periodic activity stays in step with it
+HERTZ = "997"  # sampling rate: a prime number, so that no periodic activity stays in step with the samples
 OWNERS = {"[kernel": "kernel", "libc.so": "libc", "libnng": "nng", "libsqlite3": "SQLite", "libpq": "libpq",
           "libprotobuf-c": "protobuf-c", "booking-svc": "own code", "hospital-svc": "own code"}
 OTHERS = "others"
@@ -12,7 +12,7 @@ OTHERS = "others"
 
 @contextlib.contextmanager
 def recorded(pids, folder):
-    """Samples processes, {name: pid}, for a `with` block. Yields {name: the file of its samples}."""
+    """Samples the processes {name: pid} during a `with` block. Yields {name: path of the samples}."""
     outputs = {name: folder / (name + ".perf") for name in pids}
     with contextlib.ExitStack() as stack:
         for name, pid in pids.items():
@@ -27,8 +27,7 @@ def owner(library):
 
 
 def parse(text):
-    """Returns {(threads, owner of the code): share of all samples} from lines of perf,
-    "12.50%|nng:task|libnng.so.1"."""
+    """Parses lines of perf such as "12.50%|nng:task|libnng.so.1". Returns {(threads, owner of the code): share of all samples}."""
     shares = {}
     for line in text.splitlines():
         words = [word.strip() for word in line.split("|")]
@@ -42,7 +41,7 @@ def parse(text):
 
 
 def parts(samples, cpu_us):
-    """Divides the time of one booking in a process by place, in µs, from its samples and its total: [{"threads",
-    "owner", "us"}]."""
+    """Divides `cpu_us`, the processor time of one booking in a process, in proportion to the samples of that process. Returns
+    [{"threads", "owner", "us"}]."""
     text = step(["perf", "report", "-q", "--stdio", "-i", samples, "--sort", "comm,dso", "-F", "overhead,comm,dso", "-t", "|"])
     return [{"threads": threads, "owner": whose, "us": share * cpu_us} for (threads, whose), share in parse(text).items()]

@@ -1,4 +1,4 @@
-"""The rows of the goals P1 to P6: medians over the rounds, ratios, and whether each goal is met."""
+"""Makes the rows of the goals P1 to P6: the medians over the rounds, the ratios, and whether each goal is met."""
 
 import statistics
 
@@ -9,7 +9,7 @@ VERDICTS = {True: "met", False: "NOT MET", None: ""}  # None: no goal
 
 
 class Rounds:
-    """The runs of a comparison by name: one figure per round each."""
+    """The runs of a comparison by name, with one figure per round."""
 
     def __init__(self, runs):
         self.runs = runs
@@ -21,14 +21,14 @@ class Rounds:
         return statistics.median(self.figures(name, figure))
 
     def names(self):
-        """Returns the names in the order of the first round."""
+        """Returns the names of the runs in the order of the first round."""
         return list(dict.fromkeys(run["name"] for run in self.runs))
 
     def has(self, name, figure):
         return all(figure in run for run in self.runs if run["name"] == name)
 
     def ratio(self, ours, other, figure="per_s"):
-        """Returns the ratio of the medians, and the smallest and the largest ratio of one round."""
+        """Returns the ratio of the medians, and the smallest and the largest ratio in a single round."""
         of_rounds = [a / b for a, b in zip(self.figures(ours, figure), self.figures(other, figure))]
         return self.median(ours, figure) / self.median(other, figure), min(of_rounds), max(of_rounds)
 
@@ -40,7 +40,7 @@ def _ratio_row(rounds, goal, ours, other, wanted, figure="per_s"):
 
 
 def _alone_row(rounds):
-    """Returns the row of P5: one booking at a time is no slower than its unavoidable steps."""
+    """Returns the row of P5: one booking at a time takes no longer than its unavoidable steps."""
     bound = 2 * rounds.median("echo 1", "p50_ms") + 3 * rounds.median("commit", "p50_ms")
     values = rounds.figures("sqlite 1", "p50_ms")
     value = statistics.median(values)
@@ -60,7 +60,7 @@ def _open_rows(rounds):
 
 
 def goal_rows(rounds, in_flight):
-    """Returns P1 to P6, for `in_flight` concurrent calls, and for 4 and 16 times as many."""
+    """Returns the rows of P1 to P6, for `in_flight` concurrent calls and for 4 and 16 times as many."""
     base, more, most = (in_flight * factor for factor in (1, 4, 16))
     hot_peer = "grpc hot %d" % base
     return [
@@ -77,8 +77,8 @@ def goal_rows(rounds, in_flight):
 
 
 def other_rows(rounds, in_flight):
-    """Returns ratios without a goal: against PostgreSQL alone, where no row is hot, and the cost of a booking, which
-    other work on the machine affects least."""
+    """Returns the ratios that have no goal: the ratios to PostgreSQL alone, the ratios where no row is hot, and the ratios of the
+    processor time per booking, which other work on the machine affects least."""
     many = "sqlite 1000 days %d" % in_flight
     pairs = [("sqlite %d" % in_flight, "pgbench hot %d" % in_flight), ("postgresql %d" % in_flight, "pgbench hot %d" % in_flight),
              (many, "grpc 1000 days %d" % in_flight), (many, "pgbench 1000 days %d" % in_flight)]
@@ -103,7 +103,7 @@ def show_runs(rounds):
 
 
 def show_goals(rows):
-    """Prints ratios and goals."""
+    """Prints the ratios, the goals, and whether each goal is met."""
     print("\n%-4s %-56s %8s %19s %10s" % ("goal", "what", "value", "in single rounds", "wanted"))
     for row in rows:
         print("%-4s %-56s %8.2f %9.2f-%9.2f %10s %s" % (row["goal"] or "", row["what"], row["value"], row["least"], row["most"],

@@ -1,4 +1,4 @@
-"""The figures of a comparison, from invented runs. Pure: nothing is started."""
+"""Tests the figures of a comparison with invented runs. Starts no process."""
 import pathlib
 import sys
 import tempfile
@@ -9,7 +9,7 @@ from children import CompareError  # noqa: E402
 from peers import Peers  # noqa: E402
 from rows import Rounds, goal_rows, other_rows  # noqa: E402
 
-# with these values, each goal is just met: (calls per second, p50 ms, p99 ms, p99.9 ms)
+# With these values, each goal is just met. A tuple is (calls per second, p50 in ms, p99 in ms, p99.9 in ms).
 MET = {
     "grpc hot 64": (1000, 50, 90, 99), "sqlite 64": (25000, 2, 4, 8), "echo 64": (80000, 1, 2, 4),
     "postgresql 64": (17500, 3, 5, 9), "pgbench hot 64": (2000, 30, 60, 90), "sqlite 1000 days 64": (20000, 3, 5, 9),
@@ -20,7 +20,8 @@ MET = {
 
 
 def rounds_of(**changed):
-    """Returns three rounds, of which all but the median are far off. In names, _ stands for a space."""
+    """Returns three rounds. Only the median round has the figures of MET and `changed`; the others are far off. In a name of
+    `changed`, _ stands for a space."""
     figures = {**MET, **{name.replace("_", " "): value for name, value in changed.items()}}
     return Rounds([{"round": number, "name": name, "per_s": per_s * factor, "p50_ms": p50 * factor, "p99_ms": p99 * factor,
                     "p99_9_ms": p99_9 * factor, "cpu_us": 1e6 / per_s}
@@ -64,7 +65,8 @@ def test_ratios_without_a_goal_have_no_verdict(_):
 def test_log_of_pgbench_counts_from_the_end_of_the_warm_up(_):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "pgbench"
-        # client, transaction, time in us, script, second, microsecond: 10 in the first second, then 20 of 4 ms in two.
+        # The columns are client, transaction, time in us, script, second and microsecond. There are 10 transactions in the first
+        # second, then 20 of 4 ms in two seconds.
         for thread, lines in (("7", ["0 1 9000 0 100 %d" % (i * 100000) for i in range(10)]),
                               ("7.1", ["1 1 4000 0 %d %d" % (101 + i // 10, i % 10 * 100000) for i in range(20)])):
             path.with_name("pgbench." + thread).write_text("\n".join(lines) + "\n", encoding="ascii")
@@ -73,7 +75,7 @@ def test_log_of_pgbench_counts_from_the_end_of_the_warm_up(_):
     assert abs(figures["per_s"] - 20 / 1.9) < 1e-9, figures
 
 
-def test_samples_of_perf_are_shared_out_by_whose_code_it_is(_):
+def test_samples_of_perf_are_divided_by_owner_of_the_code(_):
     text = "\n".join(("    40.00%|booking-svc   |[kernel.kallsyms]", "    20.00%|nng:task      |libnng.so.1.6.1",
                       "    15.00%|booking-svc   |libcrypto.so.3", "     5.00%|booking-svc   |[vdso]",
                       "    10.00%|nng:poll:epoll|libnng.so.1.6.1", "    10.00%|booking-svc   |booking-svc  ", ""))

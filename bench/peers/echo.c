@@ -1,5 +1,5 @@
 /*
- * The ceiling: nng alone, answering 64 bytes with the same 64 bytes, request and reply over tcp.
+ * Measures nng alone, as an upper bound. The server answers 64 bytes with the same 64 bytes.
  *   bench-echo serve ADDRESS                               until SIGINT or SIGTERM; prints "ready"
  *   bench-echo load ADDRESS IN_FLIGHT WARM_UP_S SECONDS    two connections; prints the figures as JSON
  */
@@ -28,7 +28,7 @@ static void need(int rv, const char *what)
     exit(1);
 }
 
-/* ---- the server: as many concurrent requests as it has contexts ---- */
+/* ---- the server, with as many concurrent requests as contexts ---- */
 
 struct answering {
     nng_aio *aio;
@@ -46,7 +46,7 @@ static void answer(void *argument)
         nng_msg_free(nng_aio_get_msg(answering->aio)); /* the caller has disconnected */
     answering->sending = !answering->sending && rv == 0;
     if (answering->sending)
-        nng_ctx_send(answering->context, answering->aio); /* the received message */
+        nng_ctx_send(answering->context, answering->aio); /* sends the received message back */
     else
         nng_ctx_recv(answering->context, answering->aio);
 }
@@ -60,7 +60,7 @@ static int serve(const char *address)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before nng starts its threads */
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* must precede the start of nng's threads */
     need(nng_rep0_open(&socket), "rep");
     for (int i = 0; i < SERVED_AT_ONCE; i++) {
         need(nng_ctx_open(&answerings[i].context, socket), "context");
@@ -74,7 +74,7 @@ static int serve(const char *address)
     return 0;
 }
 
-/* ---- the load: each answer sends the next request ---- */
+/* ---- the load, in which each answer triggers the next request ---- */
 
 struct connection {
     nng_socket socket;
@@ -92,7 +92,7 @@ struct asking {
     int64_t begin_ns;
 };
 
-static int64_t measure_from_ns, end_ns; /* set before the first request leaves */
+static int64_t measure_from_ns, end_ns; /* set before the first request is sent */
 
 static void ask(struct asking *asking, nng_msg *message)
 {
@@ -102,7 +102,7 @@ static void ask(struct asking *asking, nng_msg *message)
     nng_ctx_send(asking->context, asking->aio);
 }
 
-/* Counts the time of an answer that arrived in the measured time. */
+/* Counts the latency of an answer if the answer arrived during the measured time. */
 static void count(struct asking *asking, int64_t now_ns)
 {
     struct connection *connection = asking->connection;
@@ -147,7 +147,7 @@ static void open_connection(struct connection *connection, const char *address)
 
 static void start(struct connection *connections, size_t in_flight)
 {
-    struct asking *askings = calloc(in_flight, sizeof *askings); /* lives until the process ends */
+    struct asking *askings = calloc(in_flight, sizeof *askings); /* never freed */
     need(askings == NULL ? NNG_ENOMEM : 0, "load");
     for (size_t i = 0; i < in_flight; i++) {
         askings[i].connection = &connections[i % CONNECTIONS];

@@ -1,6 +1,7 @@
 /*
- * What the others used while they were measured, as JSON: processor time of each process with its children.
- *   bench-watch AFTER_S SECONDS NAME=PID...
+ * Prints as JSON the processor time that each peer process, including its children, uses during a
+ * measurement.
+ *   bench-watch AFTER_S SECONDS NAME=PID...    waits AFTER_S seconds, then measures for SECONDS
  */
 #include "watch.h"
 

@@ -1,5 +1,5 @@
-"""The committed figures: bench/results/*.json, as written by bench/compare (also with --sweep and --profile) and
-bench/run all."""
+"""Reads the committed figures: bench/results/*.json, written by bench/compare (also with --sweep and --profile) and by bench/run
+all."""
 
 import json
 import pathlib
@@ -35,8 +35,8 @@ SCENARIO = re.compile(r"(P[0-9]+b?)(?:\.([0-9]+))?\.json")
 
 
 class Figures:
-    """`compare`, `sweep` and `profile` are Rounds, None where nothing was measured; `about`: each file's
-    circumstances."""
+    """The committed figures. `compare`, `sweep` and `profile` are Rounds, or None if nothing was measured. `about` maps the name of
+    each file to its circumstances."""
 
     def __init__(self, folder):
         self.compare, self.sweep, self.profile, self.about = None, None, None, {}
@@ -70,7 +70,7 @@ class Figures:
 
 
 def per_booking(rounds, name):
-    """Returns {process: {figure: median}} of the runs with that name: resource usage of one booking in each process."""
+    """Returns {process: {figure: median}}: the resources that each process uses for one booking, in the runs called `name`."""
     runs = [run["processes"] for run in rounds.runs if run["name"] == name]
     return {process: {figure: statistics.median(run[process]["per_turn"][figure] for run in runs)
                       for figure in runs[0][process]["per_turn"]}
@@ -78,14 +78,14 @@ def per_booking(rounds, name):
 
 
 def memory_mib(rounds, name):
-    """Returns {process: (RSS at the end, its peak)} of the runs with that name, the maximum of all rounds."""
+    """Returns {process: (RSS at the end in MiB, peak of the RSS in MiB)}: the maximum of the runs called `name`."""
     runs = [run["processes"] for run in rounds.runs if run["name"] == name]
     return {process: tuple(max(run[process][figure] for run in runs) / 1024 for figure in ("rss_kib", "rss_peak_kib"))
             for process in runs[0]}
 
 
 def parts(rounds, name):
-    """Returns {(process, threads, owner of the code): median µs per booking} of the profiled runs with that name."""
+    """Returns {(process, threads, owner of the code): median of µs per booking} of the profiled runs called `name`."""
     runs = [{(part["process"], part["threads"], part["owner"]): part["us"] for part in run["parts"]}
             for run in rounds.runs if run["name"] == name]
     return {key: statistics.median(run.get(key, 0) for run in runs) for key in sorted({key for run in runs for key in run})}

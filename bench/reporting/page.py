@@ -1,4 +1,4 @@
-"""The page: hand-written text, with tables between markers."""
+"""Fills in the tables of a page whose text is written by hand. Each table is between two markers."""
 
 import re
 
@@ -8,7 +8,7 @@ MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.S)
 
 
 def filled(page, figures):
-    """Returns the page with its tables made from the figures."""
+    """Returns the page with the tables that are made from the figures."""
     def table(match):
         begin, name, end = match.groups()
         return begin + "\n" + "\n".join(TABLES[name](figures)) + "\n\n" + end

@@ -1,4 +1,4 @@
-"""The picture: throughput and latency over the number of calls in flight, as SVG that is legible on light and dark
+"""Draws the picture: throughput and latency over the number of calls in flight, as SVG that is legible on light and dark
 backgrounds."""
 
 import math
@@ -6,7 +6,7 @@ import xml.sax.saxutils
 
 WIDTH, HEIGHT = 760, 640
 LEFT, RIGHT = 78, 730
-PANELS = {"rate": (56, 292), "latency": (356, 574)}  # top and bottom
+PANELS = {"rate": (56, 292), "latency": (356, 574)}  # y of the top and the bottom
 DRIVERS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
@@ -35,7 +35,7 @@ def _line(x1, y1, x2, y2):
 
 
 class Panel:
-    """A rectangle with a scale: `place` returns the y of a value; the x axis is calls in flight, in doublings."""
+    """A rectangle with a scale. `place` returns the y of a value. The x axis shows the calls in flight on a logarithmic scale."""
 
     def __init__(self, name, in_flight, place):
         self.top, self.bottom = PANELS[name]
@@ -49,7 +49,7 @@ class Panel:
         return self.bottom - self.place_share(value) * (self.bottom - self.top)
 
     def frame(self, title, ticks, label):
-        """Draws title and grid; `ticks` of the y axis."""
+        """Draws the title and the grid. `ticks` are the values at the lines of the y axis."""
         lines = [_text(LEFT, self.top - 14, title, "title")]
         for value in ticks:
             y = self.y(value)
@@ -60,7 +60,7 @@ class Panel:
         return lines
 
     def curve(self, values, css):
-        """Draws a line with its points; each point shows its value on hover."""
+        """Draws a line with its points. Each point shows its value when the pointer is over it."""
         points = [(self.x(count), self.y(value)) for count, value in zip(self.in_flight, values)]
         lines = ['<polyline class="%s" points="%s"/>' % (css, " ".join("%.1f,%.1f" % point for point in points))]
         for (x, y), value in zip(points, values):
@@ -70,18 +70,18 @@ class Panel:
 
 
 def _steps(least_power, most_power):
-    """Yields 1, 2 and 5 times the powers of ten."""
+    """Returns 1, 2 and 5 times each power of ten, from 10**least_power to 10**most_power."""
     return [step * 10.0 ** power for power in range(least_power, most_power + 1) for step in (1, 2, 5)]
 
 
 def even_ticks(greatest):
-    """Returns ticks from 0 up to at least the given value, in at most five steps."""
+    """Returns evenly spaced ticks from 0 to at least `greatest`, in at most five steps."""
     step = next(step for step in _steps(0, 9) if greatest <= 5 * step)
     return [step * count for count in range(math.ceil(greatest / step) + 1)]
 
 
 def log_ticks(least, greatest):
-    """Returns ticks from at most the first value up to at least the second."""
+    """Returns ticks from at most `least` up to at least `greatest`."""
     steps = _steps(-6, 9)
     return [step for step, after in zip(steps, steps[1:]) if after > least and step < greatest] + \
         [next(step for step in steps if step >= greatest)]
@@ -111,7 +111,7 @@ def _latencies(rounds, in_flight):
 
 
 def draw(rounds):
-    """Draws the whole picture. If `rounds` is None, it has a text that there is nothing to show."""
+    """Draws the whole picture. If `rounds` is None, the picture contains only the text "not measured"."""
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img"' % (
         WIDTH, HEIGHT, WIDTH, HEIGHT), ' aria-label="Throughput and latency over calls in flight">', "<style>%s</style>" % STYLE]
     if rounds is None:

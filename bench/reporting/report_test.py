@@ -1,4 +1,4 @@
-"""The tables and the picture, from invented figures. Pure: nothing is started."""
+"""Tests the tables and the picture with invented figures. Starts no process."""
 import json
 import pathlib
 import re
@@ -103,7 +103,7 @@ def test_budgets_add_up(_):
 
 def test_ceiling_is_the_rate_with_no_core_idle(_):
     rows = {cell[0]: cell[1:] for cell in cells(tables.ceiling(all_figures()))}
-    # 2 s of processor time in a second; 48 us per booking with the load generator, 42 without
+    # The processes use 2 s of processor time in a second: 48 us per booking with the load generator, 42 us without it.
     assert rows["sqlite 64"] == ["20,000", "41,667", "47,619", "5,000", "42,667"], rows
 
 
@@ -115,7 +115,7 @@ def test_circumstances_have_a_row_for_each_run(_):
     assert rows["`bench/compare`"][1] == "rounds: 3, seconds each: 1.0, cores: 2, Linux 6.1, on ext2/ext3, load before: 0.1", rows
 
 
-def test_nothing_measured_is_said_everywhere(_):
+def test_missing_figures_are_marked_everywhere(_):
     nothing = figures_of()
     for name, table in tables.TABLES.items():
         assert "not measured" in "\n".join(table(nothing)), name

@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, each a list of lines of Markdown."""
+"""Makes the tables of docs/performance.md. Each table is a list of lines of Markdown."""
 
 from figures import GOALS, memory_mib, parts, per_booking
 
@@ -21,7 +21,7 @@ def _nothing():
 
 
 def number(value):
-    """Formats only the significant digits."""
+    """Returns the value as text with about three significant digits."""
     if abs(value) >= 100:
         return "{:,.0f}".format(value)
     return "%.1f" % value if abs(value) >= 10 else "%.2f" % value
@@ -47,7 +47,7 @@ HOT_DAY = {"sqlite 64": "this system, SQLite", "postgresql 64": "this system, Po
 
 
 def hot_day(figures):
-    """Makes the comparison at a glance."""
+    """Makes the table that compares the systems on one hot day."""
     if figures.compare is None:
         return _nothing()
     rounds = figures.compare
@@ -105,7 +105,7 @@ def processes(figures):
 
 
 def cpu_budget(figures):
-    """Divides all available processor time by the bookings made in it, so that the columns add up."""
+    """Makes the table that divides the processor time of the machine among the bookings, so that the columns add up."""
     if figures.compare is None:
         return _nothing()
     cpus = figures.about["compare.json"]["cpus"]
@@ -125,8 +125,7 @@ def cpu_budget(figures):
 
 
 def profile(figures):
-    """Makes the table of the services' processor time by owner of the code. PostgreSQL's own processes are not
-    included."""
+    """Makes the table of the services' processor time by owner of the code. It does not include PostgreSQL's own processes."""
     if figures.profile is None:
         return _nothing()
     names = figures.profile.names()
@@ -152,7 +151,7 @@ def alone(figures):
 
 
 def ceiling(figures):
-    """Returns the rate that the processors would allow."""
+    """Makes the table of the rate that the processors would allow."""
     if figures.compare is None:
         return _nothing()
     cpus = figures.about["compare.json"]["cpus"]
@@ -170,7 +169,7 @@ def ceiling(figures):
 
 
 def seed(figures):
-    """Compares the measurements of the original document with our figures for about as many callers."""
+    """Makes the table that compares the measurements of the original document with our figures for about as many callers."""
     rows = [("the original, every call delayed by 400 to 620 ms, its breaker open at times", "100", "14.9", "6,110", "17,070"),
             ("the original, on EKS, scaled out to 3 instances at most", "100", "105", "940", "6,220")]
     for driver, label in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
@@ -186,20 +185,20 @@ def seed(figures):
     return _table(("", "callers", "bookings per s", "mean ms", "longest ms"), rows)
 
 
-def _told(about):
+def _text_of(about):
     words = ["%s %s" % (label, about[word]) for word, label in ABOUT.items() if about.get(word) is not None]
     return ", ".join([*words, "load before: %.1f" % about["load_before"]])
 
 
 def circumstances(figures):
-    """Makes one row per run: all files of a goal share a row."""
+    """Makes the table of the circumstances, with one row per run. The files of a run share a row."""
     files = {}
     for name, about in figures.about.items():
-        files.setdefault((about["command"], about["time"], _told(about)), []).append("[%s](../bench/results/%s)" % (name, name))
+        files.setdefault((about["command"], about["time"], _text_of(about)), []).append("[%s](../bench/results/%s)" % (name, name))
     if not files:
         return _nothing()
     return _table(("command", "begun", "circumstances", "figures"),
-                  [("`%s`" % command, begun, told, " ".join(names)) for (command, begun, told), names in files.items()])
+                  [("`%s`" % command, begun, text, " ".join(names)) for (command, begun, text), names in files.items()])
 
 
 TABLES = {"hot-day": hot_day, "goals": goals, "compare": compare, "other-ratios": other_ratios, "sweep": sweep,

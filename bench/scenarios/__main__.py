@@ -1,4 +1,4 @@
-"""The second half of bench/run with the names of goals: measures them one after the other."""
+"""Measures the named goals, one after the other. bench/run runs this package after the build."""
 
 import importlib
 import json
@@ -11,12 +11,12 @@ import sys
 import tempfile
 import time
 
-import paths  # noqa: F401  first: it tells where the others are
+import paths  # noqa: F401  first, because it sets the paths of the other imports
 from children import CompareError, interrupts
 
 interrupts.install()
 
-from bench import Bench  # noqa: E402  from here on a signal is only noted
+from bench import Bench  # noqa: E402  from here on, a signal only sets a flag
 from cluster import Cluster  # noqa: E402
 from figures import line_of  # noqa: E402
 from options import read_options  # noqa: E402
@@ -25,21 +25,21 @@ SCENARIOS = {
     "P7": "p7_sold_out", "P8": "p8_event_lag", "P9": "p9_catch_up", "P9b": "p9b_live_history", "P10": "p10_growth",
     "P11": "p11_history_queries", "P12": "p12_memory", "P13": "p13_start_stop", "P14": "p14_deletion",
     "P15": "p15_http", "P16": "p16_siege", "P17": "p17_backlog"}
-# P10 and P11 share 10,000,000 bookings; every other goal has its own PostgreSQL
+# P10 and P11 share 10,000,000 bookings. Every other goal has its own PostgreSQL.
 TOGETHER = (("P7",), ("P8",), ("P9",), ("P9b",), ("P10", "P11"), ("P12",), ("P13",), ("P14",), ("P15",), ("P16",), ("P17",))
 
-# usual settings for a database with many writes that has the machine's memory to itself
+# These are usual settings for a database with many writes that has the machine's memory to itself.
 POSTGRESQL = {"shared_buffers": "1GB", "max_wal_size": "4GB"}
 
 
 def about(options):
-    """Returns the circumstances that a later reader of the figures needs."""
+    """Returns the circumstances of the measurement, which a later reader of the figures needs."""
     return {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "kernel": platform.release(), "cpus": os.cpu_count(),
             "load_before": os.getloadavg()[0], "scale": options.scale, "postgresql": POSTGRESQL}
 
 
 def save(goal, rows, circumstances, folder):
-    """Writes a file for each row: GOAL.json, GOAL.2.json and so on. Removes those of an earlier run."""
+    """Writes a file for each row: GOAL.json, GOAL.2.json and so on. Removes the goal's files of an earlier run."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in (*folder.glob(goal + ".json"), *folder.glob(goal + ".[0-9]*.json")):
         path.unlink()
@@ -50,7 +50,7 @@ def save(goal, rows, circumstances, folder):
 
 
 def run_goal(goal, bench, options):
-    """Measures the goal, prints and stores the figures."""
+    """Measures the goal, and prints and stores its figures."""
     circumstances = about(options)
     begin = time.monotonic()
     scenario = importlib.import_module(SCENARIOS[goal])
@@ -63,7 +63,7 @@ def run_goal(goal, bench, options):
 
 
 def run_together(goals, options, folder):
-    """Measures goals one after the other, with one PostgreSQL. Returns those that could not be measured."""
+    """Measures goals one after the other, with one PostgreSQL. Returns the goals that could not be measured."""
     failed = list(goals)
     try:
         with Cluster(folder / "pg") as cluster, Bench(folder, cluster, options.rounds, options.scale) as bench:

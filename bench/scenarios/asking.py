@@ -1,4 +1,4 @@
-"""Calls to the services from Python: look-ups, single calls, and calls so long that Python's own time is negligible."""
+"""Calls the services from Python, for look-ups and for calls that take so long that Python's own time is negligible."""
 
 import contextlib
 
@@ -17,18 +17,18 @@ def connected(address):
 
 
 def answer(client, name, /, **request):
-    """Returns the response. Any code other than OK is a failure."""
+    """Calls the method `name`. Returns the response; fails if the code is not OK."""
     reply = client.call(name, **request)
     must(reply.code == rpc.OK, "%s: %r" % (name, reply))
     return reply.message
 
 
 def log_states(history):
-    """Returns the states of the logs that history-svc follows, by name."""
+    """Returns the state of each log that history-svc follows, by the name of the log."""
     return {log.log: log for log in answer(history, "GetProjectionStatus").logs}
 
 
 def wait_applied(history, log, seq, deadline_s):
-    """Waits until history-svc has applied this many events of that log."""
+    """Waits until history-svc has applied the event `seq` of the log."""
     wait_until("event %d of the %s log at history-svc" % (seq, log), lambda: log_states(history)[log].applied_seq >= seq,
                deadline_s)

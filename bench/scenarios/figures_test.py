@@ -1,4 +1,4 @@
-"""The arithmetic of the scenarios, on invented numbers. Pure: nothing is started."""
+"""Tests the arithmetic of the scenarios with invented numbers. Starts no process."""
 import pathlib
 import sys
 

@@ -1,4 +1,4 @@
-"""The options of the caller. Run alone, this module only reports errors in them."""
+"""Reads the options of bench/run. As a program, this module only reports errors in them."""
 
 import argparse
 import pathlib

@@ -1,4 +1,4 @@
-"""Growth: the rate of bookings with 10,000,000 stored, compared with 10,000."""
+"""Measures how much the rate of bookings falls when 10,000,000 bookings are stored instead of 10,000."""
 
 from bench import DRIVERS
 from figures import ratio_row, row
@@ -10,7 +10,7 @@ SECONDS = 4
 
 
 def rate(services, seconds):
-    """Returns the confirmed bookings per s."""
+    """Returns the number of confirmed bookings per second."""
     services.start("hospital", "booking")
     confirmed, = only(load(services, "--in-flight", IN_FLIGHT, "--seconds", seconds), "CONFIRMED")
     services.stop("booking")
@@ -19,8 +19,8 @@ def rate(services, seconds):
 
 
 def measure(bench):
-    """Measures both. The large databases are made once and grow a little with each round; the small ones are new in
-    each round."""
+    """Measures both rates. The large databases are made once and grow a little in each round. Each round makes new small
+    databases."""
     rows = []
     for driver in DRIVERS:
         many, few = [], []

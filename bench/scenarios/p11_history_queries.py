@@ -1,5 +1,4 @@
-"""How fast history-svc answers with 10,000,000 bookings stored: alone, and while clients book and it follows the
-log."""
+"""Measures how fast history-svc answers with 10,000,000 bookings stored: alone, and while clients book and it follows the log."""
 
 import random
 import time
@@ -18,7 +17,7 @@ DEADLINE_S = 60
 
 
 def known_bookings(services, bookings, wanted):
-    """Returns (booking_id, customer_id) of this many bookings, from the whole table."""
+    """Returns (booking_id, customer_id) of `wanted` bookings, drawn at random from the whole table."""
     percent = min(100, 100 * 4 * wanted / bookings)
     lines = services.cluster.ask("SELECT booking_id, customer_id FROM history.booking_summary TABLESAMPLE SYSTEM (%f)" % percent,
                                  services.database("history")).splitlines()
@@ -43,8 +42,8 @@ def ask(history, known):
 
 
 def beside_load(services, history, known, applied):
-    """Does the same while clients book. Also returns the number of those bookings. `applied`: events of the booking log
-    before it."""
+    """Calls ask() while clients book. Returns (the durations, number of bookings that the clients made). `applied` is the number of
+    events of the booking log that history-svc has applied before the call."""
     with Load(services, "--rate", OTHERS_PER_S, "--warm-up", 0, "--seconds", LONGEST_S) as running:
         wait_applied(history, "booking", applied + 1, DEADLINE_S)
         took = ask(history, known)

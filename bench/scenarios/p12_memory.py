@@ -1,4 +1,4 @@
-"""Memory: RSS of each service after 1,000,000 bookings, and the cost of a connected client."""
+"""Measures the memory of each service: its RSS after 1,000,000 bookings, and what a connected client costs."""
 
 import contextlib
 import resource
@@ -14,7 +14,7 @@ BOOKINGS = 1_000_000
 CLIENTS = 10_000
 IN_FLIGHT = 256
 NAMES = ("hospital", "booking", "history")
-SPARE_FILES = 200  # descriptors that this process needs besides the clients
+SPARE_FILES = 200  # descriptors that this process needs in addition to those of the clients
 
 
 def rss_kib(pid):
@@ -23,8 +23,8 @@ def rss_kib(pid):
 
 
 def clients_possible(wanted):
-    """Returns the possible number of clients. A service keeps two descriptors per connection: nng may still be closing
-    as many others."""
+    """Returns how many of the `wanted` clients the limit of descriptors allows. A service reserves two descriptors per connection,
+    because nng may still be closing as many earlier connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard // 2 - 2 * SPARE_FILES)
 
@@ -36,8 +36,8 @@ def raise_file_limit(wanted):
 
 
 def client_kib(services, name, clients):
-    """Returns the cost of one more client to the service, in KiB: each client has its own connection and has been
-    answered once."""
+    """Returns the memory (RSS, in KiB) that one more client costs the service. Each client has its own connection and has received
+    one answer."""
     with connected(services.rpc[name]) as first:
         must(first.Check().code == rpc.OK, name + "-svc does not answer")
         before = rss_kib(services.pid(name))
@@ -51,7 +51,7 @@ def client_kib(services, name, clients):
 
 
 def measure(bench):
-    """Measures one round per driver, because memory hardly differs between rounds and a round takes minutes."""
+    """Measures one round per driver, because a round takes minutes and memory hardly differs between rounds."""
     rows = []
     bookings, clients = bench.amount(BOOKINGS), clients_possible(bench.amount(CLIENTS))
     raise_file_limit(clients + SPARE_FILES)

@@ -1,4 +1,4 @@
-"""The time of an idle service from its start until it is ready, and from SIGTERM until it has ended."""
+"""Measures the time of an idle service from its start until it is ready, and from SIGTERM until it has ended."""
 
 import contextlib
 import signal
@@ -10,12 +10,13 @@ from children import environment, interrupts
 from figures import row
 
 TIMES = 20
-IDLE_S = 0.5  # until its peers have reconnected: a stop waits while a peer still calls
+IDLE_S = 0.5  # time for the other services to reconnect, because a stop waits for their calls
 NAMES = {"sqlite": ("hospital", "booking"), "postgresql": ("hospital", "booking", "history")}
 
 
 def start_and_stop(command, log_path):
-    """Returns (ms until the line that says ready, ms until the process has ended after SIGTERM)."""
+    """Starts the service and stops it. Returns (ms from the start to the line service.ready, ms from SIGTERM to the end of the
+    process)."""
     begin = time.monotonic()
     process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, start_new_session=True, env=environment())
@@ -38,7 +39,8 @@ def start_and_stop(command, log_path):
 
 
 def alone(services, name, times):
-    """Restarts one service repeatedly while the others run; its database is new before the first start."""
+    """Restarts one service `times` times while the others run. The service's database is new before the first start. Returns ([ms
+    of each start], [ms of each stop])."""
     took = []
     for _ in range(times):
         interrupts.check()

@@ -1,5 +1,4 @@
-"""Deletion of a hospital with 100,000 live bookings while others book elsewhere: its duration and its effect on the
-others."""
+"""Measures how long it takes to delete a hospital with 100,000 bookings while others book, and how much this slows them."""
 
 import datetime
 import json
@@ -21,7 +20,7 @@ FORCE_CANCELLED, LIVE = 5, 1
 
 
 def others(seconds):
-    """Returns the options of the load that plays the others."""
+    """Returns the options of the load that plays the other customers."""
     return "--rate", OTHERS_PER_S, "--warm-up", WARM_UP_S, "--seconds", seconds
 
 
@@ -31,7 +30,7 @@ def hospitals(services):
 
 
 def delete(services, hospital_id):
-    """Deletes the hospital. Returns the seconds from the call until booking-svc has processed every booking."""
+    """Deletes the hospital. Returns the seconds from the call until booking-svc has processed every booking of the hospital."""
     begin = time.time()
     with connected(services.rpc["hospital"]) as client:
         answer(client, "DeleteHospital", hospital_id=hospital_id)
@@ -48,7 +47,7 @@ def check(services, bookings):
 
 
 def round_of(bench, driver, bookings):
-    """Returns (duration of the deletion in s, the others' p99 before it in ms, the others' p99 during it)."""
+    """Returns (duration of the deletion in s, the others' p99 before the deletion in ms, the others' p99 during it in ms)."""
     with bench.services(driver) as services:
         services.start("hospital", "booking")
         book_many(services, bookings, IN_FLIGHT)
@@ -57,7 +56,7 @@ def round_of(bench, driver, bookings):
         known = len(hospitals(services))
         with Load(services, *others(LONGEST_S)) as running:
             wait_until("the others' hospital", lambda: len(hospitals(services)) > known)
-            interrupts.sleep(WARM_UP_S)  # measurements before the end of the warm-up do not count
+            interrupts.sleep(WARM_UP_S)  # measurements during the warm-up do not count
             took_s = delete(services, doomed)
             during, = only(running.finish(), "CONFIRMED")
         check(services, bookings)

@@ -1,11 +1,11 @@
-"""siege -c100 -t60S through the gateway, as in the original: bookings over so many hospitals that none sells out."""
+"""Measures siege -c100 -t60S through the front door and the gateway, as in the original, with enough hospitals that no day sells out."""
 
 import datetime
 import json
 
 from children import run
 from figures import row
-from http_side import check_places, register
+from http_side import PROCESSES, check_places, register
 
 CALLERS = 100
 SECONDS = 60
@@ -14,11 +14,11 @@ CAPACITY = 100_000
 
 
 def measure(bench):
-    """Runs one round, which takes a minute."""
+    """Measures one round, because a round takes a minute."""
     seconds = max(1, round(bench.seconds(SECONDS)))
     dates = [(datetime.date.today() + datetime.timedelta(days=10 + day)).isoformat() for day in range(DAYS)]
     with bench.services() as services:
-        services.start("hospital", "booking", "gateway")
+        services.start(*PROCESSES)
         urls = services.folder / "urls"
         with open(urls, "w", encoding="ascii") as out:
             for number in range(HOSPITALS):
@@ -26,7 +26,7 @@ def measure(bench):
                 for date in dates:
                     out.write("http://%s/bookings POST %s\n" % (services.http, json.dumps({
                         "customerId": "customer-%d" % number, "customerName": "name", "hospitalId": hospital_id, "date": date})))
-        # siege writes its settings file to HOME
+        # siege writes its settings file to the folder HOME.
         output = run(["siege", "-c%d" % CALLERS, "-t%dS" % seconds, "-j", "-q", "--content-type=application/json", "-f", urls],
                      seconds + 60, HOME=str(services.folder))
         result = json.loads(output[output.index("{"):])

@@ -1,5 +1,6 @@
-"""The processing of 300,000 queued bookings, as after an outage, while others book: its duration and its effect on the
-others."""
+"""Measures how long booking-svc takes to process 300,000 queued bookings while others book, and how much this slows them.
+
+The backlog is what booking-svc finds in its database after an outage."""
 
 import datetime
 import time
@@ -12,13 +13,13 @@ from figures import ratio_row, row
 from load import Load, load, only
 
 BACKLOG = 300_000
-CAPACITY = 100_000  # capacity of a day
+CAPACITY = 100_000  # places of a day
 OTHERS_PER_S = 1_000
 BEFORE_S = 5
 WARM_UP_S = 0.5
 LONGEST_S = 600
 LOOK_S = 0.5
-LEFT = 0.1  # the share of the backlog at which the others stop
+LEFT = 0.1  # share of the backlog that remains when the other customers stop
 WAITING = "SELECT count(*) FROM booking WHERE status = 1"
 INSERT = {
     "sqlite": "INSERT INTO booking WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count}) "
@@ -30,12 +31,12 @@ INSERT = {
 
 
 def others(seconds):
-    """Returns the options of the load that plays the others."""
+    """Returns the options of the load that plays the other customers."""
     return "--rate", OTHERS_PER_S, "--warm-up", WARM_UP_S, "--seconds", seconds
 
 
 def queue(services, bookings):
-    """Inserts bookings into booking-svc's database while it is stopped."""
+    """Inserts queued bookings into booking-svc's database. booking-svc must be stopped."""
     hospital_id = str(uuid.uuid4())
     today = datetime.date.today()
     days = [(today + datetime.timedelta(days=10 + number)).isoformat() for number in range(-(-bookings // CAPACITY))]
@@ -49,13 +50,14 @@ def queue(services, bookings):
 
 
 def waiting(services):
-    """Returns how many bookings are still queued. Call it rarely: counting costs the database more than a booking."""
+    """Returns how many bookings are still queued. Call it rarely, because counting costs the database more than a booking."""
     interrupts.sleep(LOOK_S)
     return services.ask("booking", WAITING)
 
 
 def round_of(bench, driver, bookings):
-    """Returns (seconds until all are confirmed, the others' p99 before in ms, the others' p99 during it)."""
+    """Returns (seconds until all bookings are confirmed, the others' p99 without the backlog in ms, the others' p99 with it in
+    ms)."""
     with bench.services(driver) as services:
         services.start("hospital", "booking")
         before, = only(load(services, *others(bench.seconds(BEFORE_S))), "CONFIRMED")

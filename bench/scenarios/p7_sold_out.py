@@ -1,4 +1,4 @@
-"""A rush of 50,000 callers for 100 places: refusals are as fast as confirmations, and exactly 100 are sold."""
+"""Measures a rush of 50,000 callers for 100 places: refusals must be as fast as confirmations, and exactly 100 places are sold."""
 
 from bench import must
 from figures import ratio_row, row
@@ -10,14 +10,14 @@ IN_FLIGHT = 1024
 
 
 def run_once(bench, mix, callers):
-    """Starts new services and one load. Returns its report."""
+    """Starts new services and runs one load. Returns its report."""
     with bench.services() as services:
         services.start("hospital", "booking")
         return load(services, "--mix", mix, "--in-flight", bench.amount(IN_FLIGHT), "--count", callers)
 
 
 def confirmations(bench, callers):
-    """Returns the confirmations per s, and the CPU time of each service for one."""
+    """Returns the confirmations per second, and the processor time per confirmation of each service, in microseconds."""
     report = run_once(bench, "book", callers)
     confirmed, = only(report, "CONFIRMED")
     must(confirmed["count"] == callers, "%d of %d were confirmed" % (confirmed["count"], callers))
@@ -25,7 +25,7 @@ def confirmations(bench, callers):
 
 
 def refusals(bench, callers):
-    """Returns the same for refusals."""
+    """Returns the refusals per second, and the processor time per refusal of each service, in microseconds."""
     report = run_once(bench, "sold-out", callers)
     confirmed, refused = only(report, "CONFIRMED", "FAILED_PRECONDITION SOLD_OUT")
     must(confirmed["count"] == report["places"]["taken"] == PLACES, "%d places were sold, %d of them confirmed" % (
@@ -35,7 +35,7 @@ def refusals(bench, callers):
 
 
 def measure(bench):
-    """Makes the same number of calls for 100 places and for more than enough places, in turns."""
+    """Measures, in turns, the same number of calls for enough places and for 100 places."""
     callers, in_flight = bench.amount(CALLERS), bench.amount(IN_FLIGHT)
     rounds = [(confirmations(bench, callers), refusals(bench, callers)) for _ in bench.each_round()]
     confirmed, refused = ([one[which][0] for one in rounds] for which in (0, 1))

@@ -1,9 +1,9 @@
-"""The time from the commit of a cancellation to its row in the history, at 5,000 events/s.
+"""Measures the time from the commit of a cancellation to its row in the history, at 5,000 events/s.
 
-PostgreSQL stores the time of each commit (track_commit_timestamp), which can be queried by row: the scenario reads no
-clock, and every cancellation counts. With booking-svc on PostgreSQL both ends are commits. SQLite stores no such times,
-so there the lag counts from the event's occurred_at, which is before the commit: the result is too long by the rest of
-that transaction."""
+PostgreSQL stores the time of each commit (track_commit_timestamp) and returns it for each row. The scenario therefore reads no
+clock, and measures every cancellation. With booking-svc on PostgreSQL, the lag is the time between two commits. SQLite does not
+store the time of a commit, so with SQLite the lag is measured from the event's occurred_at. That is before the commit, so the
+result is too long by the rest of that transaction."""
 
 from asking import connected, wait_applied
 from bench import DRIVERS, must
@@ -18,24 +18,24 @@ DEADLINE_S = 60
 
 
 def numbers(services, name, sql):
-    """Returns rows of numbers from a database in PostgreSQL."""
+    """Returns the rows of a query on a service's database in PostgreSQL. Every column must be a number."""
     lines = services.cluster.ask(sql, services.database(name)).splitlines()
     return [tuple(int(word) for word in line.split("|")) for line in lines]
 
 
 def cancellations(services):
-    """Returns (seq, occurred at, time of its row in history-svc's table) of each, in us."""
+    """Returns (seq, time of the event, time of the row in history-svc's table) of each cancellation. Times are in microseconds."""
     return numbers(services, "history", "SELECT seq, occurred_at_us, %s FROM history.timeline_entry WHERE status = %d "
                    "ORDER BY seq" % (COMMITTED, CANCELLED))
 
 
 def commits(services):
-    """Returns when each event of the booking log was committed, in us, by seq."""
+    """Returns {seq: time of the commit in microseconds} of the events of the booking log."""
     return dict(numbers(services, "booking", "SELECT seq, %s FROM event_log" % COMMITTED))
 
 
 def lags_ms(bench, driver, seconds):
-    """Returns the lags of all cancellations of a run, except those of its warm-up."""
+    """Returns the lag of each cancellation of a run in ms, except those of the warm-up."""
     with bench.services(driver) as services:
         services.start("hospital", "booking", "history")
         report = load(services, "--mix", "book-cancel", "--rate", EVENTS_PER_S // 2, "--seconds", seconds)

@@ -1,4 +1,4 @@
-"""How fast history-svc processes a backlog of 1,000,000 events: with empty tables, and with --rebuild."""
+"""Measures how fast history-svc processes a backlog of 1,000,000 events: with empty tables, and with --rebuild."""
 
 import time
 
@@ -8,13 +8,13 @@ from children import interrupts, run
 from figures import row
 from load import book_many
 
-BOOKINGS = 1_000_000  # each booking makes an event when it is confirmed
+BOOKINGS = 1_000_000  # each booking makes one event, when it is confirmed
 IN_FLIGHT = 256
 DEADLINE_S = 300
 
 
 def check_tables(services, events):
-    """Checks that every event is stored once, and that every booking is as in booking-svc."""
+    """Checks that history-svc has stored every event once, and has as many confirmed bookings as booking-svc."""
     found = services.ask("history", "SELECT (SELECT count(*) FROM history.timeline_entry), (SELECT count(DISTINCT seq) FROM "
                          "history.timeline_entry), (SELECT count(*) FROM history.dead_letter)")
     must(found == (events, events, 0), "history-svc does not have the %d events: %s" % (events, found))
@@ -24,7 +24,7 @@ def check_tables(services, events):
 
 
 def catch_up(services, events):
-    """Returns the events per second from the start of the process until all are applied."""
+    """Starts history-svc. Returns the events per second, measured from the start of the process until all events are applied."""
     begin = time.monotonic()
     services.start("history")
     with connected(services.rpc["history"]) as history:
@@ -35,7 +35,7 @@ def catch_up(services, events):
 
 
 def rebuild(services, events):
-    """Returns the same for `history-svc --rebuild`, from its start to its end."""
+    """Runs `history-svc --rebuild`. Returns the events per second, measured from the start of the process to its end."""
     begin = time.monotonic()
     output = run(services.command("history", "--rebuild"))
     took_s = time.monotonic() - begin
@@ -44,7 +44,7 @@ def rebuild(services, events):
 
 
 def measure(bench):
-    """Measures the rounds. The backlog is made once, and each round has a new database for history-svc."""
+    """Measures the rounds. The backlog is made once, and history-svc has a new database in each round."""
     caught_up, rebuilt = [], []
     with bench.services() as services:
         services.start("hospital", "booking")

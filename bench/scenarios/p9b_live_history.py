@@ -1,4 +1,4 @@
-"""The cost to bookings when history-svc follows them live on the same machine."""
+"""Measures how much slower bookings are when history-svc follows them live on the same machine."""
 
 import statistics
 
@@ -14,14 +14,14 @@ LOOK_S = 0.1
 
 
 def alone(bench, in_flight, seconds):
-    """Returns the confirmed bookings per s."""
+    """Returns the confirmed bookings per s without history-svc."""
     with bench.services() as services:
         services.start("hospital", "booking")
         return only(load(services, "--in-flight", in_flight, "--seconds", seconds), "CONFIRMED")[0]["per_s"]
 
 
 def followed(bench, in_flight, seconds):
-    """Returns (confirmed per s, maximum lag of the history in ms)."""
+    """Returns (confirmed bookings per s, maximum lag of the history in ms)."""
     lag_ms = 0
     with bench.services() as services:
         services.start("hospital", "booking", "history")

@@ -1,4 +1,4 @@
-"""The paths of the parts that the scenarios share with bench/compare and with the tests. Importing it sets them."""
+"""When imported, sets the paths of the modules that the scenarios share with bench/compare and with the tests."""
 
 import pathlib
 import sys
@@ -9,5 +9,5 @@ sys.path.append(str(SCENARIOS.parent / "comparison"))
 from children import ROOT  # noqa: E402
 from services import BUILD  # noqa: E402
 
-# in front, because a package named grpc may be installed
+# These paths come first, because a package named grpc may be installed.
 sys.path[:0] = [str(BUILD / "tests/python"), str(ROOT / "tests")]

@@ -1,4 +1,4 @@
-"""bench/run GOAL in miniature: the measured values do not matter here."""
+"""Runs bench/run GOAL with small amounts. The measured values do not matter here."""
 import contextlib
 import json
 import os
@@ -12,12 +12,12 @@ from kit.marks import once
 from kit.stack import wait_for
 
 SCENARIOS = pathlib.Path(__file__).resolve().parent
-PATIENCE_S = 240  # with TSan and other tests at the same time it takes two minutes
+PATIENCE_S = 240  # with TSan and other tests at the same time, a run takes two minutes
 
 
 @contextlib.contextmanager
 def started(folder, *arguments):
-    """Starts the second half of bench/run, which expects a complete build. Its temporary files are in `folder`."""
+    """Starts the part of bench/run that follows the build. Its temporary files are in `folder`."""
     command = [sys.executable, SCENARIOS, *arguments, "--output", folder / "output"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env={**os.environ, "TMPDIR": str(folder)}, start_new_session=True) as process:
@@ -28,7 +28,7 @@ def started(folder, *arguments):
 
 
 def processes_of(folder):
-    """Returns the processes whose command line contains the folder."""
+    """Returns the pids of the processes whose command line contains the path of the folder."""
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -39,7 +39,8 @@ def processes_of(folder):
 
 @contextlib.contextmanager
 def own_folder():
-    """Yields a folder that the user who runs PostgreSQL can enter. After the block it may contain only the output."""
+    """Yields a folder that the user who runs PostgreSQL can enter. Checks after the block that only the output is left in the
+    folder, and that no process uses it."""
     with tempfile.TemporaryDirectory(prefix="screening-", dir="/tmp") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)

@@ -23,7 +23,7 @@ _BOOKING = "booking_id, customer_id, customer_name, hospital_id, date, headcount
            "updated_at_us, version"
 _EVENT = "seq, event_id, type, occurred_at_us, event"
 
-# service -> (table, columns, the plan's rows)
+# Maps each service to a list of (table, columns, function of the plan that returns the rows).
 TABLES = {
     "hospital": (
         ("hospital", "hospital_id, name, address, state, created_at_us, content", Plan.hospitals),
@@ -39,7 +39,7 @@ TABLES = {
         ("booking_summary", _BOOKING, Plan.summaries),
         ("timeline_entry", "booking_id, version, event_id, status, reason, occurred_at_us, source, seq", Plan.entries)),
 }
-# service -> the logs that it follows
+# Maps each service to the logs that it follows.
 FOLLOWED = {"hospital": ("booking",), "booking": ("hospital",), "history": ("booking", "hospital")}
 
 
@@ -69,7 +69,7 @@ def read_arguments():
 
 
 def make_tables(urls):
-    """Starts each service once, alone, so that its migrations run."""
+    """Starts each service once, alone, so that it runs its migrations."""
     with tempfile.TemporaryDirectory(prefix="screening-seed-") as folder:
         for name, url in urls.items():
             flags = {"database": url, "ops-listen": "", "rpc-listen": "ipc://%s/rpc" % folder,
@@ -90,7 +90,7 @@ def open_service(name, url):
 
 
 def load_tables(name, url, tables, plan):
-    """Loads the tables; runs in a separate process."""
+    """Loads the tables of a service. This function runs in its own process."""
     with open_service(name, url) as database:
         for table, columns, rows in TABLES[name]:
             if table in tables:
@@ -98,15 +98,15 @@ def load_tables(name, url, tables, plan):
 
 
 def jobs_of(urls):
-    """Yields (name, url, tables), the long jobs first: a SQLite file accepts one writer, but on PostgreSQL each table
-    is a job."""
+    """Yields (name, url, tables) of each job, with the long jobs first. In PostgreSQL each table is a job. A SQLite file is one
+    job, because it accepts only one writer."""
     for name, url in urls.items():
         tables = [table for table, _, _ in TABLES[name]][::-1]
         yield from ((name, url, [table]) for table in tables) if not url.startswith("sqlite:") else ((name, url, tables),)
 
 
 def set_positions(urls, plan):
-    """Sets the head of each log to its last event, and marks it as applied by every subscriber."""
+    """Sets the head of each log to the last event, and the cursor of every subscriber to that event."""
     heads = {"booking": (plan.count, plan.last_event_id()),
              "hospital": (plan.hospital_count, plan.hospital_event_id(plan.hospital_count - 1))}
     log_ids = {}

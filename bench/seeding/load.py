@@ -1,4 +1,4 @@
-"""Loads rows into a table as fast as the database accepts them, with the steps around that. One class per database."""
+"""Loads rows into a table as fast as the database accepts them. There is one class per database."""
 import itertools
 import sqlite3
 import subprocess
@@ -7,7 +7,7 @@ ROWS_AT_ONCE = 2000
 
 
 class LoadError(Exception):
-    """The database refused the rows."""
+    """Raised when the database refused the rows."""
 
 
 def open_database(url, schema=None):
@@ -15,8 +15,7 @@ def open_database(url, schema=None):
 
 
 class Sqlite:
-    """Loads into SQLite. Nothing is synced and nothing can be rolled back: an interrupted load leaves an unusable
-    file."""
+    """Loads rows into SQLite. Nothing is synced and nothing can be rolled back, so an interrupted load leaves an unusable file."""
 
     def __init__(self, path):
         self.path = path
@@ -42,14 +41,15 @@ class Sqlite:
         pass
 
     def ask(self, sql):
-        """Returns the first value of the first row."""
+        """Returns the first value of the query's first row."""
         return self.connection.execute(sql).fetchone()[0]
 
     def run(self, sql, *values):
         self.connection.execute(sql, values)
 
     def load(self, table, columns, rows):
-        """Creates the indexes at the end, except those of keys."""
+        """Loads the rows into the table. Drops the table's indexes first and creates them again at the end, except those of
+        keys."""
         if not self.loading:
             self._begin_loading()
         indexes = self.connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? "
@@ -62,7 +62,7 @@ class Sqlite:
             self.connection.execute(sql)
 
 
-# all other byte columns of the tables are ids, which PostgreSQL accepts as bare digits
+# All other byte columns of the tables are ids, which PostgreSQL accepts as hexadecimal digits without a prefix.
 _BYTEA = {"event", "content", "content_hash"}
 
 
@@ -75,7 +75,7 @@ def _plain(value):
 
 
 class Postgresql:
-    """Loads through psql. Several tables may be loaded in parallel, each over its own connection."""
+    """Loads rows through psql. Several tables can be loaded in parallel, each over its own connection."""
 
     def __init__(self, url, schema):
         self.url = url
@@ -89,7 +89,7 @@ class Postgresql:
         pass
 
     def tidy(self):
-        """Does now what autovacuum would otherwise do a minute later, during a measurement."""
+        """Vacuums and analyzes the tables now, because autovacuum would otherwise do it a minute later, during a measurement."""
         self._psql("VACUUM (ANALYZE)")
 
     def _command(self, *sql):
@@ -106,7 +106,7 @@ class Postgresql:
         return self._psql(sql).strip()
 
     def run(self, sql, *values):
-        """Runs a statement; `?` in the text stands for the next value, an id or a number."""
+        """Runs a statement. Each `?` in the statement stands for the next of the values, which are ids or numbers."""
         for value in values:
             sql = sql.replace("?", "'%s'" % (value.hex() if isinstance(value, bytes) else value), 1)
         self._psql(sql)

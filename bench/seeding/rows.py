@@ -1,20 +1,19 @@
-"""The rows of invented bookings, table by table. Pure: the same plan makes the same rows for any database.
+"""Makes the rows of invented bookings, table by table. The rows depend only on the plan, not on the database.
 
-Every booking is CONFIRMED, has its place in hospital-svc, one event in booking-svc's log and one entry in history-svc;
-ids are 16 bytes, dates are text. The n-th booking is the n-th event.
-"""
+Every booking is CONFIRMED, and has its place in hospital-svc, one event in booking-svc's log and one entry in history-svc. The n-th
+booking is the n-th event. Ids are 16 bytes, dates are text."""
 import datetime
 import hashlib
 
 CONFIRMED, ACTIVE, LIVE, VERSION = 2, 1, 1, 2
-CAPACITY = 100000  # of a day, the maximum that hospital-svc accepts
+CAPACITY = 100000  # capacity of a day: the maximum that hospital-svc accepts
 NAME, HOSPITAL_NAME = "Kim Seed", "Seed clinic"
-FIRST_US = 1000000  # from the intent to the settle of a booking
+FIRST_US = 1000000  # microseconds from the intent of a booking to its settling
 HOSPITAL, BOOKING, EVENT = 1, 2, 3  # kinds of ids
 
 
 def make_id(instant_us, kind, number):
-    """Returns a UUID of version 7."""
+    """Returns a UUID of version 7 that contains the time `instant_us`, a kind and a number."""
     return (instant_us // 1000).to_bytes(6, "big") + bytes((0x70, kind)) + (0x8000 << 48 | number).to_bytes(8, "big")
 
 
@@ -23,7 +22,7 @@ def id_text(value):
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:])).encode()
 
 
-# ---- protobuf: a field of each kind that is needed here, no bytes for a default
+# ---- protobuf: encodes a field of each kind that is needed here; a default takes no bytes
 
 def _varint(value):
     out = bytearray()
@@ -51,8 +50,8 @@ def digest(request):
 
 
 class Plan:
-    """A plan of `count` bookings in order of time, spread evenly over the months before `now_us`, customers, hospitals
-    and days."""
+    """A plan of `count` bookings in order of time. They are spread evenly over the months before `now_us`, and over the customers,
+    hospitals and days."""
 
     def __init__(self, count, customers, hospitals, days, months, now_us, today):
         self.count, self.customers, self.hospital_count = count, customers, hospitals
@@ -65,7 +64,7 @@ class Plan:
             raise ValueError("%d bookings need more hospitals or days" % count)
 
     def days_us(self):
-        """Returns an instant of each day on which one of their events occurred."""
+        """Returns an instant, in microseconds, of each day on which an event of the plan occurred."""
         last_us = self._created_us(self.count - 1) + FIRST_US
         return [*range(self.begin_us, last_us, 86400 * 1000000), last_us]
 
@@ -112,7 +111,7 @@ class Plan:
         for identity in self.hospital_ids:
             yield identity, HOSPITAL_NAME, ""
 
-    # -- bookings: generators that run millions of times
+    # -- bookings: these generators run millions of times
 
     def _bookings(self):
         """Yields (number, booking_id, customer_id, hospital_id, date, created_at_us, event_id)."""

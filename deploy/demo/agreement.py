@@ -1,4 +1,4 @@
-"""All bookings, counted twice: by booking-svc and by history-svc."""
+"""Counts all bookings twice, as booking-svc and as history-svc list them, and compares the counts."""
 
 import collections
 
@@ -11,7 +11,7 @@ NAMES = rpc.types_pb2.BookingStatus.Name
 
 
 def _pages(call, field, **request):
-    """Yields all items of a paged list."""
+    """Yields the items of every page of a list."""
     token = ""
     while True:
         reply = call(page_size=PAGE, page_token=token, **request)
@@ -24,7 +24,7 @@ def _pages(call, field, **request):
 
 
 def _booked(stack):
-    """Yields (customer, status) of each booking of each hospital, as booking-svc lists them."""
+    """Returns (customer, status) of each booking of each hospital, as booking-svc lists them."""
     hospitals, bookings = stack.client("hospital"), stack.client("booking")
     try:
         return [(booking.customer_id, NAMES(booking.status))
@@ -36,7 +36,7 @@ def _booked(stack):
 
 
 def _told(stack, customers):
-    """Counts what history-svc lists for these customers, by status."""
+    """Returns {status: number of bookings} that history-svc lists for the customers."""
     client = stack.client("history")
     try:
         replies = client.call_all("ListCustomerHistory", [{"customer_id": one, "page_size": PAGE} for one in customers])
@@ -47,8 +47,8 @@ def _told(stack, customers):
 
 
 def play(stack, report):
-    """Checks that both report the same after the traffic has stopped (G4). Returns the counts, for comparison with
-    the databases by hand."""
+    """Checks, after the traffic has stopped, that both services report the same bookings (G4). Returns the counts, so that they can
+    be compared with the databases by hand."""
     booked = _booked(stack)
     customers = sorted({customer for customer, _ in booked})
     expected = dict(sorted(collections.Counter(status for _, status in booked).items()))

@@ -1,4 +1,4 @@
-"""Ends what an earlier demo left behind: a killed demo cannot do that itself. Needs neither a build nor Debian's modules."""
+"""Ends the processes and removes the files that a killed demo left behind. Needs neither a build nor Debian's Python modules."""
 
 import json
 import os
@@ -14,7 +14,7 @@ DRAIN_S = 15
 
 
 def _link(pid, name):
-    """Returns what /proc says about a process, even if its file was replaced; None if it has ended or is not
+    """Returns the target of /proc/PID/NAME, even if that file was replaced. Returns None if the process has ended or is not
     visible."""
     try:
         return os.readlink("/proc/%d/%s" % (pid, name)).removesuffix(" (deleted)")
@@ -23,8 +23,8 @@ def _link(pid, name):
 
 
 def _is_ours(entry):
-    """Returns whether the process is ours. The pid may have been reused, so the program and its folder must match
-    too."""
+    """Returns whether the recorded process is one of the demo's. Its program and folder must match too, because the pid may have
+    been reused."""
     return _link(entry["pid"], "exe") == entry["exe"] and _link(entry["pid"], "cwd") == str(DEMO)
 
 
@@ -36,12 +36,12 @@ def _recorded():
         try:
             entries.append(json.loads(line))
         except ValueError:
-            say("%s: not a record, left out: %s" % (PIDS, line))
+            say("%s: skipped a line that is no record: %s" % (PIDS, line))
     return entries
 
 
 def _end(entry):
-    say("ending %s, left by an earlier demo (process %d)" % (entry["name"], entry["pid"]))
+    say("stopping %s, left by an earlier demo (process %d)" % (entry["name"], entry["pid"]))
     os.kill(entry["pid"], signal.SIGTERM)
     deadline = time.monotonic() + DRAIN_S
     while _is_ours(entry):
@@ -52,7 +52,7 @@ def _end(entry):
 
 
 def end_leftovers():
-    """Ends the services recorded in var/demo/pids that still run, then the cluster."""
+    """Ends those services recorded in var/demo/pids that still run, then stops the cluster."""
     for entry in _recorded():
         if _is_ours(entry):
             _end(entry)
@@ -61,7 +61,7 @@ def end_leftovers():
 
 
 def clean():
-    """Runs `./demo --clean`: afterwards no process and no file of a demo is left. Returns the exit code."""
+    """Runs `./demo --clean`: ends every process and deletes every file of earlier demos. Returns the exit code."""
     try:
         end_leftovers()
         private_postgres("remove", CLUSTER)
@@ -70,5 +70,5 @@ def clean():
     except (OSError, StackError) as problem:
         say("could not clean up: %s" % problem)
         return 1
-    say("%s is gone; build/ is left" % VAR)
+    say("%s is removed; build/ is kept" % VAR)
     return 0

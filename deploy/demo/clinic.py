@@ -1,4 +1,4 @@
-"""The hospitals of the demo, and the one that all customers want."""
+"""Imports the demo's hospitals, one of which is the clinic that all customers want."""
 
 from places import HOSPITALS, ROOT
 from report import say
@@ -7,7 +7,7 @@ CLINIC = "서울한빛검진센터"
 
 
 def import_hospitals(screenctl):
-    """Imports data/hospitals.csv and returns the id of that clinic. Idempotent."""
+    """Imports data/hospitals.csv and returns the id of the hospital CLINIC. Idempotent."""
     answer = screenctl.ask("hospital", "import", HOSPITALS)
     say("imported %s: %d hospitals registered" % (HOSPITALS.relative_to(ROOT), answer["registered"]))
     (clinic,) = screenctl.ask("hospital", "list", "--name", CLINIC)["hospitals"]

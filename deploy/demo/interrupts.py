@@ -1,4 +1,5 @@
-"""Ctrl-C and similar signals as a flag, checked between steps: no signal interrupts a step that starts or ends a process."""
+"""Turns Ctrl-C and similar signals into a flag, which is checked between steps, so that no signal interrupts the start or the end
+of a process."""
 
 import signal
 import time
@@ -7,7 +8,7 @@ _received = None
 
 
 class Interrupted(BaseException):
-    """A signal asked the demo to stop; not an Exception, so that no step mistakes it for its own failure."""
+    """Raised after a signal that asks the demo to stop. It is not an Exception, so that no step mistakes it for its own failure."""
 
     def __init__(self, number):
         super().__init__(number)
@@ -20,20 +21,20 @@ def _note(number, _frame):
 
 
 def install():
-    """Makes signals only set a flag from now on; a signal that nohup ignores stays ignored."""
+    """Makes signals only set a flag from now on. A SIGHUP that nohup ignores stays ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _note)
 
 
 def check():
-    """Raises Interrupted once a signal has arrived. Cleanup never calls it, so cleanup cannot be cut short."""
+    """Raises Interrupted once a signal has arrived. Cleanup never calls this function, so it always runs to its end."""
     if _received is not None:
         raise Interrupted(_received)
 
 
 def sleep(seconds):
-    """A short pause that a signal ends."""
+    """Sleeps for `seconds`. Raises Interrupted if a signal has arrived before or during the sleep."""
     check()
     time.sleep(seconds)
     check()

@@ -1,11 +1,11 @@
-"""What the demo reads through the public API, in the form that its lines compare."""
+"""Reads through the public API, and returns the results in the form that the lines of the demo compare."""
 
 import collections
 import time
 
 import interrupts
 
-AGREE_S = 10  # guarantee G4: by then all services agree
+AGREE_S = 10  # the time within which all services agree (guarantee G4)
 
 
 class Look:
@@ -18,7 +18,7 @@ class Look:
         return self.ask("hospital", "list", "--name", name)["hospitals"]
 
     def days(self, hospital_id):
-        """Returns date to (remaining, capacity), from today on."""
+        """Returns {date: (remaining, capacity)} of the hospital's days, from today on."""
         return {day["date"]: (day["remaining"], day["capacity"])
                 for day in self.ask("hospital", "show", hospital_id)["days"]}
 
@@ -29,16 +29,17 @@ class Look:
         return self.ask("booking", "show", booking_id)
 
     def bookings(self, *by):
-        """Returns the bookings of "--customer ID" or "--hospital ID", with further options to narrow them."""
+        """Returns the bookings of "--customer ID" or "--hospital ID". Further options narrow the list."""
         return self.ask("booking", "list", *by)["bookings"]
 
     def story(self, booking_id):
-        """Returns what history-svc reports about a booking; None while it does not know the booking."""
+        """Returns what history-svc reports about a booking, or None while history-svc does not know the booking."""
         answer = self.run("history", "booking", booking_id)
         return answer.body if answer.exit_code == 0 else None
 
     def story_status(self, booking_id):
-        """Returns "CONFIRMED", "nothing yet" or "FORCE_CANCELLED (provisional)"."""
+        """Returns the booking's status in history-svc: "CONFIRMED", "nothing yet" or "FORCE_CANCELLED (provisional)", for
+        example."""
         story = self.story(booking_id)
         if story is None:
             return "nothing yet"
@@ -49,7 +50,7 @@ class Look:
         return [entry["status"] for entry in story["entries"]] if story else []
 
     def projection(self):
-        """Returns how far history-svc has followed each log: "12 of 12"."""
+        """Returns how many events of each log history-svc has applied, as "12 of 12"."""
         return {log["log"] + " log": "%s of %s" % (log["appliedSeq"], log["headSeq"])
                 for log in self.ask("projection")["logs"]}
 
@@ -59,7 +60,7 @@ def count_by_status(bookings):
 
 
 def look_until(expected, look):
-    """Reads until the result is as expected or AGREE_S have passed; returns (last result, seconds taken)."""
+    """Calls `look` until it returns `expected` or AGREE_S have passed. Returns (last result, seconds taken)."""
     begun = time.monotonic()
     while True:
         saw, took_s = look(), time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""history-svc and its PostgreSQL are down, bookings continue, and afterwards the history catches up by itself."""
+"""Stops history-svc and its PostgreSQL, shows that bookings continue, and that the history catches up after the restart."""
 
 from kit import rpc
 from looking import Look, count_by_status, look_until
@@ -8,7 +8,7 @@ BOOKINGS = 50
 
 
 class Outage:
-    """`clinic` has days with enough places; `rush_date` is the one that has none."""
+    """The steps of the outage. `clinic` has days with enough places; `rush_date` is the day that has none left."""
 
     def __init__(self, stack, report, clinic, rush_date):
         self.stack, self.report, self.clinic, self.rush_date = stack, report, clinic, rush_date
@@ -20,7 +20,7 @@ class Outage:
         self._start()
 
     def _health(self):
-        """Returns each service's health, by name."""
+        """Returns the health of each service, by name."""
         body = self.stack.screenctl.run("--timeout", 500, "health").body
         return {service["service"]: service["status"] for service in body["services"]}
 
@@ -40,7 +40,7 @@ class Outage:
             self.stack.screenctl.run("book", "--customer", "outage-%02d" % number, "--name", "손님 %d" % number,
                                      "--hospital", self.clinic, "--date", date, "--id", booking_id)
             if number % 10 == 0:
-                say("%d of %d booked while history is down" % (number, BOOKINGS))
+                say("%d of %d booked while history-svc is down" % (number, BOOKINGS))
         health = self._health()
         self.report.add(
             "bookings go on without history", "history-svc and its PostgreSQL stopped, then screenctl book, %d times" % BOOKINGS,
@@ -63,9 +63,9 @@ class Outage:
         self.report.add("history catches up", "PostgreSQL and history-svc started again", expected, seen, took_s=took_s)
 
     def _log_heads(self):
-        """Returns the current length of each publisher's log."""
+        """Returns the number of the last event in the log of each publisher, by the publisher's name."""
         heads = {}
         for name in ("booking", "hospital"):
-            answer = self.stack.screenctl.ask("call", "EventLogService/Fetch", '{"maxEvents": 1}', "--to", name)
-            heads[name] = int(answer["headSeq"])
+            stats = self.stack.screenctl.ask("call", "Stats", "{}", "--to", name)["stats"]
+            heads[name] = next(int(stat["value"]) for stat in stats if stat["name"] == "events_head_seq")
         return heads

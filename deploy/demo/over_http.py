@@ -1,4 +1,4 @@
-"""A customer without a C program books and cancels through the gateway, and screenctl shows the same."""
+"""Books and cancels through the gateway, as a customer without a C program does, and checks that screenctl shows the same."""
 
 from kit.ids import new_id
 from looking import Look, look_until
@@ -8,7 +8,7 @@ CUSTOMER, CUSTOMER_NAME, HEADCOUNT = "yoon-seoah", "윤서아", 2
 
 
 class OverHttp:
-    """`clinic` is a hospital with places left on some day."""
+    """The steps over HTTP. `clinic` is a hospital with places left on some day."""
 
     def __init__(self, stack, report, clinic):
         self.web, self.report, self.clinic = stack.web, report, clinic
@@ -41,7 +41,7 @@ class OverHttp:
              "places left": self.look.remaining(self.clinic, self.date)})
 
     def refuse(self):
-        """Books for one person more than there are places."""
+        """Requests a booking for one person more than there are places left, and checks the refusal."""
         remaining = self.look.remaining(self.clinic, self.date)
         request = ("POST", "/bookings", {"customerId": CUSTOMER, "customerName": CUSTOMER_NAME, "hospitalId": self.clinic,
                                          "date": self.date, "headcount": remaining + 1})

@@ -1,4 +1,4 @@
-"""The paths of the demo."""
+"""Names the paths of the demo, and runs deploy/private-postgres."""
 
 import os
 import pathlib
@@ -22,11 +22,11 @@ def program(name):
 
 def environment():
     """Returns the caller's environment, without variables that would silently change our programs or PostgreSQL's."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("SCREENING_", "PG"))}
+    return {key: value for key, value in os.environ.items() if not key.startswith(("SCREENING_", "FRONT_", "PG"))}
 
 
 def private_postgres(command, *words):
-    """Runs deploy/private-postgres in a separate session: the terminal's Ctrl-C must not reach a server that is starting."""
+    """Runs deploy/private-postgres in its own session, because the terminal's Ctrl-C must not reach a server that is starting."""
     done = subprocess.run([ROOT / "deploy/private-postgres", command, *words], check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env=environment())
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""The ports of the stack, and the programs that hold ports in use."""
+"""Chooses the ports of the stack, and names the programs that hold a port in use."""
 
 import os
 import random
@@ -7,22 +7,24 @@ import socket
 
 from problems import StackError
 
-# What listens where: the documented addresses, which programs use by default.
-DEFAULT = {"hospital": 7101, "hospital events": 7102, "hospital ops": 7109,
-           "booking": 7201, "booking events": 7202, "booking ops": 7209,
+# The documented ports, which the programs use by default.
+DEFAULT = {"hospital": 7101, "hospital ops": 7109,
+           "booking": 7201, "booking ops": 7209,
            "history": 7301, "history ops": 7309,
-           "gateway": 8080, "gateway ops": 8089}
-LISTEN = "0A"  # the state in /proc/net/tcp
+           "gateway ops": 8089,
+           "front": 8080, "front tls": 8443}
+LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 
 
 def from_base(base):
-    """Returns ten consecutive ports; the gateway's, which is typed most often, is the base itself."""
-    names = sorted(DEFAULT, key=lambda name: (name != "gateway", DEFAULT[name]))
+    """Returns nine consecutive ports by name, from `base`. The front door has the port `base`, because it is typed most
+    often."""
+    names = sorted(DEFAULT, key=lambda name: (name != "front", DEFAULT[name]))
     return {name: base + number for number, name in enumerate(names)}
 
 
 def free():
-    """Returns ports below those that the system assigns to clients: they stay free while a service is down for a
+    """Returns free ports below those that the system assigns to clients. No client takes such a port while a service is down for a
     moment."""
     wanted, sockets = [], []
     for port in random.sample(range(20000, 30000), 500):
@@ -45,7 +47,7 @@ def free():
 
 def _is_taken(port):
     with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a recently closed connection does not hold the port
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a recently closed connection does not block the port
         try:
             sock.bind(("127.0.0.1", port))
         except OSError:
@@ -68,7 +70,7 @@ def _listeners(port):
 
 
 def holder(port):
-    """Returns the program that listens on the port: "python3 (process 4711)"; that of another user is not visible."""
+    """Returns the program that listens on the port, as "python3 (process 4711)". A program of another user is not visible."""
     inodes = _listeners(port)
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -78,15 +80,16 @@ def holder(port):
                     with open("/proc/%s/comm" % pid, encoding="utf-8", errors="replace") as comm:
                         return "%s (process %s)" % (comm.read().strip(), pid)
         except OSError:
-            continue  # it has ended, or belongs to another user
+            continue  # the process has ended, or belongs to another user
     return "a process of another user"
 
 
 def check(ports):
-    """Names every port that is in use, and what to do about it; called before anything is started."""
-    taken = ["port %d (%s) is taken by %s" % (port, name if " " in name else name + "-svc", holder(port))
+    """Raises StackError if a port is in use. The error names each such port and suggests others. Call it before anything is
+    started."""
+    taken = ["port %d (%s) is taken by %s" % (port, name if " " in name or name == "front" else name + "-svc", holder(port))
              for name, port in ports.items() if _is_taken(port)]
     if taken:
-        base = 28000 if ports["gateway"] == 18000 else 18000
+        base = 28000 if ports["front"] == 18000 else 18000
         raise StackError("%s\nother ports: ./demo --serve --base-port %d takes %d to %d" %
                          ("\n".join(taken), base, base, base + len(DEFAULT) - 1))

@@ -1,12 +1,12 @@
-"""What can go wrong outside the demo itself; anything else is a bug of the demo and ends in a traceback."""
+"""Defines the errors that have a cause outside the demo. Any other exception is a bug of the demo and ends in a traceback."""
 
 
 class StackError(Exception):
-    """A part of the stack failed."""
+    """Raised when a part of the stack failed."""
 
 
 class Refused(Exception):
-    """screenctl was refused something that the demo needs to continue."""
+    """Raised when a service refused a call of screenctl whose result the demo needs."""
 
 
 PROBLEMS = (StackError, Refused, OSError)

@@ -1,4 +1,4 @@
-"""The demo's output: progress while it runs, demo.json, and the table of results."""
+"""Writes the demo's output: the progress while the demo runs, demo.json, and the table of results."""
 
 import itertools
 import json
@@ -8,14 +8,14 @@ import sys
 import time
 import unicodedata
 
-# The table is as wide as the terminal, within these limits; without a terminal it is narrow.
+# The table is as wide as the terminal, within these limits. Without a terminal, its width is TABLE_DEFAULT.
 TABLE_MIN, TABLE_MAX, TABLE_DEFAULT = 80, 120, 100
 NAME_MAX = 30
 _begun = time.monotonic()
 
 
 def _print(text):
-    """Prints a line. A reader that has closed the pipe (./demo | head) ends neither the demo nor its cleanup."""
+    """Prints a line. A reader that closes the pipe (./demo | head) ends neither the demo nor its cleanup."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -28,12 +28,12 @@ def say(text):
 
 
 def show(text=""):
-    """Prints lines that are not progress."""
+    """Prints text that is not progress."""
     _print(text)
 
 
 def width(text):
-    """Returns the columns that a text needs on a terminal: Korean letters take two."""
+    """Returns the number of columns that the text takes on a terminal. A Korean letter takes two columns."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 0 if unicodedata.combining(letter) else 1
                for letter in text)
 
@@ -43,7 +43,7 @@ def pad(text, columns):
 
 
 def wrap(text, columns):
-    """Returns lines of at most this many columns, broken between words."""
+    """Breaks the text between words. Returns lines of at most `columns` columns."""
     lines = [""]
     for word in text.split(" "):
         if lines[-1] and width(lines[-1]) + 1 + width(word) > columns:
@@ -53,7 +53,7 @@ def wrap(text, columns):
 
 
 def table(header, rows, limits):
-    """Returns the lines of a table, every column as wide as its widest line, up to its limit; long cells take
+    """Returns the lines of a table. A column is as wide as its widest line, up to its limit in `limits`. A longer cell takes
     several lines."""
     lines = [[wrap(cell, limit) for cell, limit in zip(row, limits)] for row in (header, *rows)]
     columns = [max(width(line) for row in lines for line in row[i]) for i in range(len(header))]
@@ -63,7 +63,7 @@ def table(header, rows, limits):
 
 
 def text_of(value):
-    """Returns expected and seen values as text for people."""
+    """Returns an expected or seen value as text for people."""
     if isinstance(value, dict):
         return ", ".join("%s %s" % (key, text_of(item)) for key, item in value.items())
     if isinstance(value, list):
@@ -74,14 +74,14 @@ def text_of(value):
 
 
 class Report:
-    """Every line of the demo: did, expected, saw, held. `held` is computed here and nowhere else."""
+    """The lines of the demo. Each has the keys did, expected, saw and held. Only this class computes `held`."""
 
     def __init__(self, path):
         self.path, self.lines = path, []
 
     def add(self, name, did, expected, saw, seed=None, took_s=None):
-        """Adds a line. `expected` is derived from what was read before the action, `saw` from what was read after
-        it, in the same form."""
+        """Adds a line. Derive `expected` from what was read before the action, and `saw`, in the same form, from what was read
+        after it."""
         line = {"line": len(self.lines) + 1, "name": name, "seed": seed, "did": did, "expected": expected, "saw": saw,
                 "held": expected == saw}
         if took_s is not None:
@@ -95,7 +95,7 @@ class Report:
         show("            %s" % ("held" if line["held"] else "DID NOT HOLD"))
 
     def write(self):
-        """Called after each line, so that an interrupted demo leaves its results so far."""
+        """Writes demo.json. It is called after each line, so that an interrupted demo leaves its results so far."""
         with open(self.path, "w", encoding="utf-8") as file:
             json.dump(self.lines, file, ensure_ascii=False, indent=1)
             file.write("\n")
@@ -104,7 +104,7 @@ class Report:
         return all(line["held"] for line in self.lines)
 
     def show_table(self):
-        """Prints the table; shows the expected value only if a different one was seen."""
+        """Prints the table. Shows the expected value only where a different value was seen."""
         rows = [(str(line["line"]), "held" if line["held"] else "NOT", line["name"],
                  text_of(line["saw"]) + ("" if line["held"] else " - expected: " + text_of(line["expected"])))
                 for line in self.lines]

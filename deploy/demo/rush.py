@@ -1,10 +1,11 @@
-"""2,000 concurrent customers for a day with 100 places."""
+"""Sends the bookings of 2,000 concurrent customers for a day with 100 places."""
 
 import collections
 import threading
 import time
 
 import interrupts
+from accounts import read_token
 from kit import rpc
 from looking import Look
 from problems import StackError
@@ -14,16 +15,16 @@ CUSTOMERS, CONNECTIONS = 2000, 20
 CALL, METHOD = rpc.METHODS["CreateBooking"]
 
 
-def _request(hospital_id, date, number):
-    """Returns a request packed in advance, so that the rush itself only sends."""
+def _request(hospital_id, date, number, token):
+    """Returns a request that is already packed, so that the rush itself only sends."""
     message = rpc.booking_pb2.CreateBookingRequest(
         booking_id=rpc.new_id(), customer_id="rush-%04d" % number, customer_name="손님 %d" % number, hospital_id=hospital_id,
         date=date, headcount=1)
-    return rpc.pack(CALL, message.SerializeToString(), timeout_ms=20000)
+    return rpc.pack(CALL, message.SerializeToString(), timeout_ms=20000, metadata={"authorization": "Bearer " + token})
 
 
 class Crowd:
-    """One connection and its share of the customers: all requests are sent before the first answer is read."""
+    """A connection and its share of the customers. It sends all requests before it reads the first answer."""
 
     def __init__(self, client, requests, start):
         self.client, self.requests, self.start = client, requests, start
@@ -41,14 +42,14 @@ class Crowd:
 
 
 def _outcome(reply):
-    """Returns "CONFIRMED", or the reason for the refusal."""
+    """Returns the status of the booking, or the reason for its refusal."""
     if reply.code == rpc.OK:
         return rpc.types_pb2.BookingStatus.Name(reply.message.status)
     return reply.reason or "code %d" % reply.code
 
 
 def _ask_all(stack, requests):
-    """Sends every request at once; returns the answer to each."""
+    """Sends all requests at once. Returns the outcome of each."""
     start = threading.Event()
     clients = [stack.client("booking") for _ in range(CONNECTIONS)]
     try:
@@ -67,15 +68,16 @@ def _ask_all(stack, requests):
 
 
 def play(stack, report, clinic, date):
-    """Checks that exactly as many are CONFIRMED as there were places, and that all others are refused with SOLD_OUT."""
+    """Checks that as many bookings are CONFIRMED as there were places, and that all others are refused with SOLD_OUT."""
     look = Look(stack.screenctl)
     places = look.remaining(clinic, date)
     there = len(look.bookings("--hospital", clinic, "--date", date, "--status", "CONFIRMED"))
-    requests = [_request(clinic, date, number + 1) for number in range(CUSTOMERS)]
+    token = read_token(stack.admin)
+    requests = [_request(clinic, date, number + 1, token) for number in range(CUSTOMERS)]
     say("the rush: %s customers at once for %d places on %s" % (format(CUSTOMERS, ","), places, date))
     begun = time.monotonic()
     outcomes = collections.Counter(_ask_all(stack, requests))
-    say("all %s were answered within %.0f ms" % (format(sum(outcomes.values()), ","), (time.monotonic() - begun) * 1000))
+    say("all %s got an answer within %.0f ms" % (format(sum(outcomes.values()), ","), (time.monotonic() - begun) * 1000))
     confirmed = min(places, CUSTOMERS)
     expected = {"CONFIRMED": confirmed, "SOLD_OUT": CUSTOMERS - confirmed, "other answers": 0, "places left": places - confirmed,
                 "listed as CONFIRMED": there + confirmed}

@@ -1,4 +1,4 @@
-"""Single calls through the public tool."""
+"""Makes single calls with screenctl."""
 
 import json
 import shlex
@@ -18,22 +18,24 @@ class Answer:
 
 
 class Screenctl:
-    """Runs screenctl against the demo's services."""
+    """Runs screenctl against the demo's services, with the token in a file unless `token_file` is empty."""
 
-    def __init__(self, addresses):
+    def __init__(self, addresses, token_file=""):
         self.environment = environment()
+        if token_file:
+            self.environment["SCREENING_TOKEN_FILE"] = str(token_file)
         for name, address in addresses.items():
             self.environment["SCREENING_%s_ADDR" % name.upper()] = address
 
     def run(self, *words):
-        """Runs screenctl and returns the result, even a failure."""
+        """Runs screenctl and returns its Answer, even after a failure."""
         interrupts.check()
         done = subprocess.run([program("screenctl"), "--json", *map(str, words)], check=False, text=True, capture_output=True,
                               stdin=subprocess.DEVNULL, start_new_session=True, env=self.environment)
         return Answer(shown(*words), done)
 
     def ask(self, *words):
-        """Runs screenctl and returns the answer's body."""
+        """Runs screenctl and returns the body of the answer. Raises Refused after a failure."""
         answer = self.run(*words)
         if answer.exit_code != 0:
             raise Refused("%s: exit %d: %s" % (answer.command, answer.exit_code, answer.error))
@@ -41,5 +43,5 @@ class Screenctl:
 
 
 def shown(*words):
-    """Returns the command as a user would type it."""
+    """Returns the command of screenctl as a user would type it."""
     return shlex.join(["screenctl", *map(str, words)])

@@ -1,5 +1,4 @@
-"""The twelve lines of the specification, one after the other. Each reads first, derives the expected result, acts, and
-reads
+"""Plays the twelve lines of the specification, one after the other. Each line reads, derives the expected result, acts, and reads
 again."""
 from kit.ids import new_id
 from looking import Look, count_by_status, look_until
@@ -11,7 +10,7 @@ CUSTOMER, CUSTOMER_NAME = "kim-haneul", "김하늘"
 
 
 class SeedLines:
-    """`clinic` is an imported hospital that stays: the deletion does not touch a customer's booking there."""
+    """The twelve lines. `clinic` is an imported hospital that is not deleted, so a customer's booking there must stay."""
 
     def __init__(self, stack, report, clinic):
         self.screenctl, self.report, self.clinic = stack.screenctl, report, clinic
@@ -28,13 +27,13 @@ class SeedLines:
         return ["%s: %d of %d" % (date, left, capacity) for date, (left, capacity) in self.look.days(hospital_id).items()]
 
     def _book(self, booking_id, hospital_id, date, customer, name, headcount):
-        """Books and returns the command, as typed."""
+        """Books, and returns the command as a user would type it."""
         words = ("book", "--customer", customer, "--name", name, "--hospital", hospital_id, "--date", date,
                  "--headcount", headcount, "--id", booking_id)
         self.screenctl.ask(*words)
         return shown(*words)
 
-    # ---- 1
+    # ---- line 1
 
     def register(self):
         before = len(self.look.hospitals_named(NAME))
@@ -51,7 +50,7 @@ class SeedLines:
             {"hospitals of this name": len(self.look.hospitals_named(NAME)), "places": self._days_text(self.hospital_id)},
             seed="1. 관리자가 병원 정보를 등록한다")
 
-    # ---- 2 to 5: one request and its effects
+    # ---- lines 2 to 5: one request and its effects
 
     def book(self):
         bookings = len(self.look.bookings("--customer", CUSTOMER))
@@ -75,13 +74,13 @@ class SeedLines:
                         timeline, booking["status"], "5. 예약관리에 내역의 상태가 등록된다")
 
     def _add_story(self, name, did, timeline_before, status, seed):
-        """Checks that history-svc shows the same status as booking-svc, as one more entry."""
+        """Checks that history-svc shows the same status as booking-svc, and one more entry than in `timeline_before`."""
         expected = {"status": status, "timeline": timeline_before + [status]}
         saw, took_s = look_until(expected, lambda: {"status": self.look.story_status(self.booking_id),
                                                     "timeline": self.look.timeline(self.booking_id)})
         self.report.add(name, did, expected, saw, seed=seed, took_s=took_s)
 
-    # ---- 6 to 8
+    # ---- lines 6 to 8
 
     def cancel(self):
         before = self.look.booking(self.booking_id)
@@ -102,10 +101,10 @@ class SeedLines:
         self._add_story("history shows the cancellation", "the same cancellation; looked at through history-svc",
                         timeline, booking["status"], "8. 예약관리 내역의 상태가 예약 취소로 변경된다")
 
-    # ---- 9 to 11
+    # ---- lines 9 to 11
 
     def _fill(self):
-        """Makes the bookings that the deletion must cancel, and one elsewhere that it must not touch."""
+        """Makes the bookings that the deletion must cancel, and one at another hospital, which must stay."""
         elsewhere = list(self.look.days(self.clinic))[0]
         self._book(new_id(), self.hospital_id, self.date, CUSTOMER, CUSTOMER_NAME, 1)
         self._book(new_id(), self.hospital_id, self.date, "lee-dain", "이다인", 2)
@@ -113,7 +112,7 @@ class SeedLines:
         self._book(new_id(), self.clinic, elsewhere, CUSTOMER, CUSTOMER_NAME, 1)
 
     def _refusal(self):
-        """Returns the answer to a booking at the deleted hospital."""
+        """Tries to book at the deleted hospital. Returns the code of the refusal, or the status of the booking if there is none."""
         answer = self.screenctl.run("book", "--customer", "choi-yuna", "--name", "최유나", "--hospital", self.hospital_id,
                                     "--date", self.date)
         return answer.error.split(":")[1].strip() if answer.exit_code else answer.body["status"]
@@ -137,19 +136,19 @@ class SeedLines:
             seed="9. 관리자가 병원 정보를 삭제한다")
 
     def _add_forced(self, bookings, live):
-        """Checks that exactly the CONFIRMED bookings become FORCE_CANCELLED."""
+        """Checks that exactly the bookings that were CONFIRMED become FORCE_CANCELLED."""
         ids = [booking["bookingId"] for booking in bookings]
         after = [{**booking, "status": "FORCE_CANCELLED"} if booking["bookingId"] in live else booking for booking in bookings]
         expected = count_by_status(after)
         saw, took_s = look_until(expected, lambda: count_by_status(self.look.booking(one) for one in ids))
-        self.report.add("its bookings are cancelled by force", "the same deletion", expected, saw,
+        self.report.add("its bookings are force-cancelled", "the same deletion", expected, saw,
                         seed="10. 해당 병원에 예약한 예약자의 상태를 변경한다", took_s=took_s)
         expected = {"FORCE_CANCELLED": len(live)}
         saw, took_s = look_until(expected, lambda: count_by_status({"status": self.look.story_status(one)} for one in live))
         self.report.add("history shows the forced cancellations", "the same deletion; looked at through history-svc",
                         expected, saw, seed="11. 예약관리 내역의 상태가 예약 강제 취소로 변경된다", took_s=took_s)
 
-    # ---- 12
+    # ---- line 12
 
     def look_up(self):
         names = {one: self.screenctl.ask("hospital", "show", one)["name"] for one in (self.hospital_id, self.clinic)}

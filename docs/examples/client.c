@@ -1,14 +1,15 @@
 /*
- * Books a place, looks the booking up, cancels it: a client on the installed library.
+ * An example client of the installed library. Books a place, reads the booking and cancels it.
  *
  *     cc client.c -o client $(pkg-config --cflags --libs screening-client)
- *     ./client tcp://127.0.0.1:7201 HOSPITAL_ID 2026-12-01
+ *     SCREENING_TOKEN_FILE=admin.token ./client tcp://127.0.0.1:7201 HOSPITAL_ID 2026-12-01
  *
- * It exits with 1 after a refusal, and with 2 when it is used wrongly.
+ * Exits with 1 after a refusal, and with 2 after wrong usage.
  */
 #include "screening/client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Prints the outcome of the call and frees the booking. Returns whether the call succeeded. */
 static bool report(const char *method, Screening__V1__Booking *booking, const struct screening_error *error)
@@ -28,8 +29,7 @@ static bool report(const char *method, Screening__V1__Booking *booking, const st
 
 static bool book_and_cancel(struct screening_client *client, char *hospital_id, char *date)
 {
-    char id[SCREENING_ID_SIZE]; /* the client chooses the id: sending the same request again books only
-                                 * once */
+    char id[SCREENING_ID_SIZE]; /* the client chooses the id, so sending the request again books only once */
     Screening__V1__CreateBookingRequest create = SCREENING__V1__CREATE_BOOKING_REQUEST__INIT;
     Screening__V1__GetBookingRequest get = SCREENING__V1__GET_BOOKING_REQUEST__INIT;
     Screening__V1__CancelBookingRequest cancel = SCREENING__V1__CANCEL_BOOKING_REQUEST__INIT;
@@ -57,7 +57,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: client ADDRESS HOSPITAL_ID DATE\n");
         return 2;
     }
-    const struct screening_options options = {.address = argv[1]};
+    const struct screening_options options = {.address = argv[1],
+                                              .token_file = getenv("SCREENING_TOKEN_FILE")};
     struct screening_error error;
     struct screening_client *client = screening_client_open(&options, &error);
     if (client == NULL) {

@@ -1,7 +1,8 @@
 // Books a place, looks the booking up, cancels it: over REST, with nothing but Node (18 or later).
 //
-//     node client.mjs http://127.0.0.1:8080 HOSPITAL_ID 2026-12-01
+//     SCREENING_TOKEN_FILE=admin.token node client.mjs http://127.0.0.1:8080 HOSPITAL_ID 2026-12-01
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 
 const [gateway, hospitalId, date] = process.argv.slice(2);
 if (!date) {
@@ -9,10 +10,13 @@ if (!date) {
   process.exit(2);
 }
 
+const tokenFile = process.env.SCREENING_TOKEN_FILE;
+const authorization = tokenFile ? { Authorization: `Bearer ${readFileSync(tokenFile, "ascii").trim()}` } : {};
+
 async function call(method, path, body, headers = {}) {
   const response = await fetch(new URL(path, gateway), {
     method,
-    headers: body ? { "Content-Type": "application/json", ...headers } : headers,
+    headers: { ...authorization, ...(body && { "Content-Type": "application/json" }), ...headers },
     body: body && JSON.stringify(body),
     signal: AbortSignal.timeout(5000),
   });

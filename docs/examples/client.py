@@ -1,8 +1,8 @@
 """Books a place, looks the booking up, cancels it: from docs/wire-protocol.md, with the standard library alone.
 
-    python3 client.py tcp://127.0.0.1:7201 HOSPITAL_ID 2026-12-01
+    SCREENING_TOKEN_FILE=admin.token python3 client.py tcp://127.0.0.1:7201 HOSPITAL_ID 2026-12-01
 """
-import secrets, socket, struct, sys, time, uuid
+import os, secrets, socket, struct, sys, time, uuid
 
 BUDGET_MS = 5000
 STATUSES = ("UNSPECIFIED", "REQUESTED", "CONFIRMED", "REJECTED", "CANCELLED", "FORCE_CANCELLED")
@@ -26,13 +26,13 @@ def read_varint(data, at):
     return sum((byte & 127) << 7 * i for i, byte in enumerate(data[at:end])), end
 
 def decode(data):
-    """Decodes a message to {field number: int or bytes}; of a repeated field, the last element."""
+    """Decodes a message to {field number: int or bytes}. Keeps only the last element of a repeated field."""
     fields, at = {}, 0
     while at < len(data):
         key, at = read_varint(data, at)
         if key & 7 == 0:
             fields[key >> 3], at = read_varint(data, at)
-        else:  # bytes: 8 or 4 of them by the type, or as many as the length says
+        else:  # bytes: 8 or 4 by the wire type, or as many as the length gives
             size, at = ({1: 8, 5: 4}[key & 7], at) if key & 7 != 2 else read_varint(data, at)
             fields[key >> 3], at = data[at:at + size], at + size
     return fields
@@ -52,9 +52,17 @@ def read(stream, size):
         raise ConnectionError("the service closed the connection")
     return data
 
+def metadata():
+    """Returns the metadata of a call: the token in the file that SCREENING_TOKEN_FILE names, if there is one."""
+    path = os.environ.get("SCREENING_TOKEN_FILE")
+    if not path:
+        return {}
+    with open(path, encoding="ascii") as file:
+        return {4: encode({1: "authorization", 2: "Bearer " + file.read().strip()})}
+
 def ask(stream, method, fields):
-    """Calls a method of BookingService, one call at a time, and prints the booking in the answer."""
-    body = b"\x80\0\0\1" + encode({1: "screening.v1.BookingService/" + method, 2: encode(fields), 3: BUDGET_MS, 5: 1})
+    """Calls a method of BookingService and prints the booking in the answer. Only one call may be in flight."""
+    body = b"\x80\0\0\1" + encode({1: "screening.v1.BookingService/" + method, 2: encode(fields), 3: BUDGET_MS, **metadata(), 5: 1})
     stream.write(struct.pack(">Q", len(body)) + body)
     stream.flush()
     (size,) = struct.unpack(">Q", read(stream, 8))

@@ -7,11 +7,11 @@
 
 #include "screening/v1/words.h"
 
-/* One place in KEPT_SHARE is reserved for sources that hold fewer places than that. */
+/* 1/KEPT_SHARE of the places is reserved for sources that hold fewer places than the reserve. */
 enum { KEPT_SHARE = 8 };
 
 /*
- * The shortest time over which the pace is measured, so that it is the mean of many quick items, or of a few
+ * The minimum time over which the pace is measured, so that a measurement covers many quick items or a few
  * slow ones.
  */
 static const int64_t PACE_NS = INT64_C(20) * NS_PER_MS;
@@ -34,7 +34,7 @@ bool admission_has_room(size_t max, size_t taken, size_t by_connection, bool nam
     return taken < share;
 }
 
-/* Returns whether the item would spend half of its time in the queue. */
+/* Returns whether the item would spend more than half of its remaining time in the queue. */
 static bool is_hopeless(const struct admission *admission, uint64_t source, int64_t left_ns)
 {
     size_t ahead = fair_queue_ahead(&admission->queue, source);
@@ -73,6 +73,8 @@ void admission_push(struct admission *admission, struct fair_item *item)
 
 struct fair_item *admission_pop(struct admission *admission)
 {
+    /* Each waiting item holds a place. */
+    CHECK(atomic_load(&admission->taken) >= admission->queue.waiting);
     return fair_queue_pop(&admission->queue);
 }
 
@@ -98,7 +100,7 @@ static void note_pace(struct admission *admission, int64_t now_ns)
 
 struct fair_item *admission_pop_paced(struct admission *admission, int64_t now_ns)
 {
-    struct fair_item *item = fair_queue_pop(&admission->queue);
+    struct fair_item *item = admission_pop(admission);
     if (item != NULL)
         note_pace(admission, now_ns);
     return item;
@@ -110,5 +112,5 @@ void admission_release(struct admission *admission, uint64_t source)
     unsigned by_address = lane != 0 ? atomic_fetch_sub(&admission->by_address[line][lane], 1) : 1;
     unsigned by_connection = atomic_fetch_sub(&admission->by_connection[line], 1);
     size_t taken = atomic_fetch_sub(&admission->taken, 1);
-    CHECK(by_address > 0 && by_connection > 0 && taken > 0); /* a place is released once */
+    CHECK(by_address > 0 && by_connection > 0 && taken > 0); /* a place must be released only once */
 }

@@ -47,7 +47,7 @@ static bool come(struct stage *stage, uint64_t source)
     return true;
 }
 
-/* Submits items of `source` until one is refused; returns how many were admitted. */
+/* Submits up to PLACES + 1 items of `source`, until one is refused. Returns how many were admitted. */
 static size_t fill(struct stage *stage, uint64_t source)
 {
     size_t count = 0;
@@ -110,7 +110,7 @@ static void test_admission_few_places_are_for_anyone(void **state)
     assert_true(admission_has_room(4, 3, 3, true, 3));
 }
 
-/* Serves one item every `gap_ms` while other items of connection 1 wait. */
+/* Serves `count` items, one every `gap_ms`, and submits a new item of connection 1 after each. */
 static void serve(struct stage *stage, size_t count, int64_t gap_ms, int64_t *now_ns)
 {
     for (size_t i = 0; i < count; i++, *now_ns += gap_ms * MS) {
@@ -129,7 +129,7 @@ static void test_admission_refuses_what_would_wait_for_half_its_time(void **stat
     for (int i = 0; i < 40; i++)
         assert_true(come(stage, 1));
     assert_int_equal(admission_ask(stage->admission, &flood, now_ns + MS, now_ns), ADMISSION_GRANTED);
-    serve(stage, 10, 50, &now_ns); /* 40 wait, 50 ms each: 2 s */
+    serve(stage, 10, 50, &now_ns); /* 40 items wait and take 50 ms each, so 2 s in all */
     assert_int_equal(admission_ask(stage->admission, &flood, now_ns + 3500 * MS, now_ns), ADMISSION_HOPELESS);
     assert_int_equal(admission_ask(stage->admission, &flood, now_ns + 4500 * MS, now_ns), ADMISSION_GRANTED);
     assert_int_equal(admission_ask(stage->admission, &flood, 0, now_ns), ADMISSION_GRANTED);

@@ -10,8 +10,16 @@
 
 #include "base/check.h"
 
-/* The sizes of chunks double, so that small requests use little memory and big ones need few mallocs. */
-enum { FIRST_CHUNK_BYTES = 4096, LAST_CHUNK_BYTES = 65536, ALIGNMENT = alignof(max_align_t) };
+/*
+ * Chunk sizes double up to LAST_CHUNK_BYTES, so that a small arena uses little memory and a large one needs
+ * few calls to malloc.
+ */
+enum {
+    FIRST_CHUNK_BYTES = 4096,
+    LAST_CHUNK_BYTES = 65536,
+    ALIGNMENT = alignof(max_align_t),
+    SMALL_TEXT_BYTES = 128
+};
 
 struct arena_chunk {
     struct arena_chunk *older;
@@ -22,13 +30,13 @@ struct arena_chunk {
 static void *protobuf_alloc(void *memory, size_t size)
 {
     struct arena *arena = memory;
-    CHECK(arena->allocator.allocator_data == arena); /* it has not moved since arena_allocator */
+    CHECK(arena->allocator.allocator_data == arena); /* the arena must not have moved since arena_allocator */
     return arena_alloc(arena, size);
 }
 
 static void protobuf_free(void *arena, void *memory)
 {
-    /* The arena frees everything together. */
+    /* Allocations are not freed one by one; arena_reset and arena_fini free all of them. */
     (void)arena;
     (void)memory;
 }
@@ -93,6 +101,14 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
     return memset(memory, 0, size_bytes);
 }
 
+size_t arena_bytes(const struct arena *arena)
+{
+    size_t bytes = 0;
+    for (const struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = chunk->older)
+        bytes += sizeof *chunk + chunk->capacity;
+    return bytes;
+}
+
 char *arena_strdup(struct arena *arena, const char *text)
 {
     size_t size = strlen(text) + 1;
@@ -102,21 +118,24 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    char small[SMALL_TEXT_BYTES]; /* most texts fit, and are formatted once */
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(small, sizeof small, format, arguments);
     va_end(arguments);
     char *text = length >= 0 ? arena_alloc(arena, (size_t)length + 1) : NULL;
     if (text == NULL)
         return NULL;
+    if ((size_t)length < sizeof small)
+        return memcpy(text, small, (size_t)length + 1);
     va_start(arguments, format);
-    (void)vsnprintf(text, (size_t)length + 1, format, arguments); /* is as long as measured above */
+    (void)vsnprintf(text, (size_t)length + 1, format, arguments); /* returns the same length as above */
     va_end(arguments);
     return text;
 }
 
 ProtobufCAllocator *arena_allocator(struct arena *arena)
 {
-    arena->allocator.allocator_data = arena; /* set here because an arena may move before its first use */
+    arena->allocator.allocator_data = arena; /* set here because the arena may have moved since arena_init */
     return &arena->allocator;
 }

@@ -15,13 +15,15 @@ struct arena {
     ProtobufCAllocator allocator;
 };
 
-/* Makes `arena` empty. Allocates nothing yet. */
+/* Initialises an empty arena. Allocates no memory. */
 void arena_init(struct arena *arena);
 
 /* Frees everything. The arena may be initialised again afterwards. */
 void arena_fini(struct arena *arena);
 
-/* Drops every allocation and keeps the first chunk for reuse, unless a big allocation made that chunk big. */
+/*
+ * Drops every allocation. Keeps the first chunk for reuse, unless a large allocation made it exceed 64 KiB.
+ */
 void arena_reset(struct arena *arena);
 
 /*
@@ -29,6 +31,9 @@ void arena_reset(struct arena *arena);
  * until arena_reset or arena_fini.
  */
 void *arena_alloc(struct arena *arena, size_t size_bytes);
+
+/* Returns the number of bytes of memory that the arena holds. */
+size_t arena_bytes(const struct arena *arena);
 
 /* Returns a copy of `text` in the arena, or NULL when out of memory. */
 char *arena_strdup(struct arena *arena, const char *text);
@@ -38,7 +43,7 @@ char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((
 
 /*
  * Returns the allocator for protobuf-c's unpack functions. A message unpacked with it lives until arena_reset
- * or arena_fini: never call its free function on it. The arena owns the allocator and must not move in memory
+ * or arena_fini, so never call its free function. The arena owns the allocator and must not move in memory
  * while it is in use.
  */
 ProtobufCAllocator *arena_allocator(struct arena *arena);

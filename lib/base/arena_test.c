@@ -94,6 +94,8 @@ static void test_arena_strings_are_copies(void **state)
     source[0] = 'x';
     assert_string_equal(copy, "abc");
     assert_string_equal(arena_printf(&arena, "%s-%05d", source, 42), "xbc-00042");
+    for (int length = 120; length < 140; length++) /* around the size that is formatted once */
+        assert_int_equal(strlen(arena_printf(&arena, "%0*d", length, 7)), length);
     assert_string_equal(arena_strdup(&arena, ""), "");
     arena_fini(&arena);
 }
@@ -115,6 +117,21 @@ static void test_arena_allocator_serves_protobuf(void **state)
     arena_fini(&arena);
 }
 
+static void test_arena_bytes_counts_all_that_it_holds(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    assert_int_equal(arena_bytes(&arena), 0);
+    assert_non_null(arena_alloc(&arena, 1));
+    size_t first = arena_bytes(&arena);
+    assert_in_range(first, 1, 8192);
+    assert_non_null(arena_alloc(&arena, 1000000));
+    assert_in_range(arena_bytes(&arena), first + 1000000, first + 1000100);
+    arena_fini(&arena);
+    assert_int_equal(arena_bytes(&arena), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_arena_out_of_memory_returns_null_and_recovers),
         cmocka_unit_test(test_arena_strings_are_copies),
         cmocka_unit_test(test_arena_allocator_serves_protobuf),
+        cmocka_unit_test(test_arena_bytes_counts_all_that_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

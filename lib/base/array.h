@@ -7,9 +7,9 @@
 #include "base/status.h"
 
 /*
- * Makes room for `count` elements. `array` points to the pointer to the elements (NULL at first), `capacity`
- * to the number of elements that fit. When out of memory, returns RESOURCE_EXHAUSTED and leaves the array
- * unchanged.
+ * Makes room for `count` elements. `array` points to the pointer to the elements (NULL at first), and
+ * `capacity` to the number of elements that fit. When out of memory, returns RESOURCE_EXHAUSTED and leaves
+ * the array unchanged.
  */
 #define array_reserve(array, capacity, count) array_grow((array), (capacity), (count), sizeof **(array))
 

@@ -2,10 +2,13 @@
 
 #include "base/check.h"
 
-/* The weight that older batches keep after each new one. Seven batches halve it. */
+/*
+ * Each new batch multiplies the weight of all older batches by this factor. After seven batches, a weight has
+ * roughly halved.
+ */
 static const double REMEMBERED = 0.9;
 
-/* Records that `commands` took `ns`. */
+/* Records that `commands` commands took `ns` nanoseconds. */
 static void note_pace(struct backlog *backlog, size_t commands, int64_t ns)
 {
     backlog->ns = backlog->ns * REMEMBERED + (double)ns;
@@ -45,7 +48,7 @@ int64_t backlog_wait_ns(const struct backlog *backlog, size_t ahead)
 {
     if (!(backlog->commands_in_ns > 0))
         return 0;
-    /* With no recent request, assume one rather than divide by zero. */
+    /* Assume at least one request, because the decayed number may be close to zero. */
     double requests = backlog->requests > 1 ? backlog->requests : 1;
     return (int64_t)((double)ahead * backlog->commands / requests * backlog->ns / backlog->commands_in_ns);
 }

@@ -5,8 +5,8 @@
 static const int64_t MS = NS_PER_MS;
 
 /*
- * Takes `batches` batches of `commands`, among them `requests` requests, `gap_ms` apart, from *now_ns on;
- * each leaves others waiting.
+ * Takes `batches` batches, `gap_ms` apart, starting at *now_ns. Each has `commands` commands, `requests` of
+ * which are requests, and leaves one request waiting.
  */
 static void take_batches(struct backlog *backlog, int batches, size_t commands, size_t requests,
                          int64_t gap_ms, int64_t *now_ns)
@@ -17,7 +17,7 @@ static void take_batches(struct backlog *backlog, int batches, size_t commands, 
     }
 }
 
-static void test_backlog_nobody_left_behind_predicts_nothing(void **state)
+static void test_backlog_with_nobody_left_waiting_predicts_nothing(void **state)
 {
     (void)state;
     struct backlog backlog = {0};
@@ -32,7 +32,7 @@ static void test_backlog_steady_rate_is_predicted(void **state)
     struct backlog backlog = {0};
     int64_t now_ns = 1000 * MS;
     take_batches(&backlog, 1, 30, 30, 20, &now_ns);
-    assert_int_equal(backlog_wait_ns(&backlog, 300), 0); /* the time of that batch is not known yet */
+    assert_int_equal(backlog_wait_ns(&backlog, 300), 0); /* the duration of the batch is not yet known */
     take_batches(&backlog, 1, 30, 30, 20, &now_ns);
     assert_in_range(backlog_wait_ns(&backlog, 300), 199 * MS, 201 * MS);
     take_batches(&backlog, 50, 30, 30, 20, &now_ns);
@@ -52,8 +52,7 @@ static void test_backlog_slower_and_faster_batches_are_noticed_soon(void **state
     assert_in_range(backlog_wait_ns(&backlog, 1000), 100 * MS, 130 * MS);
 }
 
-/* Each request causes a settle, which is served first. The time that the settle takes counts for the
- * requests, too. */
+/* Each request causes a settle, and settles are served before requests. The predicted wait includes them. */
 static void test_backlog_what_goes_before_requests_counts(void **state)
 {
     (void)state;
@@ -64,8 +63,8 @@ static void test_backlog_what_goes_before_requests_counts(void **state)
     assert_in_range(backlog_wait_ns(&backlog, 1000), 180 * MS, 240 * MS);
 }
 
-/* Requests and settles arrive in bursts: the first batches of a backlog may lack one or the other. */
-static void test_backlog_begun_with_a_batch_of_settles_is_no_reason_to_despair(void **state)
+/* Requests and settles arrive in bursts, so the first batches may have only one of the two kinds. */
+static void test_backlog_that_begins_with_a_batch_of_settles_is_not_overestimated(void **state)
 {
     (void)state;
     struct backlog backlog = {0};
@@ -77,7 +76,7 @@ static void test_backlog_begun_with_a_batch_of_settles_is_no_reason_to_despair(v
     assert_in_range(backlog_wait_ns(&backlog, 512), 10 * MS, 30 * MS);
 }
 
-static void test_backlog_nobody_taken_for_long_predicts_long(void **state)
+static void test_backlog_without_requests_served_predicts_long(void **state)
 {
     (void)state;
     struct backlog backlog = {0};
@@ -86,7 +85,7 @@ static void test_backlog_nobody_taken_for_long_predicts_long(void **state)
     assert_true(backlog_wait_ns(&backlog, 10) > 1000 * MS);
 }
 
-/* A stall of the database must not count against requests that come after the backlog has drained. */
+/* After the backlog has drained, an earlier stall of the database must not cause refusals. */
 static void test_backlog_worked_off_is_forgotten(void **state)
 {
     (void)state;
@@ -112,12 +111,12 @@ static void test_backlog_of_a_queue_served_one_by_one_is_predicted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_backlog_nobody_left_behind_predicts_nothing),
+        cmocka_unit_test(test_backlog_with_nobody_left_waiting_predicts_nothing),
         cmocka_unit_test(test_backlog_steady_rate_is_predicted),
         cmocka_unit_test(test_backlog_slower_and_faster_batches_are_noticed_soon),
         cmocka_unit_test(test_backlog_what_goes_before_requests_counts),
-        cmocka_unit_test(test_backlog_begun_with_a_batch_of_settles_is_no_reason_to_despair),
-        cmocka_unit_test(test_backlog_nobody_taken_for_long_predicts_long),
+        cmocka_unit_test(test_backlog_that_begins_with_a_batch_of_settles_is_not_overestimated),
+        cmocka_unit_test(test_backlog_without_requests_served_predicts_long),
         cmocka_unit_test(test_backlog_worked_off_is_forgotten),
         cmocka_unit_test(test_backlog_of_a_queue_served_one_by_one_is_predicted),
     };

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-/* Returns the last folder and the name. The rest of the path depends on where the program was built. */
+/* Shortens a path to its last folder and the file name. The rest depends on where the program was built. */
 static const char *short_name(const char *file)
 {
     const char *start = file;

@@ -1,6 +1,6 @@
 /*
- * Invariants that are executed in every build. Use CHECK for what our own code guarantees. What comes from a
- * socket, a file, a database or a user is an error (base/status.h) and never a CHECK. See docs/style.md.
+ * Checks invariants in every build. Use CHECK for what our own code guarantees. A wrong value from a socket,
+ * a file, a database or a user is an error (base/status.h); never use CHECK for it. See docs/style.md.
  *
  *     CHECK(day->reserved >= headcount);
  */
@@ -8,15 +8,15 @@
 #define SCREENING_BASE_CHECK_H
 
 /*
- * Aborts the process if the condition is false, because a broken invariant must not reach the database or a
- * client. Before that, the log line `check.failed` names the condition, the file and the line. Evaluates the
- * condition once. It is an expression, so it also works where a statement does not. Any thread, with any lock
- * held.
+ * Aborts the process if the condition is false, because the effects of a broken invariant must not reach the
+ * database or a client. First logs `check.failed` with the condition, the file and the line. Evaluates the
+ * condition once. CHECK is an expression, so it can be used where a statement cannot. Any thread, with any
+ * lock held.
  */
 #define CHECK(condition)                                                                                     \
     (__builtin_expect(!(condition), 0) ? check_failed(#condition, __FILE__, __LINE__) : (void)0)
 
-/* Use CHECK instead. Takes no lock and waits at most LOG_LAST_WAIT_MS for room on stderr. */
+/* For CHECK only. Takes no lock and waits at most LOG_LAST_WAIT_MS for room on stderr. */
 _Noreturn void check_failed(const char *condition, const char *file, int line) __attribute__((cold));
 
 #endif

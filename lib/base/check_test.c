@@ -1,4 +1,4 @@
-/* A failed CHECK ends the process, so each one fails in a child process whose stderr is a pipe. */
+/* A failed CHECK ends the process, so each test runs the CHECK in a child process whose stderr is a pipe. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@ static bool fails_while_logging;
 bool __real_log_sink_write(const char *line, size_t size);
 bool __wrap_log_sink_write(const char *line, size_t size);
 
-/* log.c holds its lock during this call. */
+/* Fails a CHECK if a test requests it. log.c holds its lock while it calls this function. */
 bool __wrap_log_sink_write(const char *line, size_t size)
 {
     if (fails_while_logging)
@@ -28,7 +28,7 @@ bool __wrap_log_sink_write(const char *line, size_t size)
     return __real_log_sink_write(line, size);
 }
 
-/* As in a header: an expression, and one statement after an if. */
+/* Uses CHECK within an expression, in an inline function, as headers do. */
 static inline int half(int even)
 {
     return CHECK(even % 2 == 0), even / 2;
@@ -51,8 +51,10 @@ static void fill(int file)
     assert_true(fcntl(file, F_SETFL, 0) == 0);
 }
 
-/* Runs `act` in a child; returns the signal that ended the child, 0 if it exited. The alarm ends one that
- * waits. With `full`, there is no room on its stderr and nobody reads it. */
+/*
+ * Runs `act` in a child process. If `full`, its stderr is a full pipe that nothing reads. Returns the signal
+ * that ended the child, or 0 if it exited. An alarm ends a child that hangs.
+ */
 static int run(void (*act)(void), bool full)
 {
     int ends[2];

@@ -14,10 +14,10 @@
 
 enum { S_PER_DAY = 86400 };
 
-/* 0001-01-01 and 9999-12-31, the range of a four-digit year. */
+/* 0001-01-01 and 9999-12-31, the range of four-digit years. */
 enum { FIRST_DAY = -719162, LAST_DAY = 2932896 };
 
-/* Changes with every civil_zone_set, to invalidate the threads' caches. */
+/* Changes with every successful civil_zone_set, to invalidate the threads' caches. */
 static atomic_uint zone_number = 1;
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
@@ -66,7 +66,7 @@ static int32_t month_length(int32_t year, int32_t month)
     return month == 2 && leap ? 29 : LENGTHS[month - 1];
 }
 
-/* Reads exactly `digits` digits. Stops at the first other character, including NUL. */
+/* Reads exactly `digits` digits. Returns false at the first character that is not a digit, including NUL. */
 static bool read_number(const char *text, size_t digits, int32_t *out)
 {
     int32_t number = 0;
@@ -115,7 +115,7 @@ char *civil_format(int32_t day, char out[CIVIL_TEXT_SIZE])
     return out;
 }
 
-/* Checks the magic of the file, because directories and the tables next to the zones are not zones. */
+/* Checks the file's magic number, because the zones' folder also contains directories and other files. */
 static bool is_zone_file(const char *path)
 {
     char magic[4] = "";
@@ -123,7 +123,7 @@ static bool is_zone_file(const char *path)
     if (file < 0)
         return false;
     ssize_t got = read(file, magic, sizeof magic);
-    (void)close(file); /* opened for reading only */
+    (void)close(file); /* an error does not matter after reading */
     return got == (ssize_t)sizeof magic && memcmp(magic, "TZif", sizeof magic) == 0;
 }
 
@@ -145,15 +145,15 @@ enum status civil_zone_set(const char *zone, struct error *error)
 static int32_t day_at(time_t second)
 {
     struct tm local = {0};
-    (void)localtime_r(&second, &local); /* fails only if the year overflows int, which no instant can */
+    (void)localtime_r(&second, &local); /* fails only for a year beyond int, which no instant has */
     return (int32_t)floor_divide(second + local.tm_gmtoff, S_PER_DAY);
 }
 
 int32_t civil_day_at(int64_t instant_us)
 {
     /*
-     * A cache, because the writer thread asks in each batch, and localtime_r takes a lock and searches the
-     * zone's rules.
+     * Caches the latest result, because the writer thread calls this function in each batch, and localtime_r
+     * takes a lock and searches the zone's rules.
      */
     static _Thread_local struct {
         time_t second;

@@ -118,7 +118,7 @@ static void test_civil_day_at_is_right_across_daylight_saving(void **state)
 {
     (void)state;
     set_zone("America/New_York");
-    /* 2026-03-08 has 23 hours there (from 05:00Z to 04:00Z), 2026-11-01 has 25 (from 04:00Z to 05:00Z). */
+    /* In this zone 2026-03-08 has 23 hours (05:00Z to 04:00Z), 2026-11-01 has 25 (04:00Z to 05:00Z). */
     const int64_t spring = (int64_t)parsed("2026-03-08") * 86400;
     assert_int_equal(civil_day_at((spring + 5 * S_PER_HOUR) * US_PER_S - 1), parsed("2026-03-07"));
     assert_int_equal(civil_day_at((spring + 5 * S_PER_HOUR) * US_PER_S), parsed("2026-03-08"));

@@ -1,6 +1,7 @@
 /*
- * Time. An instant is in microseconds since 1970-01-01 UTC (`_us`) and may step. A deadline is in nanoseconds
- * of the monotonic clock (`_ns`). Business rules never read a clock: the caller passes `now`.
+ * Reads the clocks. An instant is in microseconds since 1970-01-01 UTC (`_us`), from the wall clock, which
+ * may step. A deadline is in nanoseconds of the monotonic clock (`_ns`). Business rules never read a clock:
+ * the caller passes `now`.
  */
 #ifndef SCREENING_BASE_CLOCK_H
 #define SCREENING_BASE_CLOCK_H
@@ -26,8 +27,8 @@ int64_t clock_monotonic_ns(void);
 void clock_replace(int64_t (*now_us)(void));
 
 /*
- * Returns the milliseconds until `deadline_ns`, rounded down and at most INT32_MAX. Returns 0 once it has
- * passed.
+ * Returns the milliseconds until `deadline_ns`, rounded down and at most INT32_MAX. Returns 0 once the
+ * deadline has passed.
  */
 int32_t clock_remaining_ms(int64_t deadline_ns);
 

@@ -18,7 +18,7 @@ static void test_clock_now_follows_the_system(void **state)
     assert_in_range(now_us / 1000000, before, after + 1);
 }
 
-static void test_clock_replace_stands_in_until_restored(void **state)
+static void test_clock_replace_is_in_effect_until_restored(void **state)
 {
     (void)state;
     clock_replace(replacement_us);
@@ -64,7 +64,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clock_now_follows_the_system),
-        cmocka_unit_test(test_clock_replace_stands_in_until_restored),
+        cmocka_unit_test(test_clock_replace_is_in_effect_until_restored),
         cmocka_unit_test(test_clock_monotonic_never_goes_back),
         cmocka_unit_test(test_clock_remaining_is_rounded_down_and_bounded),
         cmocka_unit_test(test_clock_format_is_rfc_3339),

@@ -1,13 +1,13 @@
-/* From an embedded member to the struct that contains it. */
+/* Finds the struct that contains an embedded member. */
 #ifndef SCREENING_BASE_CONTAINER_H
 #define SCREENING_BASE_CONTAINER_H
 
 #include <stddef.h>
 
 /*
- * Returns the struct of `type` whose `member` the pointer points to, or NULL for NULL. Evaluates `pointer`
- * once. The compiler rejects a pointer to another type than the member's, but accepts any `void *`, such as
- * the context of a callback.
+ * Returns the struct of type `type` whose `member` is at `pointer`, or NULL if `pointer` is NULL. Evaluates
+ * `pointer` once. The compiler rejects a pointer to a type other than the member's, but accepts any `void *`,
+ * such as the context of a callback.
  */
 #define container_of(pointer, type, member)                                                                  \
     ((type *)container_start((1 ? (pointer) : &((type *)NULL)->member), offsetof(type, member)))

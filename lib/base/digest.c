@@ -1,7 +1,17 @@
 #include "base/digest.h"
 
 #include <sha2.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "base/siphash.h"
+
+static const uint32_t NEVER_ZERO = UINT32_C(1) << 31;
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 void digest_sha256_128(const void *bytes, size_t size, uint8_t out[DIGEST_SIZE])
 {
@@ -13,11 +23,17 @@ void digest_sha256_128(const void *bytes, size_t size, uint8_t out[DIGEST_SIZE])
     memcpy(out, whole, DIGEST_SIZE);
 }
 
-uint32_t digest_text(const char *text)
+uint32_t digest_address(const char *address)
 {
-    enum { FNV_PRIME = 0x01000193 };
-    uint32_t hash = UINT32_C(0x811c9dc5); /* FNV-1a */
-    for (const char *c = text; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * FNV_PRIME;
-    return hash != 0 ? hash : 1;
+    enum { WORDS = 8 };
+    uint64_t words[WORDS] = {0};
+    uint32_t last = 0;
+    size_t size = strnlen(address, sizeof words), kept = size;
+    while (kept > 0 && is_digit(address[kept - 1]))
+        kept--;
+    for (size_t i = kept; i < size; i++)
+        last = last * 10 + (uint32_t)(address[i] - '0');
+    memcpy(words, address, kept);
+    siphash_make_secret();
+    return ((uint32_t)siphash(words, WORDS) + last) | NEVER_ZERO;
 }

@@ -55,7 +55,7 @@ static struct fair_item *pop_from_line(struct fair_line *line)
     return item;
 }
 
-/* Serves one item of a line whose turn was just taken. */
+/* Serves one item of a line. The caller has just taken the line's turn from the queue. */
 static struct fair_item *serve_line(struct fair_queue *queue, struct fair_line *line)
 {
     struct fair_item *item = pop_from_line(line);
@@ -77,7 +77,7 @@ struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *
 {
     for (size_t turns = queue->turns.count; turns > 0; turns--) {
         struct fair_line *line = container_of(take_turn(&queue->turns), struct fair_line, turn);
-        CHECK(line->waiting == line->lanes[0].waiting); /* no source names an address */
+        CHECK(line->waiting == line->lanes[0].waiting); /* no waiting source may name an address */
         if (may(context, container_of(line->lanes[0].items.first, struct fair_item, node)->source))
             return serve_line(queue, line);
         add_turn(&queue->turns, &line->turn);
@@ -86,9 +86,9 @@ struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *
 }
 
 /*
- * Returns an upper bound on the number of items served before a new one. It counts the `own` items of its
- * turn, plus one item of each other turn before each of those and before the new one, but no more than
- * `waiting` in all.
+ * Returns an upper bound on the number of items served before a new item. The `own` items that share its turn
+ * are served first. Every other turn serves at most one item before each of these, and one before the new
+ * item. In all, no more than the `waiting` items can be served before it.
  */
 static size_t count_ahead(size_t own, bool has_turn, const struct fair_turns *turns, size_t waiting)
 {

@@ -1,8 +1,8 @@
 /*
  * A queue with two levels of round robin. Connections take turns, one item each. Within a connection, the
- * addresses that it speaks for take turns. The items of one address are served first come, first served. A
- * caller that sends thousands of items in a burst therefore waits for its own items, and a connection gains
- * nothing by naming many addresses.
+ * client addresses named in its requests take turns. The items of one address are served in order of arrival.
+ * So a burst of thousands of items delays mainly the caller that sent it, and a connection gains nothing by
+ * naming many addresses.
  *
  * A source is a number: the connection in the low 32 bits, the address in the high 32 bits (0 = none). To
  * bound the memory, connections that are equal modulo FAIR_CONNECTIONS count as one, and so do addresses of
@@ -25,7 +25,7 @@ struct fair_item {
     uint64_t source;
 };
 
-/* The round robin of lines or lanes. */
+/* The turns of a queue's lines or of a line's lanes, in round-robin order. */
 struct fair_turns {
     struct queue queue;
     size_t count;
@@ -46,14 +46,16 @@ struct fair_line {
     struct fair_lane lanes[FAIR_ADDRESSES];
 };
 
-/* Large, and empty when all zero. Allocate it with calloc, so that only the used part takes memory. */
+/* A zeroed queue is empty. It is large: allocate it with calloc, so that only the used part takes memory. */
 struct fair_queue {
     struct fair_turns turns; /* of the lines that have waiting items */
     size_t waiting;
     struct fair_line lines[FAIR_CONNECTIONS];
 };
 
-/* Return the line and the lane of a source. Lane 0 is for items that name no address. */
+/*
+ * fair_line_of returns the line of a source, fair_lane_of its lane. Lane 0 is for items that name no address.
+ */
 size_t fair_line_of(uint64_t source);
 size_t fair_lane_of(uint64_t source);
 
@@ -63,13 +65,13 @@ void fair_queue_push(struct fair_queue *queue, struct fair_item *item);
 struct fair_item *fair_queue_pop(struct fair_queue *queue);
 
 /*
- * Returns the first item, in order of turns, whose source `may` be served now, or NULL if there is none.
- * Calls `may` once per waiting connection. For sources that name no address.
+ * Like fair_queue_pop, but skips connections for which `may` returns false. Calls `may` at most once per
+ * waiting connection. Returns NULL if `may` refuses all of them. No source in the queue may name an address.
  */
 struct fair_item *fair_queue_pop_if(struct fair_queue *queue, bool (*may)(void *context, uint64_t source),
                                     void *context);
 
-/* Returns the largest number of items that could be served before a new item of `source`. */
+/* Returns an upper bound on the number of items that are served before a new item of `source`. */
 size_t fair_queue_ahead(const struct fair_queue *queue, uint64_t source);
 
 #endif

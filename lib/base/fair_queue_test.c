@@ -23,7 +23,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Returns an address of a connection. */
+/* Returns the source for an address of a connection. */
 static uint64_t at(uint64_t connection, uint64_t address)
 {
     return address << 32 | connection;
@@ -39,13 +39,13 @@ static void push(struct stage *stage, uint64_t source, size_t count)
     }
 }
 
-/* The next item is the one pushed as number `number`. */
+/* Checks that the next item is the one that was pushed at position `number`. */
 static void assert_next(struct stage *stage, size_t number)
 {
     assert_ptr_equal(fair_queue_pop(&stage->queue), &stage->items[number]);
 }
 
-/* Pops all items and expects them in this order, given by the numbers in which they were pushed. */
+/* Pops all items and checks their order. `numbers` are the positions at which they were pushed. */
 static void assert_order(struct stage *stage, const size_t *numbers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -74,7 +74,7 @@ static void test_fair_queue_sources_take_turns(void **state)
     assert_order(stage, (const size_t[]){0, 5, 7, 1, 6, 2, 3, 4}, 8);
 }
 
-static void test_fair_queue_who_comes_back_waits_for_a_turn(void **state)
+static void test_fair_queue_source_that_returns_waits_for_a_turn(void **state)
 {
     struct stage *stage = *state;
     push(stage, 1, 3);
@@ -122,7 +122,7 @@ static bool is_even(void *context, uint64_t source)
     return source % 2 == 0;
 }
 
-static void test_fair_queue_pop_if_passes_over_those_who_may_not(void **state)
+static void test_fair_queue_pop_if_skips_items_that_it_refuses(void **state)
 {
     struct stage *stage = *state;
     size_t asked = 0;
@@ -144,8 +144,8 @@ static void test_fair_queue_pop_if_passes_over_those_who_may_not(void **state)
 }
 
 /*
- * Checks that no more than `said` items are served before one of `source`, in a queue of three connections,
- * one of them with three addresses.
+ * Checks that fair_queue_ahead returns `said`, and that no more items are served before a new one of
+ * `source`. The queue has three connections, one of which has three addresses.
  */
 static void check_ahead(struct stage *stage, uint64_t source, size_t said)
 {
@@ -170,11 +170,11 @@ static void test_fair_queue_ahead_is_never_too_small(void **state)
     check_ahead(stage, 4, 3);
     check_ahead(stage, 3, 5);
     check_ahead(stage, 2, 11);
-    check_ahead(stage, 1, 17);        /* waits for 5 of its connection */
-    check_ahead(stage, at(1, 9), 11); /* for 3 */
-    check_ahead(stage, at(1, 8), 18); /* for all 14 */
+    check_ahead(stage, 1, 17);        /* waits for 5 items of its connection */
+    check_ahead(stage, at(1, 9), 11); /* waits for 3 of them */
+    check_ahead(stage, at(1, 8), 18); /* waits for all 14 of them */
     check_ahead(stage, at(1, 7), 18);
-    check_ahead(stage, at(2, 9), 5); /* for 1 */
+    check_ahead(stage, at(2, 9), 5); /* waits for 1 item of its connection */
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -184,11 +184,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_fair_queue_one_source_is_first_come_first_served),
         TEST(test_fair_queue_sources_take_turns),
-        TEST(test_fair_queue_who_comes_back_waits_for_a_turn),
+        TEST(test_fair_queue_source_that_returns_waits_for_a_turn),
         TEST(test_fair_queue_numbers_that_are_the_same_modulo_share_a_line),
         TEST(test_fair_queue_addresses_take_turns_within_their_connections_turn),
         TEST(test_fair_queue_ten_thousand_addresses_gain_nothing_against_a_connection),
-        TEST(test_fair_queue_pop_if_passes_over_those_who_may_not),
+        TEST(test_fair_queue_pop_if_skips_items_that_it_refuses),
         TEST(test_fair_queue_ahead_is_never_too_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

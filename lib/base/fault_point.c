@@ -1,6 +1,6 @@
 /*
- * Entries are set before other threads start and never change after that. The threads share only the pass
- * counters, which are atomic. A pass finds its point by comparing names, but only while some point is armed.
+ * Entries are set before other threads start and do not change afterwards. Threads change only the pass
+ * counters, which are atomic. A pass looks up its point by name, but only while some point is armed.
  */
 #include "base/fault_point.h"
 
@@ -17,10 +17,10 @@
 
 enum { ENTRIES_MAX = 64, STALL_MAX_MS = 3600 * MS_PER_S, ACTION_TEXT_SIZE = 32, EXIT_CONFIG = 2 };
 
-/* All points. `tests/checks/check docs` compares them with the code and with the page. */
+/* All points. `tests/checks/check docs` compares them with the code and with docs/fault-points.md. */
 static const struct point {
     const char *name;
-    enum status fails_with; /* default for fail; STATUS_OK = the point cannot fail */
+    enum status fails_with; /* the default status of fail; STATUS_OK = the point cannot fail */
 } POINTS[] = {
     // clang-format off
     {"db.begin", STATUS_UNAVAILABLE},
@@ -81,7 +81,7 @@ static size_t find_point(const char *name)
 
 /* ---- parsing ---- */
 
-/* Parses a number from 1 to `max` at *text and moves *text past it. */
+/* Parses a number at *text and moves *text past it. Returns whether the number is between 1 and `max`. */
 static bool take_number(const char **text, int64_t max, int64_t *out)
 {
     char *end = NULL;
@@ -137,7 +137,7 @@ static bool parse_action(const char *text, struct entry *entry)
                                          parse_status(text + sizeof fail - 1, &entry->status));
 }
 
-/* Parses POINT:ACTION[@PASSES] in place. Returns NULL, or a message for a text that is wrong. */
+/* Parses POINT:ACTION[@PASSES] in place. Returns NULL, or a message if the text is invalid. */
 static const char *parse_entry(char *text, struct entry *entry)
 {
     char *action = strchr(text, ':');
@@ -221,8 +221,8 @@ static const char *action_text(const struct entry *entry, char text[ACTION_TEXT_
     return text;
 }
 
-/* A line is written to stderr in one call, so a crash loses nothing in a buffer. */
-static void tell(const struct entry *entry, int64_t pass)
+/* Logs a firing. The log writes each line in one call, so a crash right afterwards does not lose the line. */
+static void log_fired(const struct entry *entry, int64_t pass)
 {
     char text[ACTION_TEXT_SIZE];
     log_event(LOG_WARN, "fault.fired", LOG_TEXT("point", POINTS[entry->point].name),
@@ -243,19 +243,19 @@ static void stall(int64_t ms)
     }
 }
 
-/* Counts the pass and performs its entries in their order. Returns STATUS_OK, or the status to fail with. */
+/* Counts the pass and carries out the entries armed for it. Returns OK, or the status to fail with. */
 static enum status pass_point(const char *name)
 {
     enum status failed = STATUS_OK;
     size_t point = find_point(name);
     if (point == POINT_COUNT)
-        return STATUS_OK; /* the source check reports it */
+        return STATUS_OK; /* tests/checks/check docs reports an unknown name */
     int64_t pass = atomic_fetch_add(&passes[point], 1) + 1;
     for (size_t i = 0; i < entry_count; i++) {
         const struct entry *entry = &entries[i];
         if (entry->point != point || pass < entry->first || pass > entry->last)
             continue;
-        tell(entry, pass);
+        log_fired(entry, pass);
         if (entry->action == CRASH)
             crash();
         else if (entry->action == STALL)
@@ -268,7 +268,7 @@ static enum status pass_point(const char *name)
 
 void fault_point_pass(const char *name)
 {
-    (void)pass_point(name); /* parsing rejects fail for a point that is a statement */
+    (void)pass_point(name); /* the parser rejects `fail` for a point that has no status */
 }
 
 enum status fault_point_status(const char *name, struct error *error)

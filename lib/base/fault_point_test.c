@@ -1,5 +1,5 @@
-/* With fault points: the entries that can be armed, and the passes that fire. Without: no fault point
- * exists. */
+/* Tests which entries can be armed and at which passes they fire, and that a build without
+ * SCREENING_FAULT_POINTS has no fault point. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static void assert_refused(const char *entries, const char *rule)
     assert_false(fault_points_armed);
 }
 
-/* Returns the outcome of the next eight passes of db.commit, a letter each; '.' = no failure. */
+/* Returns the outcome of the next eight passes of db.commit, one letter each; '.' = no failure. */
 static const char *eight_passes(void)
 {
     static char seen[9];
@@ -60,7 +60,7 @@ static void test_fault_point_several_entries_of_one_point_all_count(void **state
     assert_string_equal(eight_passes(), ".A..II..");
 }
 
-static void test_fault_point_fails_with_its_own_status_and_tells_its_name(void **state)
+static void test_fault_point_fails_with_its_own_status_and_names_itself(void **state)
 {
     (void)state;
     struct error error = {0};
@@ -116,8 +116,8 @@ static void test_fault_point_wrong_entries_are_refused_by_name(void **state)
     }
 }
 
-/* Runs `body` in a child process. Returns its wait status, and its stderr in `told`. */
-static int run_apart(void (*body)(void), char *told, size_t told_size)
+/* Runs `body` in a child process. Returns its wait status, and its stderr in `output`. */
+static int run_apart(void (*body)(void), char *output, size_t output_size)
 {
     int ends[2], status = 0;
     assert_int_equal(pipe(ends), 0);
@@ -129,8 +129,8 @@ static int run_apart(void (*body)(void), char *told, size_t told_size)
         _exit(0);
     }
     (void)close(ends[1]);
-    ssize_t size = read(ends[0], told, told_size - 1);
-    told[size > 0 ? size : 0] = '\0';
+    ssize_t size = read(ends[0], output, output_size - 1);
+    output[size > 0 ? size : 0] = '\0';
     (void)close(ends[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
@@ -146,11 +146,11 @@ static void crash_at_second_pass(void)
 static void test_fault_point_crash_is_sigkill_after_its_log_line(void **state)
 {
     (void)state;
-    char told[512];
-    int status = run_apart(crash_at_second_pass, told, sizeof told);
+    char output[512];
+    int status = run_apart(crash_at_second_pass, output, sizeof output);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    assert_non_null(strstr(told, "\"event\":\"fault.fired\""));
-    assert_non_null(strstr(told, "\"point\":\"writer.after_commit\",\"action\":\"crash\",\"pass\":2}\n"));
+    assert_non_null(strstr(output, "\"event\":\"fault.fired\""));
+    assert_non_null(strstr(output, "\"point\":\"writer.after_commit\",\"action\":\"crash\",\"pass\":2}\n"));
 }
 
 static int disarm(void **state)
@@ -164,7 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_fault_point_each_form_of_passes_fires_at_those, disarm),
         cmocka_unit_test_teardown(test_fault_point_several_entries_of_one_point_all_count, disarm),
-        cmocka_unit_test_teardown(test_fault_point_fails_with_its_own_status_and_tells_its_name, disarm),
+        cmocka_unit_test_teardown(test_fault_point_fails_with_its_own_status_and_names_itself, disarm),
         cmocka_unit_test_teardown(test_fault_point_disarmed_neither_fires_nor_counts, disarm),
         cmocka_unit_test_teardown(test_fault_point_stall_takes_its_time, disarm),
         cmocka_unit_test_teardown(test_fault_point_wrong_entries_are_refused_by_name, disarm),

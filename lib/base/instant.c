@@ -11,7 +11,7 @@ static const int64_t SECONDS_MAX = INT64_C(253402300799);
 void instant_write(int64_t instant_us, Google__Protobuf__Timestamp *out)
 {
     int64_t part_us = instant_us % US_PER_S;
-    if (part_us < 0) /* nanos count forward, even before 1970 */
+    if (part_us < 0) /* nanos are never negative, even before 1970 */
         part_us += US_PER_S;
     google__protobuf__timestamp__init(out);
     out->seconds = (instant_us - part_us) / US_PER_S;

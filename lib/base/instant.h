@@ -1,4 +1,4 @@
-/* Instants (base/clock.h) as google.protobuf.Timestamp, to the microsecond. Pure; any thread. */
+/* Converts instants (base/clock.h) to and from google.protobuf.Timestamp. Pure; any thread. */
 #ifndef SCREENING_BASE_INSTANT_H
 #define SCREENING_BASE_INSTANT_H
 
@@ -13,8 +13,8 @@
 void instant_write(int64_t instant_us, Google__Protobuf__Timestamp *out);
 
 /*
- * Reads a timestamp, rounded down to the microsecond. Returns false if there is none, or if it is outside the
- * years 1 to 9999.
+ * Reads a timestamp, rounded down to the microsecond. Returns false if `timestamp` is NULL, invalid or
+ * outside the years 1 to 9999.
  */
 MUST_CHECK bool instant_read(const Google__Protobuf__Timestamp *timestamp, int64_t *instant_us);
 

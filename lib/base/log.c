@@ -1,7 +1,8 @@
 /*
- * A line is built in a buffer on the stack and written in one call, so lines of several threads and processes
- * never interleave (a write of this size to a pipe is atomic). Text that does not fit is cut at a character
- * boundary, later fields are left out, and the line is marked as truncated. It is always valid JSON.
+ * A line is built in a buffer on the stack and written in one call, so the lines of several threads never
+ * interleave. On a pipe, where a write of this size is atomic, the lines of several processes do not
+ * interleave either. Text that does not fit is cut at a character boundary, later fields are left out, and
+ * the line is marked as truncated. Every line except those of log_say is valid JSON.
  *
  * `lock` guards `limit`, `next_report_ns`, `held` and log_sink.c. It is held during a write, which does not
  * block. log_write_last does not take it, because its caller may hold it.
@@ -25,7 +26,7 @@
 
 enum { BODY_SIZE = LOG_LINE_MAX - (sizeof CUT_MARK - 1) - (sizeof LINE_END - 1) };
 
-/* The interval of reports of suppressed lines for events that log no further line. */
+/* How often suppressed lines are reported for events that log no further line. */
 enum { REPORT_EVERY_MS = 10000 };
 
 struct line {
@@ -42,7 +43,7 @@ static struct metric lines_lost = METRIC("log_lines_lost_total", "Log lines that
 static struct metric lines_suppressed = METRIC(
     "log_lines_suppressed_total", "Log lines that were not written because there were too many like them");
 
-/* The rate is higher because debug logs several lines per booking. */
+/* Debug has a higher rate because it logs several lines per booking. */
 static const struct log_rate DEBUG_RATE = {.burst = 1000, .per_s = 200};
 static const struct log_rate RATE = {.burst = 200, .per_s = 20};
 
@@ -74,7 +75,7 @@ bool log_enabled(enum log_level level)
     return level >= lowest_level;
 }
 
-/* Appends all or nothing. Leaves at least `spare` bytes of the body free. */
+/* Appends the bytes if this leaves `spare` bytes of the body free. Otherwise returns false. */
 static bool put(struct line *line, const char *bytes, size_t size, size_t spare)
 {
     if (size + spare > BODY_SIZE - line->used) {
@@ -92,8 +93,8 @@ static bool put_raw(struct line *line, const char *text)
 }
 
 /*
- * Encodes the character at `text` for a JSON string into `out`. Returns the number of bytes of `text`
- * consumed.
+ * Encodes the character at `text` for a JSON string and writes it to `out`. Returns the number of bytes of
+ * `text` consumed.
  */
 static size_t escape(const char *text, size_t size, char out[8], size_t *out_size)
 {
@@ -179,7 +180,7 @@ static void end_line(struct line *line)
     line->used += strlen(end);
 }
 
-/* ---- writing, lock held ---- */
+/* ---- writing; the caller holds the lock ---- */
 
 static void write_text(const char *text, size_t size)
 {
@@ -187,7 +188,7 @@ static void write_text(const char *text, size_t size)
         metric_add(&lines_lost, 1);
 }
 
-/* Lines buffered between log_hold and log_release. */
+/* Lines buffered from log_hold until log_release or log_drop. */
 static struct {
     bool on;
     size_t used;
@@ -214,8 +215,8 @@ static void write_line(enum log_level level, const struct line *line)
 }
 
 /*
- * Reports suppressed lines of events whose flood has ended. No further line of such an event would report
- * them.
+ * Reports suppressed lines of events whose flood has ended. Such an event may log no further line that would
+ * report them.
  */
 static void report_suppressed(int64_t now_ns)
 {

@@ -5,10 +5,11 @@
  *
  * Every line about a booking carries booking_id and request_id. Any thread; each line is written in one call.
  *
- * Logging never blocks. A line that does not fit into a full pipe, terminal or socket is dropped and counted
- * in log_lines_lost_total. Clients cannot flood the log. Each event may log a burst of 200 lines and then 20
- * per second (debug: 1000 and 200). The next line reports the number of skipped ones as "suppressed", and
- * log_lines_suppressed_total counts them.
+ * Only log_last waits for the reader of a full pipe, terminal or socket. The other functions drop a line that
+ * does not fit and count it in log_lines_lost_total. Clients cannot flood the log, because each event may log
+ * a burst of 200 lines and then 20 lines per second (1000 and 200 at level debug). The next line that the
+ * event logs has a field "suppressed" with the number of lines skipped before it. log_lines_suppressed_total
+ * counts all skipped lines.
  */
 #ifndef SCREENING_BASE_LOG_H
 #define SCREENING_BASE_LOG_H
@@ -38,7 +39,10 @@ struct log_field {
 #define LOG_INT(field_name, v)  ((struct log_field){(field_name), LOG_FIELD_INT, {.number = (int64_t)(v)}})
 #define LOG_UUID(field_name, v) ((struct log_field){(field_name), LOG_FIELD_UUID, {.uuid = (v)}})
 
-/* Sets the program name for every line, and the lowest level to write. Call it before other threads start. */
+/*
+ * Sets the program name for every line, and the lowest level that is written. Call it before other threads
+ * start.
+ */
 void log_open(const char *program, enum log_level threshold);
 
 /* Parses "debug", "info", "warn" or "error". Returns false for anything else. */
@@ -58,8 +62,9 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     } while (0)
 
 /*
- * Like log_event, but logs only the first line of the event for `key` within a minute. Use it for events that
- * a client, identified by `key`, can trigger repeatedly.
+ * Like log_event, but skips the line if the event was logged for the same `key` within the last minute,
+ * unless another key has displaced this one (log_limit.h). Use it for events that a client, identified by
+ * `key`, can trigger repeatedly.
  */
 #define log_event_once_a_minute(level, event, key, ...)                                                      \
     do {                                                                                                     \
@@ -74,9 +79,9 @@ bool log_is_first(const char *event, const char *key);
 #define log_plain(level, event) log_write((level), (event), NULL, 0)
 
 /*
- * After log_hold, lines below warn are buffered, up to a few. log_release writes them, and so does any line
- * that cannot be buffered. log_drop discards them. So a program that cannot start because of its
- * configuration prints a single line.
+ * After log_hold, the log buffers lines below level warn. log_release writes them, and so does the first line
+ * that cannot be buffered. log_drop discards them, so that a program with a wrong configuration prints only
+ * one line.
  */
 void log_hold(void);
 void log_release(void);
@@ -86,8 +91,8 @@ void log_drop(void);
 enum { LOG_LAST_WAIT_MS = 1000 };
 
 /*
- * Like log_event at level error, for a process that ends next and cannot trust its own state. Takes no lock,
- * has no rate limit, and waits for room if stderr is full.
+ * Like log_event at level error, for a process that is about to end and cannot trust its own state. Takes no
+ * lock, has no rate limit, and waits for room if stderr is full.
  */
 #define log_last(event, ...)                                                                                 \
     do {                                                                                                     \
@@ -96,7 +101,9 @@ enum { LOG_LAST_WAIT_MS = 1000 };
     } while (0)
 void log_write_last(const char *event, const struct log_field *fields, size_t count);
 
-/* Writes one line "PROGRAM: MESSAGE" for people, with no rate limit and no level. Never blocks either. */
+/*
+ * Writes one line "PROGRAM: MESSAGE" for people, with no rate limit and no level. Does not wait for a reader.
+ */
 void log_say(const char *program, const char *message);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * A rate limit for log lines. Each event has a burst and then a number of lines per second. This keeps a
- * client that can trigger log lines, for example with bad requests, from filling the log.
+ * A rate limit for log lines. Each event may log a burst of lines, and then a limited number of lines per
+ * second. This keeps a client that can trigger log lines, for example with bad requests, from filling the
+ * log.
  *
  * Pure; not thread-safe.
  */
@@ -12,17 +13,17 @@
 
 enum { LOG_LIMIT_EVENTS = 128, LOG_LIMIT_KEYS = 256 };
 
-/* The lines that one event may log: `burst` in a row, and then `per_s` each second. */
+/* How many lines one event may log: `burst` at once, and then `per_s` each second. */
 struct log_rate {
     uint32_t burst, per_s;
 };
 
-/* The state of one event. Events beyond LOG_LIMIT_EVENTS share a bucket with another. */
+/* The state of one event. If there are more than LOG_LIMIT_EVENTS events, some share a bucket. */
 struct log_bucket {
     const char *event; /* NULL = unused */
-    int64_t full_ns;   /* when the burst is available again in full (monotonic) */
+    int64_t full_ns;   /* when the full burst is available again (monotonic) */
     uint64_t suppressed;
-    int64_t suppressed_ns; /* when the last line was suppressed */
+    int64_t suppressed_ns; /* when a line was last suppressed */
 };
 
 struct log_limit {
@@ -35,20 +36,22 @@ struct log_limit {
 
 /*
  * Returns whether a line of `event` may be written at `now_ns` (monotonic). If so, sets *suppressed to the
- * number of its lines suppressed since the last written one. `event` must stay valid.
+ * number of lines of this event that were suppressed since the last one that was written. The text at `event`
+ * must stay valid.
  */
 bool log_limit_take(struct log_limit *limit, const char *event, const struct log_rate *rate, int64_t now_ns,
                     uint64_t *suppressed);
 
 /*
- * Returns whether this is the first line of `event` for `key` within a minute. Any other line counts as
- * suppressed. With more than LOG_LIMIT_KEYS keys, some are forgotten early.
+ * Returns whether a line of `event` for `key` may be written at `now_ns` (monotonic). Allows one line per
+ * minute. A line that is not allowed counts as suppressed. A key is forgotten early if another key hashes to
+ * the same one of the LOG_LIMIT_KEYS slots.
  */
 bool log_limit_first(struct log_limit *limit, const char *event, const char *key, int64_t now_ns);
 
 /*
- * Returns an event whose last line was suppressed before `before_ns`, and resets its count. Returns NULL if
- * there is none.
+ * Returns an event that has suppressed lines, the last of them from before `before_ns` (monotonic). Sets
+ * *suppressed to the number of these lines and resets the count. Returns NULL if there is no such event.
  */
 const char *log_limit_next_suppressed(struct log_limit *limit, int64_t before_ns, uint64_t *suppressed);
 

@@ -20,7 +20,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Returns how many of `count` lines are let through at the same time. */
+/* Asks for `count` lines at the same time; returns how many may be written. */
 static int take(struct log_limit *limit, const char *event, int count, int64_t now_ns)
 {
     int taken = 0;

@@ -1,10 +1,11 @@
 /*
- * A pipe or terminal without a reader fills up sooner or later, and then a write to it blocks for ever.
+ * A pipe or terminal that no process reads fills up sooner or later, and then a write to it blocks forever.
  * O_NONBLOCK prevents that, but it is a property of the open file description, which we share with the
- * process that started us. A shell or another program would suddenly see EAGAIN. So we reopen pipes and
- * terminals through /proc, which creates a separate description. Where that is not allowed, we use poll to
- * check whether the line fits. No other thread writes at the same time, and only another process that shares
- * the pipe could fill it in between. A socket can't be reopened, but send takes the flag with each call.
+ * process that started us. A shell or another program would then get an unexpected EAGAIN. So we reopen pipes
+ * and terminals through /proc, which creates a separate description. Where that is not allowed, we use poll
+ * to check whether the line fits. No other thread writes at the same time, so only another process that
+ * shares the pipe could fill it between poll and write. A socket cannot be reopened, but each call of send
+ * can pass the flag MSG_DONTWAIT.
  *
  * Everything else, in particular a file, is written to directly.
  */
@@ -30,7 +31,7 @@ struct sink {
     ino_t inode;
     enum sink_kind kind;
     int own;   /* SINK_OWN: our descriptor, otherwise -1 */
-    bool torn; /* the last line was cut off */
+    bool torn; /* whether the last line was cut off */
 };
 static struct sink shared = {.own = -1};
 
@@ -59,7 +60,7 @@ static void look(struct sink *sink)
 {
     struct stat status;
     if (fstat(STDERR_FILENO, &status) != 0)
-        status = (struct stat){.st_mode = S_IFREG}; /* the write will report the error */
+        status = (struct stat){.st_mode = S_IFREG}; /* treat it as a file, so that write reports the error */
     if (!sink->known || sink->device != status.st_dev || sink->inode != status.st_ino) {
         if (sink->own >= 0)
             (void)close(sink->own);
@@ -121,7 +122,7 @@ bool log_sink_write(const char *line, size_t size)
 
 bool log_sink_write_last(const char *line, size_t size, int wait_ms)
 {
-    struct sink sink = {.own = -1}; /* its descriptor, if any, ends with the process */
+    struct sink sink = {.own = -1}; /* its descriptor is closed when the process ends */
     look(&sink);
     (void)(sink.kind == SINK_FILE || has_room(wait_ms));
     return write_now(&sink, line, size) == (ssize_t)size;

@@ -1,7 +1,8 @@
 /*
- * Writes log lines to file descriptor 2, whatever it currently refers to. A write never blocks.
+ * Writes log lines to file descriptor 2, whatever it currently refers to. log_sink_write does not wait for a
+ * reader of a full pipe, terminal or socket.
  *
- * Private to log.c, which holds its lock except for log_sink_write_last.
+ * Only for log.c, which holds its lock during every call except log_sink_write_last.
  */
 #ifndef SCREENING_BASE_LOG_SINK_H
 #define SCREENING_BASE_LOG_SINK_H
@@ -9,10 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Includes the newline. A write of this size to a pipe is atomic. */
+/* The maximum size of a line, including the newline. A write of this size to a pipe is atomic. */
 enum { LOG_LINE_MAX = 2048 };
 
-/* Writes a whole line of at most LOG_LINE_MAX bytes. Returns false if the line, or its end, is lost. */
+/*
+ * Writes one or more whole lines, of at most PIPE_BUF bytes in all. Returns false if they, or the end of
+ * them, are lost.
+ */
 bool log_sink_write(const char *line, size_t size);
 
 /*

@@ -1,4 +1,7 @@
-/* Every test replaces file descriptor 2 with something that is full and that no process reads. */
+/*
+ * The tests replace file descriptor 2 with a pipe, a socket or a terminal, which fills up because nothing
+ * reads from it.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +19,7 @@ enum { LINES_MAX = 100000, TEXT_MAX = 1 << 20, ALARM_S = 20 };
 static int saved = -1;
 static char text[TEXT_MAX], last_line[LOG_LINE_MAX];
 
-/* The alarm ends a test whose write blocks. */
+/* Saves stderr, and sets an alarm that ends a test whose write blocks. */
 static int setup(void **state)
 {
     (void)state;
@@ -42,7 +45,7 @@ static void replace_stderr(int file)
     (void)close(file);
 }
 
-/* Writes lines of several lengths until one is lost; returns how many were written. */
+/* Writes lines of different lengths until one is lost. Returns how many were written. */
 static int fill(void)
 {
     for (int i = 0; i < LINES_MAX; i++) {
@@ -57,7 +60,10 @@ static int fill(void)
     return 0;
 }
 
-/* Reads until nothing is left. Returns the number of whole lines of one letter; fails on any other line. */
+/*
+ * Reads until nothing is left. Returns the number of lines. A line that does not repeat a single letter fails
+ * the test.
+ */
 static int read_lines(int file)
 {
     size_t used = 0;
@@ -109,7 +115,7 @@ static void test_log_sink_fifo_whose_reader_comes_later(void **state)
     replace_stderr(open(path, O_WRONLY));
     (void)signal(SIGPIPE, SIG_IGN);
     (void)close(reader);
-    assert_false(log_sink_write("xxx\n", 4)); /* no reader yet */
+    assert_false(log_sink_write("xxx\n", 4)); /* the FIFO has no reader at the moment */
     reader = open(path, O_RDONLY | O_NONBLOCK);
     assert_true(log_sink_write("xxx\n", 4));
     assert_int_equal(read_lines(reader), 1);
@@ -119,7 +125,7 @@ static void test_log_sink_fifo_whose_reader_comes_later(void **state)
     (void)rmdir(folder);
 }
 
-/* Simulates a process that may not reopen the pipe: /proc refuses, and only poll remains. */
+/* Simulates a process that may not reopen the pipe: opening it through /proc fails, so the sink uses poll. */
 static void test_log_sink_pipe_that_cannot_be_opened_again(void **state)
 {
     (void)state;
@@ -147,11 +153,11 @@ static void lose_lines_to_a_socket(int type)
     assert_true(fill() > 1);
     assert_flags_kept(flags);
     (void)read_lines(ends[0]);
-    assert_true(log_sink_write("xxx\n", 4)); /* on a separate line, although the last one was cut */
+    assert_true(log_sink_write("xxx\n", 4)); /* starts a new line, although the last one was cut off */
     assert_true(read_lines(ends[0]) >= 1);
     assert_string_equal(last_line, "xxx");
     (void)close(ends[0]);
-    assert_false(log_sink_write("xxx\n", 4)); /* without a SIGPIPE */
+    assert_false(log_sink_write("xxx\n", 4)); /* must not raise SIGPIPE */
 }
 
 static void test_log_sink_full_socket_loses_lines(void **state)

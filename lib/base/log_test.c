@@ -19,7 +19,7 @@ static int64_t fixed_now_us(void)
     return 1796085000000000;
 }
 
-/* Returns what `act` writes to stderr, which is redirected to a pipe. It must fit into the pipe. */
+/* Returns what `act` writes to stderr, which is redirected to a pipe. The output must fit into the pipe. */
 static const char *capture(void (*act)(void))
 {
     int ends[2];
@@ -31,7 +31,7 @@ static const char *capture(void (*act)(void))
     assert_true(dup2(saved, STDERR_FILENO) >= 0);
     (void)close(saved);
     (void)close(ends[1]);
-    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0); /* the log may still have its end open */
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0); /* the log may still have the write end open */
     size_t used = 0;
     ssize_t got;
     while ((got = read(ends[0], output + used, sizeof output - 1 - used)) > 0)
@@ -229,7 +229,7 @@ static void test_log_lines_of_threads_do_not_mix(void **state)
     assert_int_equal(lines, THREADS * LINES_PER_THREAD);
 }
 
-/* Returns -1 if there is no such metric. */
+/* Returns the metric's value, or -1 if there is no such metric. */
 static int64_t metric_value(const char *name)
 {
     int64_t value = -1;
@@ -277,7 +277,7 @@ static void test_log_flood_of_one_event_is_suppressed_and_counted(void **state)
     char *rest = output;
     for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++)
         json_decref(parse_line(line));
-    assert_in_range(lines, 201, 290); /* a few more on a slow machine */
+    assert_in_range(lines, 201, 290); /* on a slow machine a few more lines pass */
     assert_int_equal(suppressed_total() - before, 301 - lines);
 }
 

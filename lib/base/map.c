@@ -1,18 +1,16 @@
 /*
  * Open addressing with linear probing. An entry sits at its home slot or after it, with no empty slot in
- * between. Removal closes the gap (no tombstones). Keys come from outside and are mostly ordered ids, so the
- * hash is SipHash-1-3 with a per-process secret, and an attacker cannot choose ids that collide. The secret
- * is generated before the first entry of any map.
+ * between. Removal closes the gap, so there are no tombstones. The secret of the hash is generated before the
+ * first entry of any map.
  */
 #include "base/map.h"
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/random.h"
+#include "base/siphash.h"
 
 enum { FIRST_SLOTS = 16, KEPT_SLOTS = 4096, WORD_SIZE = sizeof(uint64_t) };
 
@@ -20,14 +18,6 @@ struct map_slot {
     void *value;    /* NULL = empty */
     uint64_t key[]; /* key_words(map) words, the last one zero-padded */
 };
-
-static uint64_t secret[2];
-static pthread_once_t secret_made = PTHREAD_ONCE_INIT;
-
-static void make_secret(void)
-{
-    random_fill(secret, sizeof secret);
-}
 
 static size_t key_words(const struct map *map)
 {
@@ -44,42 +34,9 @@ static struct map_slot *slot_at(const struct map *map, size_t index)
     return (struct map_slot *)(void *)((char *)map->slots + index * slot_size(map));
 }
 
-static uint64_t rotate(uint64_t word, unsigned bits)
-{
-    return word << bits | word >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[2] = rotate(v[2], 32);
-}
-
-/*
- * Returns the home slot of a key. Unlike SipHash, leaves out the length, because all keys of a map have the
- * same one.
- */
 static size_t home_of(const struct map *map, const uint64_t *key)
 {
-    uint64_t v[4] = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
-                     secret[0] ^ 0x6c7967656e657261u, secret[1] ^ 0x7465646279746573u};
-    for (size_t i = 0; i < key_words(map); i++) {
-        v[3] ^= key[i];
-        sip_round(v);
-        v[0] ^= key[i];
-    }
-    v[2] ^= 0xffu;
-    for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return (size_t)(v[0] ^ v[1] ^ v[2] ^ v[3]) & (map->slot_count - 1);
+    return (size_t)siphash(key, key_words(map)) & (map->slot_count - 1);
 }
 
 static void load_key(const struct map *map, const void *key, uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE])
@@ -137,7 +94,7 @@ static enum status grow(struct map *map)
     larger.slots = calloc(larger.slot_count, slot_size(map));
     if (larger.slots == NULL)
         return STATUS_RESOURCE_EXHAUSTED;
-    (void)pthread_once(&secret_made, make_secret); /* fails only for an invalid pthread_once_t */
+    siphash_make_secret();
     CHECK((larger.slot_count & (larger.slot_count - 1)) == 0 && larger.slot_count > map->count);
     for (size_t i = 0; i < map->slot_count; i++) {
         const struct map_slot *slot = slot_at(map, i);
@@ -152,7 +109,7 @@ static enum status grow(struct map *map)
 enum status map_put(struct map *map, const void *key, void *value)
 {
     CHECK(value != NULL);
-    /* At most three quarters full. */
+    /* Keep the map at most three quarters full. */
     if (map->count + 1 > map->slot_count / 4 * 3 && grow(map) != STATUS_OK)
         return STATUS_RESOURCE_EXHAUSTED;
     uint64_t words[MAP_KEY_MAX_BYTES / WORD_SIZE];
@@ -163,11 +120,11 @@ enum status map_put(struct map *map, const void *key, void *value)
         map->count++;
     }
     slot->value = value;
-    CHECK(map->count < map->slot_count); /* find ends at an empty slot */
+    CHECK(map->count < map->slot_count); /* otherwise find would loop forever */
     return STATUS_OK;
 }
 
-/* Moves entries back into the gap where their home slot allows it, then empties the last gap. */
+/* Moves later entries into the gap if their home slots allow it, then empties the last gap. */
 static void close_gap(struct map *map, size_t gap)
 {
     const size_t mask = map->slot_count - 1;

@@ -21,18 +21,19 @@ struct map {
     size_t key_size_bytes;
 };
 
-/* Makes `map` empty. Allocates nothing yet. */
+/* Initialises an empty map. Allocates no memory. */
 void map_init(struct map *map, size_t key_size_bytes);
 void map_fini(struct map *map);
 
-/* Removes every entry. Keeps the memory unless it has grown far beyond what small maps need. */
+/* Removes every entry. Keeps the memory for reuse, unless it has room for more than 4096 slots. */
 void map_clear(struct map *map);
 
 /* Returns the value stored under `key`, or NULL if there is none. */
 void *map_get(const struct map *map, const void *key);
 
 /*
- * Stores `value` (not NULL) under `key`, replacing any other. Returns RESOURCE_EXHAUSTED when out of memory.
+ * Stores `value` (not NULL) under `key`, replacing any earlier value. Returns RESOURCE_EXHAUSTED when out of
+ * memory.
  */
 MUST_CHECK enum status map_put(struct map *map, const void *key, void *value);
 
@@ -40,8 +41,8 @@ MUST_CHECK enum status map_put(struct map *map, const void *key, void *value);
 void *map_remove(struct map *map, const void *key);
 
 /*
- * Returns the next entry's value, or NULL at the end. Start with *position = 0. `*key` (if key is not NULL)
- * points into the map. Do not call map_remove or map_put during the iteration.
+ * Returns the next entry's value, or NULL at the end. Start with *position = 0. If `key` is not NULL, sets
+ * *key to the entry's key, which is in the map. Do not call map_remove or map_put during the iteration.
  */
 void *map_next(const struct map *map, size_t *position, const void **key);
 

@@ -46,7 +46,7 @@ static void test_map_put_again_replaces(void **state)
     map_fini(&map);
 }
 
-/* Applies random operations to a map and to a plain array, which defines the expected content of the map. */
+/* Applies the same random operations to a map and to a plain array, and compares them. */
 static void check_against_array(size_t key_size, size_t key_count, size_t operations)
 {
     struct map map;

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 
-/* Lists that grow only at the head. Readers therefore need no lock. */
+/* The lists grow only at the head, so readers need no lock. */
 static _Atomic(struct metric *) newest;
 static _Atomic(struct histogram *) newest_histogram;
 

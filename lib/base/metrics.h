@@ -1,7 +1,7 @@
 /*
- * Counters, gauges and histograms of the process, read by Introspection.Stats and by /metrics. A metric is an
- * object of the module that counts. It lives as long as the process and is visible once registered. Counting
- * neither locks nor allocates. All functions may be called from any thread.
+ * Counters, gauges and histograms of the process, read by Introspection.Stats and by /metrics. A metric
+ * belongs to the module that updates it, lives as long as the process, and is visible once registered.
+ * Counting neither locks nor allocates. All functions may be called from any thread.
  */
 #ifndef SCREENING_BASE_METRICS_H
 #define SCREENING_BASE_METRICS_H
@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 struct metric {
-    const char *name; /* "writer_commits_total"; counters end in _total; the name includes the unit */
+    const char *name; /* such as "writer_commits_total"; includes the unit; a counter's name ends in _total */
     const char *help;
-    const char *labels; /* "log=\"booking\"", in Prometheus syntax; NULL = none */
-    double unit;        /* scale on display: 1e-3 for milliseconds shown as seconds; 0 = 1 */
+    const char *labels; /* in Prometheus syntax, such as "log=\"booking\""; NULL = none */
+    double unit;        /* factor for display: 1e-3 to show milliseconds as seconds; 0 = 1 */
     _Atomic int64_t value;
     _Atomic int registered;
-    struct metric *next; /* registered before this one; NULL = none */
+    struct metric *next; /* the one registered before; NULL = none */
 };
 
 #define METRIC(metric_name, metric_help)                                                                     \
@@ -45,26 +45,27 @@ int64_t metric_get(struct metric *metric);
 
 /*
  * Returns the most recently registered metric, the head of the list linked by `next`. Returns NULL if there
- * is none. Metrics registered later are not reachable from it, so keep this head to walk the same list twice.
+ * is none. Metrics registered later are not reachable from this one, so keep the result to walk the same list
+ * again.
  */
 struct metric *metrics_newest(void);
 
 /*
- * Counts values by range. The first of HISTOGRAM_BUCKETS ranges ends at `first_bound`, each further one at
- * twice the previous bound. One extra count holds the values above the last bound.
+ * Counts values by range. The first of the HISTOGRAM_BUCKETS ranges ends at `first_bound`, and every further
+ * range at twice the bound of the previous one. One extra counter is for values above the last bound.
  */
 enum { HISTOGRAM_BUCKETS = 18 };
 
 struct histogram {
-    const char *name; /* includes the unit on display */
+    const char *name; /* includes the displayed unit */
     const char *help;
     const char *labels; /* as in struct metric */
     int64_t first_bound;
-    double unit; /* scale on display: 1e-6 for microseconds shown as seconds */
+    double unit; /* factor for display: 1e-6 to show microseconds as seconds */
     _Atomic int64_t counts[HISTOGRAM_BUCKETS + 1];
     _Atomic int64_t sum;
     _Atomic int registered;
-    struct histogram *next; /* registered before this one; NULL = none */
+    struct histogram *next; /* the one registered before; NULL = none */
 };
 
 #define HISTOGRAM(histogram_name, histogram_help, bound, shown_unit)                                         \

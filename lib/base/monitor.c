@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-/* None of these calls can fail in the C libraries that we run on, because they allocate nothing. */
+/* In the C libraries that we use, none of these calls can fail, because they allocate nothing. */
 void monitor_init(struct monitor *monitor)
 {
     pthread_condattr_t attributes;

@@ -1,4 +1,4 @@
-/* A mutex with one condition variable, timed by the monotonic clock. Any thread. */
+/* A mutex with one condition variable, which uses the monotonic clock. Any thread. */
 #ifndef SCREENING_BASE_MONITOR_H
 #define SCREENING_BASE_MONITOR_H
 
@@ -24,7 +24,10 @@ static inline void monitor_unlock(struct monitor *monitor)
     pthread_mutex_unlock(&monitor->mutex);
 }
 
-/* Wakes all waiters. The caller holds the lock, or held it when it changed what they wait for. */
+/*
+ * Wakes all waiters. The caller must hold the lock, or have held it when it changed the state that they wait
+ * for.
+ */
 static inline void monitor_notify(struct monitor *monitor)
 {
     pthread_cond_broadcast(&monitor->changed);
@@ -32,7 +35,7 @@ static inline void monitor_notify(struct monitor *monitor)
 
 /*
  * Waits for a notification, at most until `deadline_ns` (monotonic; INT64_MAX = no deadline). Returns false
- * if the deadline has passed. May return true without a notification. The caller holds the lock.
+ * if the deadline has passed. May return true without a notification. The caller must hold the lock.
  */
 bool monitor_wait(struct monitor *monitor, int64_t deadline_ns);
 

@@ -14,7 +14,7 @@ static int64_t deadline_ns(void)
     return clock_monotonic_ns() + DEADLINE_MS * (int64_t)NS_PER_MS;
 }
 
-/* Waits until `turns` is `wanted`, and advances it. */
+/* Waits for `turns` to equal `wanted`, at most until `until_ns`, and increments it. */
 static void take_turn(struct shared *shared, int wanted, int64_t until_ns)
 {
     monitor_lock(&shared->monitor);

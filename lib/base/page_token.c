@@ -64,8 +64,8 @@ enum status page_size_check(uint32_t requested, uint32_t *out, struct error *err
 }
 
 /*
- * The header of a protobuf field. It has a tag, one byte up to field number 15, and a length, at most five
- * bytes.
+ * The largest header of a protobuf field: a tag of one byte (for field numbers up to 15) and a length of at
+ * most five bytes.
  */
 enum { FIELD_HEADER_BYTES = 6 };
 

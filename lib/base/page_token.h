@@ -27,8 +27,8 @@ MUST_CHECK enum status page_token_parse(const char *token, const char *query, st
                                         struct error *error);
 
 /*
- * Checks a requested page size and replaces 0 by the default. Returns INVALID_ARGUMENT "page_size: ..." above
- * PAGE_SIZE_MAX.
+ * Checks a requested page size and replaces 0 with the default. Returns INVALID_ARGUMENT "page_size: ..." if
+ * it exceeds PAGE_SIZE_MAX.
  */
 MUST_CHECK enum status page_size_check(uint32_t requested, uint32_t *out, struct error *error);
 
@@ -39,8 +39,8 @@ struct page_room {
 };
 
 /*
- * Starts a page. `response_max_bytes` limits the packed response message; room for its next_page_token is
- * reserved.
+ * Starts a page. `response_max_bytes` limits the packed size of the response. Reserves room for its
+ * next_page_token.
  */
 void page_room_init(struct page_room *room, size_t response_max_bytes);
 

@@ -1,6 +1,6 @@
 /*
- * Intrusive lists. The members embed a node, so nothing is allocated. container_of (base/container.h) leads
- * from the node to the member. A node is in at most one list at a time. Not thread-safe.
+ * Intrusive lists. Each member embeds a node, so nothing is allocated. container_of (base/container.h)
+ * returns the member that contains a node. A node is in at most one list at a time. Not thread-safe.
  */
 #ifndef SCREENING_BASE_QUEUE_H
 #define SCREENING_BASE_QUEUE_H
@@ -13,10 +13,10 @@
 /* ---- first in, first out ---- */
 
 struct queue_node {
-    struct queue_node *next; /* valid while in a queue */
+    struct queue_node *next; /* valid only while the node is in a queue */
 };
 
-/* Empty when all zero. `last` is valid unless the queue is empty. */
+/* A zeroed queue is empty. `last` is valid unless the queue is empty. */
 struct queue {
     struct queue_node *first, *last;
 };
@@ -61,13 +61,13 @@ static inline void queue_append(struct queue *queue, struct queue more)
     queue->last = more.last;
 }
 
-/* ---- in any order, with removal ---- */
+/* ---- removal in any order ---- */
 
 struct list_node {
     struct list_node *next, **link; /* `link` points to the pointer to this node */
 };
 
-/* Empty when all zero. Its address must not change while it has nodes. */
+/* A zeroed list is empty. The list must not move in memory while it has nodes. */
 struct list {
     struct list_node *first;
 };
@@ -83,19 +83,19 @@ static inline void list_add(struct list *list, struct list_node *node)
     list->first = node;
 }
 
-/* Removes the node from the list that it is in. */
+/* Removes the node from its list. */
 static inline void list_remove(struct list_node *node)
 {
     CHECK(*node->link == node &&
-          (node->next == NULL || node->next->link == &node->next)); /* is in one list */
+          (node->next == NULL || node->next->link == &node->next)); /* the node must be in a list */
     *node->link = node->next;
     if (node->next != NULL)
         node->next->link = node->link;
 }
 
 /*
- * Walks through a queue or a list of `type`s with the node `member`. The body must neither remove nor free
- * `name`; loop with queue_take to do that.
+ * Iterates over a queue or a list of objects of `type`, which are linked by their node `member`. The body
+ * must neither remove nor free `name`. To do that, call queue_take in a loop instead.
  */
 /* Types cannot be parenthesised. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define LIST_EACH(type, name, list, member)                                                                  \

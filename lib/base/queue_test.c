@@ -54,7 +54,7 @@ static void test_queue_takes_in_the_order_of_put(void **state)
     for (int i = 1; i <= 3; i++)
         assert_int_equal(take(&queue), i);
     assert_int_equal(take(&queue), -1);
-    put(&queue, numbers, 4, 5); /* after it was empty */
+    put(&queue, numbers, 4, 5); /* the queue was empty before */
     assert_queue(&queue, 4, 5);
 }
 
@@ -76,7 +76,7 @@ static void test_queue_append_moves_all(void **state)
     assert_queue(&queue, 0, 5);
 }
 
-/* `count` values, first to last. */
+/* Checks that the list has exactly these `count` values, in order. */
 static void assert_list(const struct list *list, int count, ...)
 {
     va_list values;

@@ -9,16 +9,13 @@
 
 #include "base/check.h"
 
-/* Random bytes not yet handed out. They are the last `left` bytes of the array. */
+/* Random bytes that no caller has received yet. They are the last `left` bytes of the array. */
 static _Thread_local uint8_t stock[RANDOM_MAX_BYTES];
 static _Thread_local size_t left;
 
 static pthread_once_t fork_guarded = PTHREAD_ONCE_INIT;
 
-/*
- * Forgets the bytes in a child process, which must not hand out its parent's bytes again. Only the forking
- * thread survives in it.
- */
+/* Discards the bytes in a forked child, because the parent still has them. The child has no other thread. */
 static void forget_stock(void)
 {
     left = 0;
@@ -27,7 +24,7 @@ static void forget_stock(void)
 static void guard_fork(void)
 {
     if (pthread_atfork(NULL, NULL, forget_stock) != 0)
-        abort(); /* out of memory at the process's first id, when there is no work to save yet */
+        abort(); /* out of memory on the first use of this module, when no work can be lost */
 }
 
 static void restock(void)
@@ -38,7 +35,7 @@ static void restock(void)
         got = getrandom(stock, sizeof stock, 0);
     } while (got < 0 && errno == EINTR);
     if (got != (ssize_t)sizeof stock)
-        abort(); /* the kernel never cuts 256 bytes short; without getrandom we cannot make safe ids */
+        abort(); /* the kernel always returns 256 bytes in full; ids must not be predictable */
     left = sizeof stock;
 }
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* All zero while the condition does not hold. */
+/* Set it to zero before the first call. */
 struct repeat {
     bool lasts;
     int64_t next_ns;
@@ -14,7 +14,7 @@ struct repeat {
 /* Records that the condition holds at `now_ns` (monotonic). Returns whether to log it now. */
 bool repeat_is_due(struct repeat *repeat, int64_t now_ns);
 
-/* Records that the condition has ended. Returns whether it had been reported. */
+/* Records that the condition has ended. Returns whether it held until now. */
 bool repeat_end(struct repeat *repeat);
 
 #endif

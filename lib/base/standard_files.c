@@ -12,8 +12,8 @@ void standard_files_open(void)
         if (fcntl(file, F_GETFD) >= 0 || errno != EBADF)
             continue;
         /*
-         * open returns the lowest free number, and those below are in use. There is no O_CLOEXEC, because the
-         * file must stay open across exec.
+         * open returns the lowest free number, which is `file`, because all lower ones are in use. The file
+         * must stay open across exec, so O_CLOEXEC is not set.
          */
         if (open("/dev/null", O_RDWR) != file)
             _exit(EXIT_WRONG_START);

@@ -17,7 +17,10 @@ static bool is_null_device(int file)
            found.st_rdev == wanted.st_rdev;
 }
 
-/* Child process: closes the files in `closed`; returns 0 if exactly these are /dev/null afterwards. */
+/*
+ * Runs in a child process. Closes the descriptors in the bit set `closed` and calls standard_files_open.
+ * Returns 0 if exactly these descriptors are then open on /dev/null.
+ */
 static int child(unsigned closed)
 {
     int kept = open("/dev/zero", O_RDWR);

@@ -34,7 +34,10 @@ bool status_is_transient(enum status status)
     }
 }
 
-/* Drops a character that snprintf, whose return value is `wanted`, has cut in the middle. */
+/*
+ * Repairs the output of a call to snprintf that returned `wanted`. Drops the last character if it was cut in
+ * the middle, or the whole text if the call failed.
+ */
 static void mend_cut(char *text, size_t capacity, int wanted)
 {
     if (wanted < 0)
@@ -47,7 +50,7 @@ void error_write(struct error *error, enum status status, const char *reason, co
 {
     if (error == NULL)
         return;
-    /* Built in a local, because the arguments may point into *error. */
+    /* Use a local variable, because the arguments may point into *error. */
     struct error next = {.status = status};
     if (reason != NULL)
         mend_cut(next.reason, sizeof next.reason, snprintf(next.reason, sizeof next.reason, "%s", reason));

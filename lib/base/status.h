@@ -44,12 +44,12 @@ struct error {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* Returns the code's name, such as "INVALID_ARGUMENT", or "UNRECOGNISED" outside the enum. Any thread. */
+/* Returns the code's name, such as "INVALID_ARGUMENT", or "UNRECOGNISED" for any other value. Any thread. */
 const char *status_name(enum status status);
 
 /*
- * Returns whether a retry can succeed after this status, which is so for UNAVAILABLE, DEADLINE_EXCEEDED,
- * ABORTED, RESOURCE_EXHAUSTED and UNKNOWN.
+ * Returns whether a retry can succeed after this status: true for UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED,
+ * RESOURCE_EXHAUSTED and UNKNOWN.
  */
 bool status_is_transient(enum status status);
 
@@ -62,24 +62,24 @@ bool status_is_transient(enum status status);
     (error_write((error), (status), (reason), __VA_ARGS__), error_status(status))
 
 /*
- * Like error_set, for a wrong argument and without a reason: error_invalid(error, "headcount: must be at most
- * %d", max).
+ * Like error_set, for an invalid argument and without a reason, such as error_invalid(error, "headcount: must
+ * be at most %d", max).
  */
 #define error_invalid(error, ...) error_set((error), STATUS_INVALID_ARGUMENT, NULL, __VA_ARGS__)
 
-/* Returns the value of error_set. It is a function, so that callers may ignore it. */
+/* Returns the value of error_set. It is a function, so that callers may ignore the value. */
 static inline enum status error_status(enum status status)
 {
     return status;
 }
 
-/* Use error_set instead, which is a macro so that the compiler and the static analysers see the status. */
+/* For error_set only, which is a macro so that the compiler and the static analysers see the status. */
 void error_write(struct error *error, enum status status, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /*
- * Returns from the enclosing function, with its status, unless the call returns OK. For functions that have
- * nothing to release.
+ * If the call fails, returns its status from the enclosing function. Use it only where nothing needs to be
+ * released.
  */
 #define TRY(call)                                                                                            \
     do {                                                                                                     \
@@ -88,7 +88,7 @@ void error_write(struct error *error, enum status status, const char *reason, co
             return try_status;                                                                               \
     } while (0)
 
-/* Returns RESOURCE_EXHAUSTED "out of memory". Nothing was done, and a retry may succeed. */
+/* Returns RESOURCE_EXHAUSTED "out of memory". Call it only if nothing has changed, because callers retry. */
 static inline enum status error_no_memory(struct error *error)
 {
     return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "out of memory");

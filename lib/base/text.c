@@ -12,8 +12,8 @@ static bool is_ascii_word(const char *bytes)
     uint64_t word;
     memcpy(&word, bytes, sizeof word);
     /*
-     * Subtracting 1 sets the top bit of an ASCII byte only if the byte is 0 or a lower 0 byte borrows from
-     * it.
+     * Subtracting 1 sets the top bit of an ASCII byte only if that byte is 0 or a lower byte that is 0
+     * borrows from it.
      */
     return (word & tops) == 0 && ((word - ones) & tops) == 0;
 }
@@ -62,8 +62,8 @@ static bool is_control(uint32_t code_point)
 }
 
 /*
- * Returns whether the character is in Unicode's White_Space without the controls, or one of the two
- * zero-width spaces.
+ * Returns whether the character is one of the two zero-width spaces, or has the property White_Space and is
+ * not a control character.
  */
 static bool is_space(uint32_t code_point)
 {
@@ -83,20 +83,7 @@ static bool is_space(uint32_t code_point)
     }
 }
 
-/* Returns whether `text`, which is valid UTF-8, contains a character of a kind. */
-static bool any_character(const char *text, size_t size, bool (*is_of_kind)(uint32_t code_point))
-{
-    size_t position = 0;
-    while (position < size) {
-        uint32_t code_point = 0;
-        position += utf8_decode(text + position, size - position, &code_point);
-        if (is_of_kind(code_point))
-            return true;
-    }
-    return false;
-}
-
-/* Returns whether `text` is printable ASCII, as most texts are. This is a fast path. */
+/* Returns whether `text` is printable ASCII. This is the fast path for most texts. */
 static bool is_printable_ascii(const char *text, size_t size)
 {
     size_t position = 0;
@@ -114,7 +101,7 @@ enum status text_check(const char *field, const char *text, size_t min, size_t m
     size_t length = plain ? size : text_length(text);
     if (length < min || length > max)
         return error_invalid(error, "%s: must have %zu to %zu characters", field, min, max);
-    if (!plain && any_character(text, size, is_control))
+    if (!plain && utf8_has(text, size, is_control))
         return error_invalid(error, "%s: must not contain control characters", field);
     return STATUS_OK;
 }
@@ -123,7 +110,7 @@ enum status text_check_opaque(const char *field, const char *text, size_t min, s
                               struct error *error)
 {
     enum status status = text_check(field, text, min, max, error);
-    if (status == STATUS_OK && any_character(text, strlen(text), is_space))
+    if (status == STATUS_OK && utf8_has(text, strlen(text), is_space))
         return error_invalid(error, "%s: must not contain spaces", field);
     return status;
 }

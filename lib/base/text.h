@@ -1,4 +1,4 @@
-/* Validates text from outside. Pure; any thread. */
+/* Validates and repairs text from outside the process. Pure; any thread. */
 #ifndef SCREENING_BASE_TEXT_H
 #define SCREENING_BASE_TEXT_H
 
@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 
-/* Returns whether the `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without NUL. */
+/* Returns whether the `size` bytes are valid UTF-8 (no surrogates, no overlong forms) without a NUL. */
 bool text_is_utf8(const char *bytes, size_t size);
 
 /* Replaces each byte that is not part of valid UTF-8 with "?". */
@@ -25,13 +25,13 @@ size_t text_length(const char *text);
 MUST_CHECK enum status text_check(const char *field, const char *text, size_t min, size_t max,
                                   struct error *error);
 
-/* Like text_check, but also rejects spaces of any kind. For opaque identifiers. */
+/* Like text_check, but also rejects spaces of any kind. Use it for opaque identifiers. */
 MUST_CHECK enum status text_check_opaque(const char *field, const char *text, size_t min, size_t max,
                                          struct error *error);
 
 /*
  * Parses `text`. Returns INVALID_ARGUMENT "FIELD: must be a UUID" unless uuid_parse accepts it. Also rejects
- * the nil UUID, which lists use as their start.
+ * the nil UUID, which marks the start of a list.
  */
 MUST_CHECK enum status text_check_uuid(const char *field, const char *text, struct uuid *out,
                                        struct error *error);

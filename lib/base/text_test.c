@@ -36,7 +36,7 @@ static void test_text_utf8_invalid_text_is_refused(void **state)
     (void)state;
     static const char *const TEXTS[] = {
         "\x80",             /* a lone continuation byte */
-        "a\xbf",            /* after a character */
+        "a\xbf",            /* a continuation byte after a character */
         "\xc0\x80",         /* overlong NUL */
         "\xc1\xbf",         /* overlong, 2 bytes */
         "\xe0\x9f\xbf",     /* overlong, 3 bytes */

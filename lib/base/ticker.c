@@ -12,13 +12,13 @@ struct ticker {
     void *context;
     uint32_t period_ms;
     pthread_t thread;
-    struct monitor monitor; /* guards the fields below; never locked during a tick */
-    pthread_t ticking;      /* the thread itself, once it runs */
+    struct monitor monitor; /* guards the fields below; not held during a tick */
+    pthread_t ticking;      /* same as `thread`; set by the thread itself */
     bool woken;
     bool stopping;
 };
 
-/* Waits with the lock held. Returns when stopping, when the time is up or, if `wakeable`, when woken. */
+/* Waits for `ms`, or until the ticker is stopped or (if `wakeable`) woken. The caller holds the lock. */
 static void wait_ms(struct ticker *ticker, uint32_t ms, bool wakeable)
 {
     int64_t until_ns = clock_monotonic_ns() + (int64_t)ms * NS_PER_MS;
@@ -70,7 +70,7 @@ void ticker_stop(struct ticker *ticker)
 {
     CHECK(!pthread_equal(pthread_self(), ticker->thread));
     monitor_lock(&ticker->monitor);
-    CHECK(!ticker->stopping); /* the thread is joined once */
+    CHECK(!ticker->stopping); /* ticker_stop must be called only once */
     ticker->stopping = true;
     monitor_notify(&ticker->monitor);
     monitor_unlock(&ticker->monitor);

@@ -3,7 +3,10 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Checks for `count` lower-case hexadecimal digits. Sets *zero if all of them are 0. */
+/*
+ * Returns whether the first `count` characters are lower-case hexadecimal digits. Sets *zero to whether all
+ * of them are 0.
+ */
 static bool is_hex(const char *digits, size_t count, bool *zero)
 {
     *zero = strspn(digits, "0") >= count;

@@ -7,8 +7,8 @@
 enum { TRACEPARENT_LENGTH = 55, TRACE_ID_LENGTH = 32, TRACE_ID_OFFSET = 3 };
 
 /*
- * Returns whether `text` has this form, with lower-case digits and a nonzero trace id and parent id. Returns
- * false for NULL. Pure; any thread.
+ * Returns whether `text` has the form above, with lower-case digits and a nonzero trace id and parent id.
+ * Returns false for NULL. Pure; any thread.
  */
 bool traceparent_is_valid(const char *text);
 

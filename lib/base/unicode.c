@@ -9,9 +9,10 @@
 #include "base/utf8.h"
 
 /*
- * A character decomposes into at most DECOMPOSED_MAX characters, so longer texts are too long in any form. No
- * script needs more than COMBINING_MAX combining characters in a row (UAX 15, stream-safe text), and sorting
- * them takes quadratic time. Both limits are checked before the text is normalised.
+ * A character decomposes into at most DECOMPOSED_MAX characters, so a text of more than DECOMPOSED_MAX * max
+ * characters is too long in any form. No script needs more than COMBINING_MAX combining characters in a row
+ * (UAX 15, stream-safe text), and sorting them takes quadratic time. Both limits are checked before the text
+ * is normalised.
  */
 enum { DECOMPOSED_MAX = 4, COMBINING_MAX = 30 };
 
@@ -20,7 +21,7 @@ static bool is_between(uint32_t code_point, uint32_t first, uint32_t last)
     return code_point >= first && code_point <= last;
 }
 
-/* Returns whether the character is in White_Space without the control characters. */
+/* Returns whether the character has the property White_Space and is not a control character. */
 static bool is_space(uint32_t code_point)
 {
     switch (utf8proc_category((utf8proc_int32_t)code_point)) {
@@ -33,7 +34,7 @@ static bool is_space(uint32_t code_point)
     }
 }
 
-/* Returns whether the character is in Bidi_Control. */
+/* Returns whether the character has the property Bidi_Control. */
 static bool is_bidi_control(uint32_t code_point)
 {
     return code_point == 0x61cu || is_between(code_point, 0x200eu, 0x200fu) ||
@@ -41,8 +42,8 @@ static bool is_bidi_control(uint32_t code_point)
 }
 
 /*
- * Returns whether the character is in Default_Ignorable_Code_Point, which includes the unassigned code points
- * that utf8proc does not know.
+ * Returns whether the character has the property Default_Ignorable_Code_Point. utf8proc does not know the
+ * unassigned code points that have it.
  */
 static bool is_ignorable(uint32_t code_point)
 {
@@ -51,8 +52,8 @@ static bool is_ignorable(uint32_t code_point)
 }
 
 /*
- * Returns whether the character is visible. White space, ignorable characters, controls, formats and the
- * blank Braille pattern are not.
+ * Returns whether the character is visible. White space, ignorable characters, control and format characters,
+ * and the blank Braille pattern are not.
  */
 static bool is_visible(uint32_t code_point)
 {
@@ -61,22 +62,9 @@ static bool is_visible(uint32_t code_point)
            category != UTF8PROC_CATEGORY_CF && code_point != 0x2800u;
 }
 
-/* Returns whether `text`, which is valid UTF-8, contains a character of a kind. */
-static bool any_character(const char *text, bool (*is_of_kind)(uint32_t code_point))
-{
-    size_t size = strlen(text), position = 0;
-    while (position < size) {
-        uint32_t code_point = 0;
-        position += utf8_decode(text + position, size - position, &code_point);
-        if (is_of_kind(code_point))
-            return true;
-    }
-    return false;
-}
-
 /*
- * Returns whether the character is neither affected by composition nor white space. These are Latin without
- * combining characters, Han, and Hangul syllables unless single letters follow.
+ * Returns whether the character is not white space and composes only with characters that are not plain.
+ * True, for example, for most Latin letters, Han characters and Hangul syllables.
  */
 static bool is_plain(uint32_t code_point)
 {
@@ -85,8 +73,8 @@ static bool is_plain(uint32_t code_point)
 }
 
 /*
- * Returns whether `text` is obviously tidy, as most texts are. Returns false if only normalising would show
- * it. This is a fast path.
+ * Returns whether `text` is obviously tidy, as most texts are. This is a fast path. It also returns false for
+ * tidy texts that only normalisation can recognise.
  */
 static bool is_plainly_tidy(const char *text)
 {
@@ -115,7 +103,7 @@ static bool has_too_many_combining(const char *text)
     return in_a_row > COMBINING_MAX;
 }
 
-/* Trims and folds white space in place. */
+/* Trims white space and replaces each inner run of it with one space, in place. */
 static void fold_spaces(char *text)
 {
     size_t size = strlen(text), position = 0;
@@ -137,7 +125,10 @@ static void fold_spaces(char *text)
     *end = '\0';
 }
 
-/* Moves a string that utf8proc allocated into the arena. NULL stays NULL. */
+/*
+ * Copies `made`, which utf8proc has allocated, to the arena and frees it. Returns NULL if `made` is NULL or
+ * memory runs out.
+ */
 static char *take(utf8proc_uint8_t *made, struct arena *arena)
 {
     char *copy = made != NULL ? arena_strdup(arena, (const char *)made) : NULL;
@@ -183,9 +174,9 @@ enum status unicode_read(const char *field, const char *text, size_t min, size_t
 
 enum status unicode_check_shown(const char *field, const char *text, struct error *error)
 {
-    if (any_character(text, is_bidi_control))
+    if (utf8_has(text, strlen(text), is_bidi_control))
         return error_invalid(error, "%s: must not contain bidirectional control characters", field);
-    if (text[0] != '\0' && !any_character(text, is_visible))
+    if (text[0] != '\0' && !utf8_has(text, strlen(text), is_visible))
         return error_invalid(error, "%s: must have a visible character", field);
     return STATUS_OK;
 }
@@ -193,7 +184,7 @@ enum status unicode_check_shown(const char *field, const char *text, struct erro
 enum status unicode_check_id(const char *field, const char *text, size_t min, size_t max, struct error *error)
 {
     enum status status = text_check_opaque(field, text, min, max, error);
-    if (status == STATUS_OK && any_character(text, is_ignorable))
+    if (status == STATUS_OK && utf8_has(text, strlen(text), is_ignorable))
         return error_invalid(error, "%s: must not contain invisible characters", field);
     return status;
 }

@@ -1,5 +1,6 @@
 /*
- * The canonical form of human-readable text, and the characters that ids must not contain. Pure; any thread.
+ * Defines the canonical form of human-readable text, and the characters that ids must not contain. Pure; any
+ * thread.
  *
  * Texts that look the same should be equal, so they are stored and compared in tidy form: normalised (NFC),
  * with no white space at either end, and with a single space for each inner run of white space.
@@ -23,30 +24,30 @@ MUST_CHECK enum status unicode_read(const char *field, const char *text, size_t 
                                     struct arena *arena, const char **out, struct error *error);
 
 /*
- * Checks that people can read `text` (valid UTF-8). Returns INVALID_ARGUMENT "FIELD: RULE" if it contains a
- * bidirectional control character (property Bidi_Control), which could disguise a name as another one.
- * Returns the same if it is not empty but has nothing visible in it. Allows joiners (U+200C, U+200D), which
- * some scripts need.
+ * Checks that people can read `text`, which must be valid UTF-8. Returns INVALID_ARGUMENT "FIELD: RULE" if it
+ * contains a bidirectional control character (property Bidi_Control), which could disguise a name as another
+ * one. Also rejects a `text` that is not empty but has no visible character. Allows joiners (U+200C, U+200D),
+ * which some scripts need.
  */
 MUST_CHECK enum status unicode_check_shown(const char *field, const char *text, struct error *error);
 
 /*
  * Like text_check_opaque, but also rejects invisible characters (property Default_Ignorable_Code_Point, which
- * includes the bidirectional controls and the joiners), so that ids that look the same are the same. For new
- * ids.
+ * includes the bidirectional controls and the joiners), so that ids that look the same are the same. Use it
+ * for new ids.
  */
 MUST_CHECK enum status unicode_check_id(const char *field, const char *text, size_t min, size_t max,
                                         struct error *error);
 
 /*
- * Makes valid UTF-8 tidy like unicode_read, without its checks. For texts of at most a few hundred
- * characters. Returns NULL when out of memory.
+ * Makes `text` tidy like unicode_read, but without its checks. `text` must be valid UTF-8 of at most a few
+ * hundred characters. Returns NULL when out of memory.
  */
 const char *unicode_tidy(const char *text, struct arena *arena);
 
 /*
- * Decomposes (NFD) valid UTF-8 of at most a few hundred characters. Returns a copy in `arena`, or `text`
- * itself if nothing in it decomposes. Returns NULL when out of memory.
+ * Decomposes `text` (NFD), which must be valid UTF-8 of at most a few hundred characters. Returns a copy in
+ * `arena`, or `text` itself if nothing in it decomposes. Returns NULL when out of memory.
  */
 const char *unicode_decompose(const char *text, struct arena *arena);
 

@@ -1,4 +1,4 @@
-/* Texts that look the same must be equal. */
+/* Tests that texts that look the same become equal. */
 #include <string.h>
 
 #include "base/unicode.h"
@@ -30,7 +30,7 @@ static void assert_tidy(const char *text, const char *expected)
     assert_string_equal(unicode_tidy(text, &arena), expected);
     assert_int_equal(unicode_read("name", text, 0, 200, &arena, &read, &error), STATUS_OK);
     assert_string_equal(read, expected);
-    assert_ptr_equal(unicode_tidy(read, &arena), read); /* tidy text stays as it is */
+    assert_ptr_equal(unicode_tidy(read, &arena), read); /* tidy text is not copied */
 }
 
 static void test_unicode_read_composes_and_folds_white_space(void **state)
@@ -41,17 +41,17 @@ static void test_unicode_read_composes_and_folds_white_space(void **state)
         {"\u1112\u1161\u11ab\ube5b", NFC_NAME}, /* only the first syllable decomposed */
         {"\ud558\u11ab\ube5b", NFC_NAME},       /* a syllable and its last consonant */
         {"e\u0301", "\u00e9"},                  /* a letter and its accent */
-        {"a\u0323\u0307", "\u1ea1\u0307"},      /* accents in order, */
-        {"a\u0307\u0323", "\u1ea1\u0307"},      /* and out of order */
-        {"\u212b", "\u00c5"},                   /* the angstrom sign is the letter */
-        {"\uf900", "\u8c48"},                   /* a compatibility ideograph is the ideograph */
+        {"a\u0323\u0307", "\u1ea1\u0307"},      /* accents in canonical order */
+        {"a\u0307\u0323", "\u1ea1\u0307"},      /* accents out of order */
+        {"\u212b", "\u00c5"},                   /* the angstrom sign becomes the letter */
+        {"\uf900", "\u8c48"},                   /* a compatibility ideograph becomes the ideograph */
         {"", ""},
         {" ", ""},
         {"\u3000\u00a0\u2003", ""},
         {"  a  b ", "a b"},
         {"a\u00a0b", "a b"},
         {"a \u3000\u2028\u2029\u202f\u205f\u1680 b", "a b"},
-        {"\u200b a", "\u200b a"}, /* zero width, but not white space */
+        {"\u200b a", "\u200b a"}, /* U+200B has no width, but is not white space */
         {"a\u200db", "a\u200db"}, /* joiners stay */
         {" \u0301", "\u0301"},
     };

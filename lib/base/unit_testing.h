@@ -1,4 +1,4 @@
-/* Includes cmocka and the headers that it requires before its own. */
+/* Includes the headers that cmocka requires, and then cmocka's own. */
 #ifndef SCREENING_BASE_UNIT_TESTING_H
 #define SCREENING_BASE_UNIT_TESTING_H
 

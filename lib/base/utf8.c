@@ -1,15 +1,13 @@
 #include "base/utf8.h"
 
-#include <stdbool.h>
-
 static bool is_continuation(unsigned char byte)
 {
     return (byte & 0xc0u) == 0x80u;
 }
 
 /*
- * Returns the length that a lead byte announces, and its bits of the character. Returns 0 if the byte is not
- * a lead byte.
+ * Returns the length of a character, given its lead byte, and sets *bits to the bits of the code point that
+ * this byte holds. Returns 0 if the byte is not a lead byte.
  */
 static size_t lead_length(unsigned char lead, uint32_t *bits)
 {
@@ -65,4 +63,16 @@ size_t utf8_whole(const char *bytes, size_t size)
         }
     }
     return size;
+}
+
+bool utf8_has(const char *text, size_t size, bool (*is_of_kind)(uint32_t code_point))
+{
+    size_t position = 0;
+    while (position < size) {
+        uint32_t code_point = 0;
+        position += utf8_decode(text + position, size - position, &code_point);
+        if (is_of_kind(code_point))
+            return true;
+    }
+    return false;
 }

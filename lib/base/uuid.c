@@ -1,7 +1,7 @@
 /*
  * Version 7: 48 bits of milliseconds, then 12 bits that hold the fraction of the millisecond (RFC 9562, 6.2,
- * method 3), then 62 random bits. The first 60 of these bits strictly increase within a process. `last_tick`
- * is the newest value handed out.
+ * method 3), then 62 random bits. The milliseconds and the fraction form the tick, which strictly increases
+ * within a process. `last_tick` is the last one used.
  */
 #include "base/uuid.h"
 
@@ -27,7 +27,7 @@ static void stamp_version(struct uuid *uuid, unsigned version)
 }
 
 /*
- * Returns the current tick, or the newest plus one if the clock has not advanced. In that case the ids run
+ * Returns the current tick, or the last tick used plus one if that is later. In the latter case the ids are
  * ahead of the clock.
  */
 static uint64_t next_tick(void)

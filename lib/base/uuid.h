@@ -1,6 +1,4 @@
-/*
- * UUIDs, as 16 bytes internally and as text only at the edges. All functions may be called from any thread.
- */
+/* UUIDs: 16 bytes internally, text only in messages and logs. All functions may be called from any thread. */
 #ifndef SCREENING_BASE_UUID_H
 #define SCREENING_BASE_UUID_H
 
@@ -15,8 +13,7 @@ struct uuid {
 };
 
 /*
- * Returns a new version 7 id. These ids are ordered by creation time, even within one millisecond of one
- * process.
+ * Returns a new version 7 id. The ids of a process are ordered by creation time, even within a millisecond.
  */
 struct uuid uuid_v7(void);
 
@@ -31,11 +28,13 @@ struct uuid uuid_v5(const struct uuid *name_space, const void *name, size_t size
 /* The DNS namespace of RFC 9562. */
 extern const struct uuid UUID_NAMESPACE_DNS;
 
-/* Parses 8-4-4-4-12 hexadecimal digits in either case, of any version. Returns false for any other text
- * and for NULL. */
+/*
+ * Parses a UUID of any version, 8-4-4-4-12 hexadecimal digits in either case. Returns false for any other
+ * text and for NULL.
+ */
 bool uuid_parse(const char *text, struct uuid *out);
 
-/* Writes lower-case text with its NUL. Returns `out`. */
+/* Writes lower-case text and a NUL. Returns `out`. */
 char *uuid_format(const struct uuid *uuid, char out[UUID_TEXT_SIZE]);
 
 /* Compares like memcmp. The order of the bytes is also the order of the texts. */

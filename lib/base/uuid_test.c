@@ -33,7 +33,7 @@ static void assert_version(const struct uuid *uuid, int version)
     assert_int_equal(uuid->bytes[8] >> 6, 2);
 }
 
-/* Must run first, before any later id exists: ids never go back within a process. */
+/* Must run first, because the ids of a process only increase. */
 static void test_uuid_v7_carries_the_time(void **state)
 {
     (void)state;
@@ -48,7 +48,7 @@ static void test_uuid_v7_carries_the_time(void **state)
     assert_version(&uuid, 7);
 }
 
-static void test_uuid_v7_grows_when_the_clock_stands_or_steps_back(void **state)
+static void test_uuid_v7_grows_when_the_clock_stops_or_steps_back(void **state)
 {
     (void)state;
     clock_replace(fixed_now_us);
@@ -209,7 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_uuid_v7_carries_the_time),
-        cmocka_unit_test(test_uuid_v7_grows_when_the_clock_stands_or_steps_back),
+        cmocka_unit_test(test_uuid_v7_grows_when_the_clock_stops_or_steps_back),
         cmocka_unit_test(test_uuid_v7_of_many_threads_are_ordered_and_unique),
         cmocka_unit_test(test_uuid_v4_is_random),
         cmocka_unit_test(test_uuid_v4_after_fork_differs_in_the_child),

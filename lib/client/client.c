@@ -10,11 +10,12 @@
 #include <time.h>
 
 #include "client/connection.h"
+#include "client/token_file.h"
 
 #include "rpc/v1/envelope.pb-c.h"
 
 enum {
-    IDLE_MAX = 16, /* number of connections kept for later calls */
+    IDLE_MAX = 16, /* maximum number of connections kept for later calls */
     TIMEOUT_DEFAULT_MS = 5000,
     TIMEOUT_MAX_MS = 60000,
     PAUSE_FIRST_MS = 10,
@@ -25,8 +26,11 @@ enum {
 
 struct screening_client {
     struct address address;
+    struct tls *tls; /* or NULL */
     char *address_text;
     char *authorization; /* or NULL */
+    bool has_token_file;
+    struct token_file token_file;
     uint32_t timeout_ms;
     pthread_mutex_t mutex; /* guards the next two members */
     struct connection idle[IDLE_MAX];
@@ -53,29 +57,65 @@ static struct screening_client *refuse(struct screening_error *error, enum scree
     return NULL;
 }
 
-struct screening_client *screening_client_open(const struct screening_options *options,
-                                               struct screening_error *error)
+/* Copies the options. Returns false when out of memory; what it has copied is freed with the client. */
+static bool copy_options(struct screening_client *client, const struct screening_options *options)
 {
+    client->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TIMEOUT_DEFAULT_MS;
+    client->address_text = strdup(options->address);
+    client->authorization = options->authorization != NULL ? strdup(options->authorization) : NULL;
+    client->has_token_file = options->token_file != NULL;
+    return client->address_text != NULL &&
+           (options->authorization == NULL || client->authorization != NULL) &&
+           (!client->has_token_file || token_file_init(&client->token_file, options->token_file));
+}
+
+struct screening_client *screening_client_open_sized(const struct screening_options *given, size_t size,
+                                                     struct screening_error *error)
+{
+    struct screening_options own = {0}, *options = &own;
     struct address address;
+    memcpy(&own, given, size < sizeof own ? size : sizeof own);
     if (!connection_parse(options->address, &address))
-        return refuse(error, SCREENING_INVALID_ARGUMENT, "address: must be tcp://HOST:PORT or ipc:///PATH");
+        return refuse(error, SCREENING_INVALID_ARGUMENT,
+                      "address: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc:///PATH");
+    if (address.tls != (options->tls_ca_file != NULL))
+        return refuse(error, SCREENING_INVALID_ARGUMENT,
+                      "tls_ca_file: must be set for an address tls+tcp://, and for no other");
     if (options->timeout_ms > TIMEOUT_MAX_MS)
         return refuse(error, SCREENING_INVALID_ARGUMENT, "timeout_ms: must be at most 60000");
+    if (options->authorization != NULL && options->token_file != NULL)
+        return refuse(error, SCREENING_INVALID_ARGUMENT, "token_file: must not be set with authorization");
     struct screening_client *client = calloc(1, sizeof *client);
     if (client == NULL || pthread_mutex_init(&client->mutex, NULL) != 0) {
         free(client);
         return refuse(error, SCREENING_RESOURCE_EXHAUSTED, "out of memory");
     }
     client->address = address;
-    client->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TIMEOUT_DEFAULT_MS;
-    client->address_text = strdup(options->address);
-    client->authorization = options->authorization != NULL ? strdup(options->authorization) : NULL;
-    if (client->address_text == NULL || (options->authorization != NULL && client->authorization == NULL)) {
+    switch (address.tls ? tls_open(options->tls_ca_file, &client->tls) : TLS_OPENED) {
+    case TLS_OPENED:
+        break;
+    case TLS_FILE:
+        screening_client_close(client);
+        (void)fail(error, SCREENING_INVALID_ARGUMENT, false, "tls_ca_file: %s: has no certificates",
+                   options->tls_ca_file);
+        return NULL;
+    case TLS_MEMORY:
+        screening_client_close(client);
+        return refuse(error, SCREENING_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    if (!copy_options(client, options)) {
         screening_client_close(client);
         return refuse(error, SCREENING_RESOURCE_EXHAUSTED, "out of memory");
     }
     (void)fail(error, SCREENING_OK, false, "%s", "");
     return client;
+}
+
+/* Programs that were built before screening_client_open_sized call this, with the options of that time. */
+struct screening_client *(screening_client_open)(const struct screening_options *options,
+                                                 struct screening_error *error)
+{
+    return screening_client_open_sized(options, offsetof(struct screening_options, token_file), error);
 }
 
 void screening_client_close(struct screening_client *client)
@@ -85,14 +125,16 @@ void screening_client_close(struct screening_client *client)
     for (int i = 0; i < client->idle_count; i++)
         connection_close(&client->idle[i]);
     (void)pthread_mutex_destroy(&client->mutex);
+    tls_destroy(client->tls);
     free(client->address_text);
     free(client->authorization);
+    token_file_fini(&client->token_file);
     free(client);
 }
 
 /* ---- connections ---- */
 
-/* Takes the most recently used idle connection that is still open. */
+/* Takes the most recently used idle connection that is still open. Returns false if there is none. */
 static bool take_idle(struct screening_client *client, struct connection *out)
 {
     for (;;) {
@@ -123,11 +165,13 @@ static void keep(struct screening_client *client, struct connection *connection)
 struct call {
     struct screening_client *client;
     const char *method;
+    const char *authorization; /* or NULL */
     const ProtobufCMessage *request;
     const ProtobufCMessageDescriptor *output;
     int64_t deadline_ns;
     uint32_t pause_ms;
     struct screening_error *error;
+    const char *distrust; /* why the server's certificate was not accepted */
     ProtobufCMessage *response;
 };
 
@@ -137,7 +181,7 @@ static uint32_t left_ms(const struct call *call)
     return left_ns > 0 ? (uint32_t)(left_ns / NS_PER_MS) : 0;
 }
 
-/* Waits before another attempt. Returns false if the remaining time is too short. */
+/* Waits before another attempt. Returns false, without waiting, if the remaining time is too short. */
 static bool wait_ms(struct call *call, uint32_t ms)
 {
     if (ms >= left_ms(call))
@@ -156,15 +200,15 @@ static bool pause_growing(struct call *call)
 }
 
 /*
- * Packs the request in its envelope, with room for the header before it. The caller frees it. Returns NULL
- * when out of memory.
+ * Returns the request packed in its envelope, with room for the header before it, or NULL when out of memory.
+ * Sets *size to the size of the envelope. The caller frees the result.
  */
 static uint8_t *pack(const struct call *call, size_t *size)
 {
     Rpc__V1__Metadata authorization = RPC__V1__METADATA__INIT, *metadata[] = {&authorization};
     Rpc__V1__Request envelope = RPC__V1__REQUEST__INIT;
     authorization.key = (char *)"authorization";
-    authorization.value = call->client->authorization;
+    authorization.value = (char *)call->authorization;
     envelope.method = (char *)call->method;
     envelope.timeout_ms = left_ms(call);
     envelope.explicit_presence = true;
@@ -196,6 +240,9 @@ static enum screening_code step_failed(const struct call *call, enum step step, 
                     address);
     case STEP_MEMORY:
         return fail(call->error, SCREENING_RESOURCE_EXHAUSTED, sent, "out of memory");
+    case STEP_UNTRUSTED:
+        return fail(call->error, SCREENING_UNAVAILABLE, sent, "%s: the server's certificate: %s", address,
+                    call->distrust);
     default:
         return fail(call->error, SCREENING_UNAVAILABLE, sent, "%s: %s", address,
                     errno != 0 ? strerror(errno) : "the server closed the connection");
@@ -203,8 +250,8 @@ static enum screening_code step_failed(const struct call *call, enum step step, 
 }
 
 /*
- * Reads the reply. If the server did not execute the request, sets *again_ms to the time after which to send
- * it again, otherwise to 0.
+ * Reads the reply. If the server did not execute the request, sets *again_ms to the pause before the request
+ * may be sent again, otherwise to 0.
  */
 static enum screening_code read_answer(struct call *call, const uint8_t *body, size_t size,
                                        uint32_t *again_ms)
@@ -232,14 +279,14 @@ static enum screening_code read_answer(struct call *call, const uint8_t *body, s
 }
 
 /*
- * Sends the request over the connection and reads the reply. *again_ms is as in read_answer, or UINT32_MAX if
- * the request did not reach the server.
+ * Sends the request over the connection and reads the reply. Sets *again_ms as read_answer does, or to
+ * UINT32_MAX if the connection broke before the whole request was sent.
  */
 static enum screening_code exchange(struct call *call, struct connection *connection, uint32_t *again_ms)
 {
     size_t size = 0;
     *again_ms = 0;
-    if (left_ms(call) == 0) { /* the server would read 0 as its default timeout */
+    if (left_ms(call) == 0) { /* in a request, 0 means the server's default timeout */
         keep(call->client, connection);
         return step_failed(call, STEP_LATE, false);
     }
@@ -255,14 +302,14 @@ static enum screening_code exchange(struct call *call, struct connection *connec
         step = connection_receive(connection, &body, &size, call->deadline_ns);
     if (step != STEP_DONE) {
         enum screening_code code = step_failed(call, step, sent);
-        connection_close(connection); /* a late reply would be mistaken for that of another call */
+        connection_close(connection); /* the stream may have stopped within a message */
         *again_ms = step == STEP_BROKEN && !sent ? UINT32_MAX : 0;
         return code;
     }
     enum screening_code code = read_answer(call, body, size, again_ms);
     free(body);
     if (code == SCREENING_UNAVAILABLE)
-        connection_close(connection); /* a draining server executes no more requests on it */
+        connection_close(connection); /* a draining server executes no more requests on this connection */
     else
         keep(call->client, connection);
     return code;
@@ -274,7 +321,8 @@ static enum screening_code run(struct call *call)
         struct connection connection;
         enum step step = STEP_DONE;
         if (!take_idle(call->client, &connection))
-            step = connection_open(&connection, &call->client->address, call->deadline_ns);
+            step = connection_open(&connection, &call->client->address, call->client->tls, &call->distrust,
+                                   call->deadline_ns);
         enum screening_code code;
         uint32_t again_ms = UINT32_MAX;
         if (step == STEP_DONE) {
@@ -288,19 +336,42 @@ static enum screening_code run(struct call *call)
     }
 }
 
+static enum screening_code read_token(struct screening_client *client, char **token,
+                                      struct screening_error *error)
+{
+    char why[TOKEN_FILE_WHY_SIZE];
+    switch (token_file_read(&client->token_file, token, why)) {
+    case TOKEN_FILE_OK:
+        return SCREENING_OK;
+    case TOKEN_FILE_MEMORY:
+        return fail(error, SCREENING_RESOURCE_EXHAUSTED, false, "out of memory");
+    default:
+        return fail(error, SCREENING_FAILED_PRECONDITION, false, "token_file: %s", why);
+    }
+}
+
 static enum screening_code call_method(struct screening_client *client, const char *method,
                                        const ProtobufCMessage *request,
                                        const ProtobufCMessageDescriptor *output, ProtobufCMessage **response,
                                        struct screening_error *error)
 {
+    char *token = NULL;
+    *response = NULL;
+    if (client->has_token_file) {
+        enum screening_code code = read_token(client, &token, error);
+        if (code != SCREENING_OK)
+            return code;
+    }
     struct call call = {.client = client,
                         .method = method,
+                        .authorization = client->has_token_file ? token : client->authorization,
                         .request = request,
                         .output = output,
                         .deadline_ns = connection_now_ns() + (int64_t)client->timeout_ms * NS_PER_MS,
                         .pause_ms = PAUSE_FIRST_MS,
                         .error = error};
     enum screening_code code = run(&call);
+    token_file_free(token);
     *response = call.response;
     return code;
 }
@@ -370,7 +441,7 @@ const char *screening_client_version(void)
     return SCREENING_CLIENT_VERSION;
 }
 
-/* As in RFC 9562, 5.7, the id has 48 bits of milliseconds and is otherwise random. */
+/* As in RFC 9562, section 5.7, the id has 48 bits of milliseconds and is otherwise random. */
 char *screening_new_id(char out[SCREENING_ID_SIZE])
 {
     struct timespec now;
@@ -378,7 +449,7 @@ char *screening_new_id(char out[SCREENING_ID_SIZE])
     (void)clock_gettime(CLOCK_REALTIME, &now);
     uint64_t ms = (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
     while (getrandom(bytes, sizeof bytes, 0) !=
-           (ssize_t)sizeof bytes) { /* EINTR, before the kernel has gathered any randomness */
+           (ssize_t)sizeof bytes) { /* EINTR, possible only until the kernel's random pool is initialised */
     }
     for (int i = 0; i < 6; i++)
         bytes[i] = (uint8_t)(ms >> (40 - 8 * i));

@@ -13,30 +13,32 @@
  *         screening__v1__booking__free_unpacked(booking, NULL);
  *     }
  *
- * A capacity, even 0, is sent only if its capacity_presence_case is also set; the server refuses a request
- * without it:
+ * A capacity, even 0, is sent only if its capacity_presence_case is also set. The server refuses a request
+ * without a capacity.
  *
  *     request.capacity_presence_case = SCREENING__V1__SET_CAPACITY_REQUEST__CAPACITY_PRESENCE_CAPACITY;
  *     request.capacity = 0;
  *
- * A client connects to one server. booking-svc, hospital-svc and history-svc each have their own address. Any
- * thread may call with the same client. Each call in flight uses its own connection, which later calls reuse.
- * The library starts no threads, installs no signal handlers, and keeps no state but its connections.
+ * A client connects to one server. booking-svc, hospital-svc and history-svc each have their own address.
+ * Threads may share a client. Each call in flight uses its own connection, which later calls may reuse. The
+ * library starts no threads, installs no signal handlers, and keeps no state outside the client objects.
  *
  * Every call returns the code that it also stores in `error`, which may be NULL. On SCREENING_OK the caller
  * owns `*response` and frees it with the generated `..._free_unpacked(response, NULL)`. Otherwise `*response`
  * is NULL.
  *
- * A call ends within `timeout_ms`. Within that time it waits for a server that is restarting, and sends a
- * request again only if the server certainly did not execute it. If the connection breaks after the request
- * was sent, the call fails with SCREENING_UNAVAILABLE and `sent` set, and the outcome is unknown. Repeat the
- * call with the same id, which is the idempotency key. A repeat changes nothing that the first call did not.
+ * A call ends within `timeout_ms`, unless the system's resolver takes longer to find the host. Within that
+ * time it waits for a server that is restarting, and sends a request again only if the server certainly did
+ * not execute it. If the connection breaks after the request has been sent, the call fails with
+ * SCREENING_UNAVAILABLE and `sent` set, and the outcome is unknown. In that case, repeat the call with the
+ * same id, which is the idempotency key. However often the call is repeated, it takes effect at most once.
  * The reasons that `error` may hold are listed in screening/v1/words.h.
  */
 #ifndef SCREENING_CLIENT_CLIENT_H
 #define SCREENING_CLIENT_CLIENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "screening/client_version.h"
@@ -74,28 +76,50 @@ enum screening_code {
 
 struct screening_error {
     enum screening_code code;
-    /* Whether the request was sent; it may then have been executed, unless the code is a definite refusal. */
+    /* Whether the request was sent; it may then have been executed, unless the server refused it. */
     bool sent;
-    uint32_t retry_after_ms; /* when to retry; 0 = the server did not say */
-    char reason[64];         /* a stable word for programs, such as SOLD_OUT; may be empty */
-    char message[256];       /* for people; may change */
+    uint32_t retry_after_ms; /* pause before a retry; 0 = the server sent none */
+    char reason[64];         /* machine-readable and stable, such as SOLD_OUT; may be empty */
+    char message[256];       /* human-readable; may change */
 };
 
 struct screening_options {
-    const char *address;       /* tcp://HOST:PORT or ipc:///PATH */
-    uint32_t timeout_ms;       /* time limit of each call; 0 = 5000, at most 60000 */
+    const char *address;       /* tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc:///PATH */
+    uint32_t timeout_ms;       /* time limit for each call; 0 = 5000, at most 60000 */
     const char *authorization; /* sent with each call; NULL = nothing */
+    /*
+     * NULL, or a file with an access token (screenctl token issue --out), which is sent with each call as
+     * "Bearer TOKEN" and read again when it changes. A call fails with SCREENING_FAILED_PRECONDITION, before
+     * anything is sent, if the file is missing, is no token, or can be read by other users. It must not be
+     * set together with `authorization`.
+     */
+    const char *token_file;
+    /*
+     * For tls+tcp://HOST:PORT, and only then: a PEM file with the certificates of the trusted authorities,
+     * read by screening_client_open. The server's certificate must be of one of them and have HOST, a name or
+     * an IP address, as a subject alternative name.
+     */
+    const char *tls_ca_file;
 };
 
 struct screening_client;
 
 /*
- * Creates a client for the server at the address. The server need not run yet, because the client connects on
- * the first call. Returns NULL with SCREENING_INVALID_ARGUMENT for malformed options, and with
- * SCREENING_RESOURCE_EXHAUSTED when out of memory. Copies the options. The caller closes the client.
+ * Creates a client for the server at the address. The server need not be running yet, because the client
+ * connects on the first call. Returns NULL with SCREENING_INVALID_ARGUMENT for invalid options, and with
+ * SCREENING_RESOURCE_EXHAUSTED when out of memory. Copies the options. The caller must close the client.
  */
 struct screening_client *screening_client_open(const struct screening_options *options,
                                                struct screening_error *error);
+
+/*
+ * Does the work of screening_client_open. `size` is the size of the caller's options: members are only added
+ * at their end, so a program that was built with an earlier header keeps working.
+ */
+struct screening_client *screening_client_open_sized(const struct screening_options *options, size_t size,
+                                                     struct screening_error *error);
+#define screening_client_open(options, error)                                                                \
+    screening_client_open_sized((options), sizeof(struct screening_options), (error))
 
 /* Closes the client. No thread may use it afterwards. NULL is allowed. */
 void screening_client_close(struct screening_client *client);
@@ -108,10 +132,13 @@ const char *screening_client_version(void);
 
 enum { SCREENING_ID_SIZE = 37 };
 
-/* Writes a new version 7 UUID as text with its NUL, for booking_id and hospital_id. Returns `out`. */
+/*
+ * Writes a new version 7 UUID as text with a terminating NUL, for use as a booking_id or hospital_id. Returns
+ * `out`.
+ */
 char *screening_new_id(char out[SCREENING_ID_SIZE]);
 
-/* Calls of booking-svc. */
+/* Calls to booking-svc. */
 enum screening_code screening_create_booking(struct screening_client *client,
                                              const Screening__V1__CreateBookingRequest *request,
                                              Screening__V1__Booking **response,
@@ -128,7 +155,7 @@ enum screening_code screening_cancel_booking(struct screening_client *client,
                                              Screening__V1__Booking **response,
                                              struct screening_error *error);
 
-/* Calls of hospital-svc. */
+/* Calls to hospital-svc. */
 enum screening_code screening_register_hospital(struct screening_client *client,
                                                 const Screening__V1__RegisterHospitalRequest *request,
                                                 Screening__V1__Hospital **response,
@@ -153,7 +180,7 @@ enum screening_code screening_delete_hospital(struct screening_client *client,
                                               Screening__V1__Hospital **response,
                                               struct screening_error *error);
 
-/* Calls of history-svc. */
+/* Calls to history-svc. */
 enum screening_code screening_get_booking_history(struct screening_client *client,
                                                   const Screening__V1__GetBookingHistoryRequest *request,
                                                   Screening__V1__GetBookingHistoryResponse **response,

@@ -26,7 +26,7 @@ int64_t connection_now_ns(void)
 
 bool connection_parse(const char *address, struct address *out)
 {
-    static const char tcp[] = "tcp://", ipc[] = "ipc://";
+    static const char tcp[] = "tcp://", ipc[] = "ipc://", tls[] = "tls+";
     *out = (struct address){0};
     if (address == NULL)
         return false;
@@ -39,6 +39,9 @@ bool connection_parse(const char *address, struct address *out)
         memcpy(out->host, path, length + 1);
         return true;
     }
+    out->tls = strncmp(address, tls, sizeof tls - 1) == 0;
+    if (out->tls)
+        address += sizeof tls - 1;
     if (strncmp(address, tcp, sizeof tcp - 1) != 0)
         return false;
     const char *host = address + sizeof tcp - 1;
@@ -57,7 +60,7 @@ bool connection_parse(const char *address, struct address *out)
     return true;
 }
 
-/* Waits until the socket is ready for `events`. */
+/* Waits until the socket is ready for `events`, at most until the deadline. */
 static enum step wait_ready(int fd, short events, int64_t deadline_ns)
 {
     for (;;) {
@@ -73,8 +76,59 @@ static enum step wait_ready(int fd, short events, int64_t deadline_ns)
     }
 }
 
-static enum step send_all(int fd, const uint8_t *data, size_t size, int64_t deadline_ns)
+/* Returns STEP_DONE if the operation that had the result should be tried again. */
+static enum step wait_tls(int fd, enum tls_result result, int64_t deadline_ns)
 {
+    switch (result) {
+    case TLS_WANTS_READ:
+        return wait_ready(fd, POLLIN, deadline_ns);
+    case TLS_WANTS_WRITE:
+        return wait_ready(fd, POLLOUT, deadline_ns);
+    case TLS_UNTRUSTED:
+        return STEP_UNTRUSTED;
+    case TLS_WRONG:
+        return STEP_WRONG;
+    default:
+        return STEP_BROKEN;
+    }
+}
+
+static enum step send_all_tls(const struct connection *connection, const uint8_t *data, size_t size,
+                              int64_t deadline_ns)
+{
+    while (size > 0) {
+        size_t taken = 0;
+        enum tls_result result = tls_stream_write(connection->tls, data, size, &taken);
+        enum step step = result == TLS_DONE ? STEP_DONE : wait_tls(connection->fd, result, deadline_ns);
+        if (step != STEP_DONE)
+            return step;
+        data += taken;
+        size -= taken;
+    }
+    return STEP_DONE;
+}
+
+static enum step receive_all_tls(const struct connection *connection, uint8_t *data, size_t size,
+                                 int64_t deadline_ns)
+{
+    while (size > 0) {
+        size_t got = 0;
+        enum tls_result result = tls_stream_read(connection->tls, data, size, &got);
+        enum step step = result == TLS_DONE ? STEP_DONE : wait_tls(connection->fd, result, deadline_ns);
+        if (step != STEP_DONE)
+            return step;
+        data += got;
+        size -= got;
+    }
+    return STEP_DONE;
+}
+
+static enum step send_all(const struct connection *connection, const uint8_t *data, size_t size,
+                          int64_t deadline_ns)
+{
+    int fd = connection->fd;
+    if (connection->tls != NULL)
+        return send_all_tls(connection, data, size, deadline_ns);
     while (size > 0) {
         ssize_t taken = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (taken > 0) {
@@ -91,8 +145,12 @@ static enum step send_all(int fd, const uint8_t *data, size_t size, int64_t dead
     return STEP_DONE;
 }
 
-static enum step receive_all(int fd, uint8_t *data, size_t size, int64_t deadline_ns)
+static enum step receive_all(const struct connection *connection, uint8_t *data, size_t size,
+                             int64_t deadline_ns)
 {
+    int fd = connection->fd;
+    if (connection->tls != NULL)
+        return receive_all_tls(connection, data, size, deadline_ns);
     while (size > 0) {
         ssize_t got = recv(fd, data, size, MSG_DONTWAIT);
         if (got > 0) {
@@ -112,7 +170,7 @@ static enum step receive_all(int fd, uint8_t *data, size_t size, int64_t deadlin
     return STEP_DONE;
 }
 
-/* Returns a connected socket in *out. */
+/* Opens a socket and connects it to `where`. Sets *out only if the result is STEP_DONE. */
 static enum step connect_to(const struct sockaddr *where, socklen_t size, int family, int64_t deadline_ns,
                             int *out)
 {
@@ -159,7 +217,7 @@ static enum step connect_tcp(const struct address *address, int64_t deadline_ns,
     freeaddrinfo(found);
     errno = reason;
     if (step == STEP_DONE) {
-        int on = 1; /* disable Nagle's algorithm, so that a request does not wait for the next one */
+        int on = 1; /* disable Nagle's algorithm, so that a request is sent at once */
         (void)setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     return step;
@@ -169,22 +227,46 @@ static enum step connect_ipc(const struct address *address, int64_t deadline_ns,
 {
     struct sockaddr_un where = {.sun_family = AF_UNIX};
     memcpy(where.sun_path, address->host,
-           strlen(address->host) + 1); /* connection_parse checked the length */
+           strlen(address->host) + 1); /* connection_parse has checked the length */
     return connect_to((const struct sockaddr *)&where, sizeof where, AF_UNIX, deadline_ns, fd);
 }
 
-enum step connection_open(struct connection *connection, const struct address *address, int64_t deadline_ns)
+static enum step begin_tls(struct connection *connection, struct tls *tls, const char *host,
+                           const char **distrust, int64_t deadline_ns)
+{
+    connection->tls = tls_stream_create(tls, connection->fd, host);
+    if (connection->tls == NULL)
+        return STEP_MEMORY;
+    for (;;) {
+        enum tls_result result = tls_stream_handshake(connection->tls);
+        enum step step = result == TLS_DONE ? STEP_DONE : wait_tls(connection->fd, result, deadline_ns);
+        if (step == STEP_UNTRUSTED)
+            *distrust = tls_stream_distrust(connection->tls);
+        if (result == TLS_DONE || step != STEP_DONE)
+            return step;
+    }
+}
+
+static enum step greet(const struct connection *connection, int64_t deadline_ns)
+{
+    uint8_t theirs[HANDSHAKE_SIZE];
+    enum step step = send_all(connection, hello, sizeof hello, deadline_ns);
+    if (step == STEP_DONE)
+        step = receive_all(connection, theirs, sizeof theirs, deadline_ns);
+    return step == STEP_DONE && memcmp(theirs, expected, sizeof theirs) != 0 ? STEP_WRONG : step;
+}
+
+enum step connection_open(struct connection *connection, const struct address *address, struct tls *tls,
+                          const char **distrust, int64_t deadline_ns)
 {
     *connection = (struct connection){.fd = -1, .ipc = address->ipc};
     enum step step = (address->ipc ? connect_ipc : connect_tcp)(address, deadline_ns, &connection->fd);
     if (step != STEP_DONE)
         return step;
-    uint8_t theirs[HANDSHAKE_SIZE];
-    step = send_all(connection->fd, hello, sizeof hello, deadline_ns);
+    if (address->tls)
+        step = begin_tls(connection, tls, address->host, distrust, deadline_ns);
     if (step == STEP_DONE)
-        step = receive_all(connection->fd, theirs, sizeof theirs, deadline_ns);
-    if (step == STEP_DONE && memcmp(theirs, expected, sizeof theirs) != 0)
-        step = STEP_WRONG;
+        step = greet(connection, deadline_ns);
     if (step != STEP_DONE) {
         int reason = errno;
         connection_close(connection);
@@ -196,6 +278,8 @@ enum step connection_open(struct connection *connection, const struct address *a
 bool connection_is_usable(const struct connection *connection)
 {
     uint8_t byte;
+    if (connection->tls != NULL && tls_stream_has_pending(connection->tls))
+        return false;
     ssize_t got = recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
@@ -224,16 +308,16 @@ enum step connection_send(struct connection *connection, uint8_t *message, size_
     if (connection->ipc)
         *--begin = 1;
     size_t whole = (size_t)(message + REQUEST_HEADER_SIZE + size - begin);
-    return send_all(connection->fd, begin, whole, deadline_ns);
+    return send_all(connection, begin, whole, deadline_ns);
 }
 
-/* Receives one message: its id and its body, which the caller frees. */
+/* Receives one message. Stores its id and its body, which the caller frees. */
 static enum step receive_message(const struct connection *connection, uint32_t *id, uint8_t **body,
                                  size_t *size, int64_t deadline_ns)
 {
     uint8_t header[1 + LENGTH_SIZE + ID_SIZE];
     size_t type_size = connection->ipc ? 1 : 0;
-    enum step step = receive_all(connection->fd, header, type_size + LENGTH_SIZE + ID_SIZE, deadline_ns);
+    enum step step = receive_all(connection, header, type_size + LENGTH_SIZE + ID_SIZE, deadline_ns);
     if (step != STEP_DONE)
         return step;
     uint64_t length = read_big_endian(header + type_size, LENGTH_SIZE);
@@ -244,7 +328,7 @@ static enum step receive_message(const struct connection *connection, uint32_t *
     *body = malloc(*size > 0 ? *size : 1);
     if (*body == NULL)
         return STEP_MEMORY;
-    step = receive_all(connection->fd, *body, *size, deadline_ns);
+    step = receive_all(connection, *body, *size, deadline_ns);
     if (step != STEP_DONE)
         free(*body);
     return step;
@@ -263,6 +347,8 @@ enum step connection_receive(struct connection *connection, uint8_t **body, size
 
 void connection_close(struct connection *connection)
 {
+    tls_stream_destroy(connection->tls);
+    connection->tls = NULL;
     if (connection->fd >= 0)
         (void)close(connection->fd);
     connection->fd = -1;

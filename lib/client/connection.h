@@ -1,7 +1,7 @@
 /*
- * One connection to a server. It speaks the SP protocol REQ over TCP or a Unix stream socket, one request at
- * a time (docs/wire-protocol.md, section 1). No function blocks beyond `deadline_ns` of the monotonic clock,
- * except that connection_open waits for the system's resolver. One owner at a time.
+ * One connection to a server. It uses the SP protocol REQ over TCP, TLS or a Unix stream socket, one request
+ * at a time (docs/wire-protocol.md, section 1). No function blocks beyond `deadline_ns` on the monotonic
+ * clock, except that connection_open may wait longer for the system's resolver. One owner at a time.
  */
 #ifndef SCREENING_CLIENT_CONNECTION_H
 #define SCREENING_CLIENT_CONNECTION_H
@@ -10,42 +10,51 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/tls.h"
+
 struct connection {
     int fd;
+    struct tls_stream *tls; /* NULL = without TLS */
     bool ipc;
     uint32_t last_id;
 };
 
-/* The result of a step. */
+/* The result of connecting, sending or receiving. */
 enum step {
     STEP_DONE,
     STEP_LATE,   /* the deadline has passed */
-    STEP_BROKEN, /* closed, refused or reset; errno has the cause, 0 = the peer closed it */
-    STEP_WRONG,  /* the peer does not speak this protocol, or sends more than RESPONSE_MAX */
+    STEP_BROKEN, /* closed, refused or reset; errno has the cause, 0 = the peer closed the connection */
+    STEP_WRONG,  /* the peer does not use this protocol, or sent a message of more than RESPONSE_MAX bytes */
     STEP_MEMORY,
+    STEP_UNTRUSTED, /* the server's certificate was not accepted; `distrust` of connection_open says why */
 };
 
 enum { RESPONSE_MAX = 64 * 1024 * 1024, REQUEST_HEADER_SIZE = 13 };
 
-/* The parts of "tcp://HOST:PORT" or "ipc:///PATH". They point into `address`. */
+/* The parts of "tcp://HOST:PORT", "tls+tcp://HOST:PORT" or "ipc:///PATH". */
 struct address {
-    bool ipc;
-    char host[256]; /* or the path */
+    bool ipc, tls;
+    char host[256]; /* the host, or the path of an ipc address */
     char port[6];
 };
 
-/* Parses an address. Returns false if it has neither form. */
+/* Parses an address. Returns false if the text has none of these forms. */
 bool connection_parse(const char *address, struct address *out);
 
-/* Connects and performs the handshake. Unless it returns STEP_DONE, no socket stays open. */
-enum step connection_open(struct connection *connection, const struct address *address, int64_t deadline_ns);
+/*
+ * Connects and performs the handshakes. `tls` is used only if the address is one for TLS. If the result is
+ * not STEP_DONE, no socket is left open. If it is STEP_UNTRUSTED, sets *distrust to a static text.
+ */
+enum step connection_open(struct connection *connection, const struct address *address, struct tls *tls,
+                          const char **distrust, int64_t deadline_ns);
 
 /* Returns false if the server has closed the idle connection or has sent data without a request. */
 bool connection_is_usable(const struct connection *connection);
 
 /*
- * Sends the request. `message` has REQUEST_HEADER_SIZE bytes of room before its `size` bytes of body. Unless
- * this returns STEP_DONE, the server cannot have received the whole request, so it does not execute it.
+ * Sends the request. `message` has REQUEST_HEADER_SIZE bytes of room before its `size` bytes of body. If the
+ * result is not STEP_DONE, the server cannot have received the whole request, so the server does not execute
+ * the request.
  */
 enum step connection_send(struct connection *connection, uint8_t *message, size_t size, int64_t deadline_ns);
 

@@ -18,15 +18,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool is_line_due(void)
 {
-    bool due;
     pthread_mutex_lock(&lock);
-    due = repeat_is_due(&lines, clock_monotonic_ns());
+    bool due = repeat_is_due(&lines, clock_monotonic_ns());
     pthread_mutex_unlock(&lock);
     return due;
 }
 
-enum status db_damage_tell(struct error *error, const char *which, const char *doing, const char *cause,
-                           const char *code)
+enum status db_damage_report(struct error *error, const char *which, const char *doing, const char *cause,
+                             const char *code)
 {
     atomic_store(&seen, true);
     metric_set(&db_damaged, 1);

@@ -1,4 +1,4 @@
-/* Private to lib/db: how the drivers report a damaged database. */
+/* Private to lib/db: reports a damaged database, for both drivers. */
 #ifndef SCREENING_DB_DAMAGE_H
 #define SCREENING_DB_DAMAGE_H
 
@@ -9,11 +9,12 @@
 extern struct metric db_damaged;
 
 /*
- * Records that the database is damaged, logs it at most once a minute, and sets the error to UNAVAILABLE
- * `DB_DAMAGED`, so that no command or event is blamed for it. Returns its status. `which` names the database,
- * or is NULL. Any thread.
+ * Records that the database is damaged, and logs it at most once a minute. Sets `error` to UNAVAILABLE
+ * `DB_DAMAGED` and returns UNAVAILABLE, so that no command or event is treated as the cause. `which` names
+ * the database, or is NULL. `doing` is the operation that failed, `cause` its error message and `code` its
+ * result code. Any thread.
  */
-enum status db_damage_tell(struct error *error, const char *which, const char *doing, const char *cause,
-                           const char *code);
+enum status db_damage_report(struct error *error, const char *which, const char *doing, const char *cause,
+                             const char *code);
 
 #endif

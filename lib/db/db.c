@@ -1,9 +1,9 @@
 /*
- * The front of both drivers. It checks the order of calls, keeps the first failure of a transaction, and
- * gives access to rows.
+ * The front end shared by both drivers. It checks the order of calls, keeps the first failure of a
+ * transaction, and gives access to rows.
  *
- * Invariant: failure.status is other than OK only inside a transaction. Every run then returns it, and
- * db_commit rolls back and returns it.
+ * Invariant: failure.status differs from OK only inside a transaction. Every later run then returns that
+ * failure, and db_commit rolls back and returns it.
  */
 #include "db/db.h"
 
@@ -72,11 +72,10 @@ enum status db_begin(struct db *db, struct error *error)
 {
     struct error own;
     struct error *told = error == NULL ? &own : error;
-    enum status status;
     if (db->in_transaction)
         return error_set(error, STATUS_INTERNAL, NULL, "database: a transaction is already open");
     CHECK(db->failure.status == STATUS_OK);
-    status = DB_FAULT_STATUS(db, "db.begin", told);
+    enum status status = DB_FAULT_STATUS(db, "db.begin", told);
     if (status == STATUS_OK)
         status = db->driver->begin(db, told);
     db->in_transaction = status == STATUS_OK;
@@ -113,7 +112,7 @@ uint64_t db_stamp(const struct db *db)
 
 void db_restamp(struct db *db)
 {
-    /* It is process-wide, so that a new connection never repeats a stamp of an earlier one. */
+    /* The counter is process-wide, so that a new connection never repeats a stamp of an earlier one. */
     static atomic_uint_fast64_t last;
     if (db->dialect == DB_SQLITE)
         db->stamp = atomic_fetch_add(&last, 1) + 1;
@@ -140,7 +139,8 @@ static enum status check_transaction(const struct db *db, struct error *error)
 }
 
 /*
- * Records a failure of the transaction. Every call that may have reached the database returns through here.
+ * Records a failure of the transaction. Every function that may have reached the database ends with this
+ * call.
  */
 static enum status remember(struct db *db, enum status status, const struct error *error)
 {
@@ -168,17 +168,15 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
 {
     struct error own;
     struct error *told = error == NULL ? &own : error;
-    enum status status = check_transaction(db, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(check_transaction(db, error));
     if (params != NULL) {
-        status = check_params(statement, params, told);
+        enum status status = check_params(statement, params, told);
         if (status != STATUS_OK)
             return remember(db, status, told);
         if (params->rows == 0)
             return STATUS_OK;
     }
-    status = DB_FAULT_STATUS(db, "db.run", told);
+    enum status status = DB_FAULT_STATUS(db, "db.run", told);
     if (status == STATUS_OK)
         status = db->driver->run(db, statement, params, sink, told);
     return remember(db, status, told);
@@ -199,6 +197,21 @@ enum status db_run_counting(struct db *db, const struct db_statement *statement,
     return STATUS_OK;
 }
 
+enum status db_run_uuids(struct db *db, const struct db_statement *statement, const struct uuid *ids,
+                         size_t count, db_row_fn on_row, void *context, struct error *error)
+{
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return error_no_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        db_params_uuid(params, &ids[i]);
+        db_params_end_row(params);
+    }
+    enum status status = db_run(db, statement, params, on_row, context, error);
+    db_params_destroy(params);
+    return status;
+}
+
 enum status db_run_script(struct db *db, const char *script, struct error *error)
 {
     struct error own;
@@ -213,8 +226,8 @@ enum status db_run_script(struct db *db, const char *script, struct error *error
 /* ---- probing ---- */
 
 /*
- * A statement that needs disk space but keeps none. PostgreSQL drops the table, which takes one page, at the
- * commit.
+ * This statement needs disk space but does not keep it. In PostgreSQL the table takes one page, and the
+ * commit drops it.
  */
 static const struct db_statement write_nothing = {
     .name = "write_nothing",
@@ -315,4 +328,10 @@ bool db_row_is_sound(const struct db_row *row)
 bool db_row_is_null(const struct db_row *row, int column)
 {
     return row->driver->is_null(row, column);
+}
+
+enum status db_take_int(void *context, const struct db_row *row)
+{
+    *(int64_t *)context = db_row_int(row, 0);
+    return STATUS_OK;
 }

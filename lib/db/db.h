@@ -1,18 +1,18 @@
 /*
  * One interface to SQLite and PostgreSQL.
  *
- * A connection belongs to one thread at a time. A statement runs for each row of a parameter set. SQLite
- * loops over one prepared statement. PostgreSQL gets one set-based statement with array parameters if there
- * is one, otherwise a pipeline. PostgreSQL queues statements that return no rows in the pipeline, so their
- * failure may surface only in a later call of the same transaction, at the latest in db_commit. The caller
- * must roll back a transaction in which a call failed.
+ * A connection belongs to one thread at a time. A statement runs once for each row of a parameter set. The
+ * SQLite driver executes one prepared statement in a loop. The PostgreSQL driver sends one set-based
+ * statement with array parameters if there is one, and otherwise sends all executions in a pipeline. It does
+ * not wait for statements that return no rows, so their failure may surface only in a later call in the same
+ * transaction, at the latest in db_commit. The caller must roll back a transaction in which a call failed.
  *
- * The functions return these statuses:
+ * Apart from db_open, the functions return these failures:
  *   - UNAVAILABLE: connection lost or not yet open, server shutting down, disk full, I/O error, busy,
  *     too many connections, damaged database;
  *   - DEADLINE_EXCEEDED: statement or lock timeout;
  *   - ABORTED: serialisation failure or deadlock; run the transaction again;
- *   - UNKNOWN: the connection broke before the result arrived (only from db_commit);
+ *   - UNKNOWN: the connection broke before the result arrived (only from db_commit and db_probe);
  *   - ALREADY_EXISTS: duplicate key, or the object to create exists;
  *   - RESOURCE_EXHAUSTED: out of memory;
  *   - INTERNAL: anything else, a fault of the statement or its parameters.
@@ -48,9 +48,9 @@ enum db_access {
 enum { DB_STATEMENT_TABLES = 3 };
 
 /*
- * One SQL statement: a static constant in a store.c (the drivers find its prepared form by address).
- * Parameters are $1, $2, ... in both dialects. PostgreSQL uses `postgresql` instead of `sql` if it is not
- * NULL, and `postgresql_set`, if that is not NULL, for every parameter set. It takes each column as an array:
+ * One SQL statement: a static constant in a store.c (the drivers find the prepared statement by its address).
+ * Parameters are $1, $2, ... in both dialects. On PostgreSQL, `postgresql` replaces `sql` if it is not NULL.
+ * For a parameter set, `postgresql_set` replaces both if it is not NULL. It takes each column as an array:
  * "... FROM unnest($1::uuid[], $2::int8[])". A statement with `tables` may contain the markers of db_table.h.
  */
 struct db_statement {
@@ -64,7 +64,7 @@ struct db_statement {
 /* ---- connections ---- */
 
 /*
- * Reasons of an UNAVAILABLE that waiting cannot fix. Clients see these words. GONE: the SQLite file was
+ * The reasons for an UNAVAILABLE that waiting cannot fix. They are sent to clients. GONE: the SQLite file was
  * removed or replaced, so db_begin fails. DAMAGED: the content is corrupt, which is logged at most once a
  * minute. UNSUITABLE: PostgreSQL's settings or encoding, or a pooler, do not meet our requirements.
  */
@@ -74,24 +74,24 @@ struct db_statement {
 
 /*
  * Opens "sqlite:PATH" or "postgresql://..." (also "postgres://..."; several hosts and target_session_attrs
- * work).
+ * are supported).
  *
  * Only one process at a time can open a SQLite file for writing, because it holds a lock on PATH-lock. If
  * another process has the lock, db_open returns FAILED_PRECONDITION and names the holder. `options` in the
- * query of the URL, such as statement_timeout, override our own, but a synchronous_commit below `on` is
- * refused.
+ * query of the URL, such as statement_timeout, override ours, but a synchronous_commit below `on` is refused.
  *
- * Returns OK and a connection in *out. Returns UNAVAILABLE, with *out untouched, if the server is merely not
- * up yet. Returns INVALID_ARGUMENT if a retry cannot help: the URL is malformed, the path cannot be opened,
- * the login is refused or there is no such database. Returns FAILED_PRECONDITION `DB_UNSUITABLE` if a setting
- * that we rely on does not hold. Messages never contain the password.
+ * Returns OK and a connection in *out. Returns UNAVAILABLE, with *out unchanged, if a retry can help, for
+ * example because the server is not running yet. Returns INVALID_ARGUMENT if a retry cannot help: the URL is
+ * malformed, the path cannot be opened, the SQLite file is damaged, the login is refused or there is no such
+ * database. Returns FAILED_PRECONDITION `DB_UNSUITABLE` if a required setting is not in effect. Messages
+ * never contain the password.
  */
 MUST_CHECK enum status db_open(const char *url, enum db_access access, struct db **out, struct error *error);
 void db_close(struct db *db);
 
 /*
  * Returns whether the SQLite file that the connection writes to, its log and its shared memory are still at
- * their paths. Logs it once if they are not. Always true for other connections. Any thread.
+ * their paths. Logs once if one of them is not. Always true for other connections. Any thread.
  */
 bool db_in_place(struct db *db);
 
@@ -104,37 +104,37 @@ char *db_url_redact(const char *url, char *out, size_t out_size);
 /* Returns whether the failure is due to a damaged database. */
 bool db_is_damaged(const struct error *error);
 
-/* Returns whether any connection of the process has met a damaged database so far. Any thread. */
+/* Returns whether any connection of the process has found database damage so far. Any thread. */
 bool db_damage_seen(void);
 
 /*
- * Returns whether waiting can fix a failure to open or prepare a database, which is so if it is transient and
- * not due to damage.
+ * Returns whether waiting can fix a failure to open or prepare a database, that is, whether the failure is
+ * transient and not due to damage.
  */
 bool db_may_heal(const struct error *error);
 
 enum db_dialect db_dialect(const struct db *db);
 
 /*
- * Returns the number of the current session, from 1. It increases with each reconnect and, on SQLite, with
- * each transaction that finds the file changed by another connection.
+ * Returns the number of the current session, counted from 1. It increases with each reconnect and, on SQLite,
+ * with each transaction that finds the file changed by another connection.
  */
 uint64_t db_session(const struct db *db);
 
 /*
  * Returns a stamp for rows that the caller caches. If a later transaction has the same stamp, the rows are
- * unchanged, because no other connection has written to the database, no transaction of this one was rolled
- * back, and db_restamp was not called. Returns 0 for unknown: outside a transaction, and always on
- * PostgreSQL, where others write.
+ * unchanged, because no other connection has written to the database, this one has not rolled back a
+ * transaction, and db_restamp was not called. Returns 0 if the stamp is unknown: outside a transaction, and
+ * always on PostgreSQL, where other connections write.
  */
 uint64_t db_stamp(const struct db *db);
 
-/* Changes the stamp. Call it after writing rows that others cache by stamp. */
+/* Changes the stamp. Call it after writing rows that are cached by stamp. */
 void db_restamp(struct db *db);
 
 /*
- * Sets the schema that names resolve to (PostgreSQL's search_path, also after a reconnect). Does not create
- * it. Returns INTERNAL on SQLite. `schema` must be a plain lower-case identifier.
+ * Sets the schema in which names are looked up (PostgreSQL's search_path), also after a reconnect. Does not
+ * create the schema. `schema` must be a plain lower-case identifier. Returns INTERNAL on SQLite.
  */
 MUST_CHECK enum status db_use_schema(struct db *db, const char *schema, struct error *error);
 
@@ -147,20 +147,20 @@ MUST_CHECK enum status db_use_schema(struct db *db, const char *schema, struct e
 MUST_CHECK enum status db_begin(struct db *db, struct error *error);
 
 /*
- * Commits a transaction that changes nothing. With `write` this requires everything that a change requires:
- * disk space, a sync and write permission. Fails like db_begin, db_run and db_commit.
+ * Commits a transaction that changes nothing. If `write`, the commit requires everything that a change
+ * requires: disk space, a sync and write permission. Fails like db_begin, db_run and db_commit.
  */
 MUST_CHECK enum status db_probe(struct db *db, bool write, struct error *error);
 
 /*
- * Commits the transaction, which is over in any case. Returns OK if it is durable and UNKNOWN if the result
- * was lost. After any other status, nothing was committed.
+ * Commits the transaction. Whatever the status, the transaction has then ended. Returns OK if it is durable
+ * and UNKNOWN if the result was lost. After any other status, nothing was committed.
  */
 MUST_CHECK enum status db_commit(struct db *db, struct error *error);
 
 /*
- * Ends the open transaction, if any, without effect. Never fails, because it drops a connection that cannot
- * roll back.
+ * Rolls back the open transaction, if any. Never fails. On PostgreSQL, drops a connection that cannot roll
+ * back.
  */
 void db_rollback(struct db *db);
 
@@ -169,7 +169,7 @@ void db_rollback(struct db *db);
 enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES, DB_UUID, DB_DATE };
 enum { DB_TYPE_COUNT = 6, DB_COLUMNS_MAX = 64 };
 
-/* A parameter, or the value of a row in one column. */
+/* A parameter, or one value of a row. */
 struct db_value {
     enum db_type type;
     size_t size_bytes; /* size of bytes, or of text without its NUL */
@@ -184,10 +184,10 @@ struct db_value {
 
 /* Rows of parameters. The members are private to lib/db. */
 struct db_params {
-    struct db_value *values; /* of all rows, one row after the other */
+    struct db_value *values; /* the values of all rows, row by row */
     size_t count;            /* number of values, including those of the current row */
     size_t capacity;
-    size_t row_start; /* index of the current row's first value */
+    size_t row_start; /* index of the first value of the current row */
     size_t columns;   /* number of columns, known after the first row */
     size_t rows;
     enum db_type types[DB_COLUMNS_MAX]; /* DB_NULL: only nulls so far */
@@ -207,7 +207,7 @@ static inline struct db_value db_text(const char *value)
 
 static inline struct db_value db_bytes(const void *bytes, size_t size)
 {
-    /* An empty value may have a NULL address, which a driver would take for null. */
+    /* The address of an empty value may be NULL, which a driver would treat as a null. */
     return (struct db_value){.type = DB_BYTES, .size_bytes = size, .as.bytes = bytes == NULL ? "" : bytes};
 }
 
@@ -234,17 +234,17 @@ static inline struct db_value db_date(int32_t day)
 const struct db_params *db_params_of(struct db_params *params, const struct db_value *values, size_t count);
 
 /*
- * Creates an empty set of rows of parameters, which is filled row by row and value by value and can be
- * reused. Returns NULL when out of memory.
+ * Creates an empty set of parameter rows. The caller fills it value by value and row by row, can reset it for
+ * reuse, and must destroy it. Returns NULL when out of memory.
  */
 struct db_params *db_params_create(void);
 void db_params_destroy(struct db_params *params);
 void db_params_reset(struct db_params *params);
 
 /*
- * Add the next value of the current row. Text and bytes are not copied and must stay valid until db_run
- * returns. All rows have the same types. A null takes the type that its column has in other rows. A column of
- * only nulls takes the type that the statement gives it. db_run reports a failure to allocate.
+ * Add the next value to the current row. Text and bytes are not copied and must stay valid until db_run
+ * returns. The types must be the same in all rows. A null takes the type that its column has in other rows. A
+ * column with only nulls takes the type that the statement gives it. If memory runs out, db_run reports it.
  */
 void db_params_int(struct db_params *params, int64_t value);
 void db_params_text(struct db_params *params, const char *value);
@@ -253,34 +253,39 @@ void db_params_uuid(struct db_params *params, const struct uuid *value);
 void db_params_date(struct db_params *params,
                     int32_t day); /* civil day number; SQLite TEXT, PostgreSQL date */
 void db_params_null(struct db_params *params);
-/* Ends the row. A set without rows runs nothing. */
+/* Ends the row. A set without rows executes nothing. */
 void db_params_end_row(struct db_params *params);
 size_t db_params_rows(const struct db_params *params);
 
 /* ---- running ---- */
 
 /*
- * Is called for every row that a statement returns. A status other than OK ends the run, and db_run returns
- * it. The row and the values from its getters are valid only during the call. The function must not use the
+ * Called for every row that a statement returns. A status other than OK ends the run, and db_run returns it.
+ * The row and the values from its getters are valid only during the call. The function must not use the
  * connection.
  */
 typedef enum status (*db_row_fn)(void *context, const struct db_row *row);
 
 /*
  * Runs `statement` for every row of `params`, or once without parameters if `params` is NULL. If `on_row` is
- * NULL, the statement returns no rows and is pipelined on PostgreSQL. A set-based variant may return rows in
- * any order.
+ * NULL, the statement must not return rows; PostgreSQL then pipelines it. A set-based variant may return rows
+ * in any order.
  */
 MUST_CHECK enum status db_run(struct db *db, const struct db_statement *statement,
                               const struct db_params *params, db_row_fn on_row, void *context,
                               struct error *error);
 
 /*
- * Like db_run without rows, but waits for the result and sets *changed to the total number of rows changed in
- * the database, for compare-and-set.
+ * Like db_run without `on_row`, but waits for the result and sets *changed to the total number of rows that
+ * the statement changed. Use it for compare-and-set.
  */
 MUST_CHECK enum status db_run_counting(struct db *db, const struct db_statement *statement,
                                        const struct db_params *params, int64_t *changed, struct error *error);
+
+/* Like db_run, with one row of parameters for each id. */
+MUST_CHECK enum status db_run_uuids(struct db *db, const struct db_statement *statement,
+                                    const struct uuid *ids, size_t count, db_row_fn on_row, void *context,
+                                    struct error *error);
 
 /*
  * Runs a script of several statements without parameters, for migrations and setup. A script has no time
@@ -289,11 +294,11 @@ MUST_CHECK enum status db_run_counting(struct db *db, const struct db_statement 
 MUST_CHECK enum status db_run_script(struct db *db, const char *script, struct error *error);
 
 /*
- * Return the value of a column; columns count from 0. A null reads as 0, "" or zero bytes. The column must
- * have the matching type.
+ * Return the value of a column; columns are numbered from 0. A null reads as 0, "" or zero bytes. The column
+ * must have the matching type.
  */
 int64_t db_row_int(const struct db_row *row, int column);
-uint64_t db_row_unsigned(const struct db_row *row, int column); /* a negative number fails the run */
+uint64_t db_row_unsigned(const struct db_row *row, int column); /* a negative number makes the run fail */
 const char *db_row_text(const struct db_row *row, int column);
 const void *db_row_bytes(const struct db_row *row, int column, size_t *size);
 struct uuid db_row_uuid(const struct db_row *row, int column);
@@ -301,9 +306,15 @@ int32_t db_row_date(const struct db_row *row, int column);
 bool db_row_is_null(const struct db_row *row, int column);
 
 /*
- * Returns false once a getter has met a column of the wrong type, or db_row_record an integer out of its
- * range. The run then fails with INTERNAL, and on_row must not use the values.
+ * Returns false once a getter or db_row_record has found a column of the wrong type or a number out of range.
+ * The run then fails with INTERNAL, and on_row must not use the values.
  */
 bool db_row_is_sound(const struct db_row *row);
+
+/*
+ * An `on_row` function for a statement that returns one number. `context` points to an int64_t, which is set
+ * to that number.
+ */
+enum status db_take_int(void *context, const struct db_row *row);
 
 #endif

@@ -13,8 +13,8 @@ enum { WORD_SIZE = 40 };
 enum form { NAMES, VALUES, ARRAYS, SET, EQUAL, ANY };
 
 /*
- * A kind of list. `numbered` gives the roles of the columns that parameters count, `listed` those of the
- * columns that appear.
+ * A kind of list. The columns with a role in `listed` appear in the list. Those with a role in `numbered` are
+ * counted to number the parameters.
  */
 struct list {
     const char *word;
@@ -37,7 +37,7 @@ static const struct list lists[] = {
 };
 enum { LIST_COUNT = sizeof lists / sizeof lists[0] };
 
-/* Handles {thing}, and {thing t} with any other word. */
+/* The list for {thing}, and for {thing t} if `t` is none of the words above. */
 static const struct list names = {"", NAMES, EVERY_COLUMN, EVERY_COLUMN};
 
 static bool has_role(const struct db_column *column, unsigned roles)
@@ -113,7 +113,7 @@ static void write_list(FILE *out, const struct list *list, const struct db_table
     }
 }
 
-/* Writes the place of {thing.number}. */
+/* Writes the expansion of {thing.number}. */
 static bool write_place(FILE *out, const struct db_table *table, const char *name)
 {
     for (size_t i = 0; i < table->count; i++)
@@ -138,23 +138,21 @@ static const struct list *find_list(const char *word)
     return NULL;
 }
 
-/* Writes the expansion of the marker at `marker`. Returns the text after it, or NULL if it is not a
- * marker. */
+/* Writes the expansion of the marker at `marker`. Returns the text after the marker, or NULL if the marker is
+ * not valid. */
 static const char *write_marker(FILE *out, const struct db_statement *statement, const char *marker)
 {
     char name[WORD_SIZE] = "", column[WORD_SIZE] = "", words[2][WORD_SIZE] = {"", ""};
     const char *end = strchr(marker, '}');
-    const struct db_table *table;
-    const struct list *list;
     if (end == NULL)
         return NULL;
     if (sscanf(marker, "{%39[a-z0-9_].%39[a-z0-9_]}", name, column) < 2)
         (void)sscanf(marker, "{%39[a-z0-9_] %39[a-z0-9_] %39[a-z0-9_]}", name, words[0], words[1]);
-    table = find_table(statement, name);
+    const struct db_table *table = find_table(statement, name);
     if (table == NULL || (column[0] != '\0' && !write_place(out, table, column)))
         return NULL;
     if (column[0] == '\0') {
-        list = find_list(words[0]);
+        const struct list *list = find_list(words[0]);
         write_list(out, list != NULL ? list : &names, table, words[list != NULL]);
     }
     return end + 1;
@@ -182,10 +180,9 @@ enum status db_statement_expand(const struct db_statement *statement, const char
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    bool known;
     if (stream == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    known = write_text(stream, statement, sql);
+    bool known = write_text(stream, statement, sql);
     if (fclose(stream) == 0 && known) {
         *out = text;
         return STATUS_OK;
@@ -279,6 +276,23 @@ void db_params_key(struct db_params *params, const struct db_table *table, const
     add_row(params, table, DB_KEY, record);
 }
 
+enum status db_run_records(struct db *db, const struct db_statement *statement,
+                           void (*add_record)(struct db_params *, const struct db_table *, const void *),
+                           const struct db_table *table, void *const *records, size_t count,
+                           struct error *error)
+{
+    if (count == 0)
+        return STATUS_OK;
+    struct db_params *params = db_params_create();
+    if (params == NULL)
+        return error_no_memory(error);
+    for (size_t i = 0; i < count; i++)
+        add_record(params, table, records[i]);
+    enum status status = db_run(db, statement, params, NULL, NULL, error);
+    db_params_destroy(params);
+    return status;
+}
+
 /* ---- rows ---- */
 
 static void read_array(const struct db_row *row, int number, void *member, size_t size)
@@ -291,7 +305,7 @@ static void read_array(const struct db_row *row, int number, void *member, size_
         db_row_reject(row, number, "bytes of this size");
 }
 
-/* Reads an integer. One that the member cannot hold, or that its column cannot mean, fails the run. */
+/* Reads an integer. The run fails if the member cannot hold it or if it is outside the column's range. */
 static int64_t read_int(const struct db_row *row, int number, const struct db_column *column)
 {
     int64_t value = db_row_int(row, number);

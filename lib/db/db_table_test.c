@@ -1,4 +1,4 @@
-/* Tables by column on both drivers: markers, parameters, rows. */
+/* Tests tables described by their columns, on both drivers: markers, parameters, rows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static const struct db_column THING_COLUMNS[] = {
 };
 static const struct db_table THING = DB_TABLE("thing", THING_COLUMNS);
 
-/* A table with two key columns, for markers only. */
+/* A table with two key columns, used only to expand markers. */
 static const struct db_column PLACE_COLUMNS[] = {
     DB_COLUMN(struct thing, id, UUID, DB_KEY),
     DB_COLUMN_AS("day", struct thing, sold_on, DATE, DB_KEY),

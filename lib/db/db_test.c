@@ -1,4 +1,4 @@
-/* The contract of both drivers: parameters, rows, transactions. */
+/* Tests the contract of both drivers: parameters, rows, transactions. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +58,7 @@ static struct fixture *with_table(void **state)
     return f;
 }
 
-/* Adds row `id`; every third row has only nulls. */
+/* Adds row `id`. In every third row, all columns but the id are null. */
 static void add_thing(struct db_params *params, int64_t id)
 {
     struct uuid owner = {{1, 2, 3}};
@@ -133,7 +133,10 @@ static void test_db_every_type_as_a_set_comes_back(void **state)
     insert_and_check(state, &insert_set);
 }
 
-/* A row of only nulls, then one with values, then nulls again: the types become known in between. */
+/*
+ * Inserts one row with nulls, two with values, and another one with nulls, each in a separate call. The types
+ * are known from the second row on.
+ */
 static void nulls_and_values(void **state, const struct db_statement *statement)
 {
     struct fixture *f = with_table(state);
@@ -220,7 +223,7 @@ static void test_db_set_of_keys_finds_the_rows_that_exist(void **state)
     assert_int_equal(rows, 2);
 }
 
-static void test_db_counting_tells_the_changed_rows(void **state)
+static void test_db_counting_returns_the_changed_rows(void **state)
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
@@ -287,7 +290,7 @@ static void test_db_commit_reports_the_first_failure_and_commits_nothing(void **
     fixture_expect(insert_one(f, 1, &error), STATUS_OK, &error);
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(insert_one(f, 2, &error), STATUS_OK, &error);
-    status = insert_one(f, 1, &error); /* PostgreSQL reports it later */
+    status = insert_one(f, 1, &error); /* PostgreSQL reports a failure later */
     fixture_expect(status, f->dialect == DB_SQLITE ? STATUS_ALREADY_EXISTS : STATUS_OK, &error);
     status = insert_one(f, 3, &error);
     fixture_expect(status, f->dialect == DB_SQLITE ? STATUS_ALREADY_EXISTS : STATUS_OK, &error);
@@ -400,7 +403,7 @@ int main(void)
         TEST_BOTH(test_db_columns_of_nulls_only_as_a_set_are_inserted),
         TEST_BOTH(test_db_many_big_rows_both_ways_do_not_block),
         TEST_BOTH(test_db_set_of_keys_finds_the_rows_that_exist),
-        TEST_BOTH(test_db_counting_tells_the_changed_rows),
+        TEST_BOTH(test_db_counting_returns_the_changed_rows),
         TEST_BOTH(test_db_row_read_wrongly_or_refused_ends_the_run),
         TEST_BOTH(test_db_commit_reports_the_first_failure_and_commits_nothing),
         TEST_BOTH(test_db_after_a_failure_every_call_of_the_transaction_fails),

@@ -1,4 +1,4 @@
-/* For the tests of lib/db: a fresh database of either kind, created for one test and removed after it. */
+/* For the tests of lib/db: creates a fresh SQLite file or PostgreSQL schema for each test, and removes it. */
 #ifndef SCREENING_DB_DB_TESTING_H
 #define SCREENING_DB_DB_TESTING_H
 
@@ -16,8 +16,8 @@ struct fixture {
 };
 
 /*
- * The setup and teardown for cmocka. Without SCREENING_TEST_POSTGRESQL=URL, the state of the PostgreSQL tests
- * is NULL.
+ * Setup and teardown for cmocka. If SCREENING_TEST_POSTGRESQL, a URL, is not set, the state of the PostgreSQL
+ * tests is NULL.
  */
 int fixture_setup_sqlite(void **state);
 int fixture_setup_postgresql(void **state);
@@ -29,10 +29,10 @@ struct fixture *fixture_of(void **state);
 /* Opens another connection to the same database. */
 struct db *fixture_connect(const struct fixture *fixture, enum db_access access);
 
-/* Runs a statement without parameters that returns one number. Returns that number. */
+/* Runs a statement without parameters that returns one number. Returns the number. */
 int64_t fixture_number(struct db *db, const struct db_statement *statement);
 
-/* Fails the test with the error's message unless `status` is `expected`. */
+/* Checks that `status` is `expected`; otherwise fails the test with the error's message. */
 void fixture_expect(enum status status, enum status expected, const struct error *error);
 
 #define TEST_SQLITE(test) cmocka_unit_test_setup_teardown(test, fixture_setup_sqlite, fixture_teardown)

@@ -1,6 +1,6 @@
 /*
- * Private to lib/db: the interface of a driver. db.c stands in front of the drivers. It checks the order of
- * calls and remembers the first failure of a transaction, so drivers only see calls that make sense.
+ * Private to lib/db: the interface of a driver. Callers use db.c, which checks the order of calls and
+ * remembers the first failure of a transaction, so drivers only receive valid calls.
  */
 #ifndef SCREENING_DB_DRIVER_H
 #define SCREENING_DB_DRIVER_H
@@ -14,7 +14,7 @@
 #include "base/uuid.h"
 #include "db/db.h"
 
-/* The receiver of a statement's result. All members may be NULL. */
+/* Receives a statement's result. All members may be NULL. */
 struct db_sink {
     db_row_fn on_row;
     void *context;
@@ -22,8 +22,8 @@ struct db_sink {
 };
 
 /*
- * The first column found to have the wrong type or a value out of its range. It is reported when on_row
- * returns.
+ * The first column found to have the wrong type or a value out of its range. db_sink_row reports it when
+ * on_row returns.
  */
 struct db_mismatch {
     const char *wanted; /* the type or range that was expected; NULL = no mismatch */
@@ -40,10 +40,10 @@ struct db_row {
 struct db_driver {
     enum status (*open)(const char *url, enum db_access access, struct db **out, struct error *error);
     void (*close)(struct db *db);
-    bool (*in_place)(struct db *db); /* NULL: the database is always in its place */
+    bool (*in_place)(struct db *db); /* NULL = always in place */
     enum status (*use_schema)(struct db *db, const char *schema, struct error *error);
     enum status (*begin)(struct db *db, struct error *error);
-    /* The transaction is over, whatever status this returns. */
+    /* Commits. Whatever the status, the transaction has then ended. */
     enum status (*commit)(struct db *db, struct error *error);
     void (*rollback)(struct db *db);
     /* `params` is NULL or has at least one row. */
@@ -55,40 +55,44 @@ struct db_driver {
     bool (*is_null)(const struct db_row *row, int column);
 };
 
-/* The head of every connection. */
+/* The first member of every driver's connection. */
 struct db {
     const struct db_driver *driver;
     enum db_dialect dialect;
     enum db_access access;
     bool in_transaction;
     uint64_t session;     /* see db_session */
-    uint64_t stamp;       /* see db_stamp; 0 if the driver does not know it */
+    uint64_t stamp;       /* see db_stamp; 0 = unknown to the driver */
     struct error failure; /* the first failure in the open transaction */
 };
 
 extern const struct db_driver sqlite_driver;
 extern const struct db_driver postgresql_driver;
 
-/*
- * Returns FAULT_STATUS for a connection that writes, otherwise OK. Readers must not use up the armed faults.
- */
+/* Like FAULT_STATUS, but always OK for a read-only connection, because readers must not use up faults. */
 #define DB_FAULT_STATUS(db, name, error)                                                                     \
     ((db)->access == DB_READ_WRITE ? FAULT_STATUS((name), (error)) : STATUS_OK)
 
 /*
- * Writes `sql`, which is one of the texts of the statement, with its markers expanded to *out, which the
- * caller frees. Returns INTERNAL for an unknown marker.
+ * Expands the markers in `sql`, one of the statement's texts. Stores the result in *out; the caller frees it.
+ * Returns INTERNAL for an unknown marker.
  */
 MUST_CHECK enum status db_statement_expand(const struct db_statement *statement, const char *sql, char **out,
                                            struct error *error);
 
-/* Returns the part after the scheme of "sqlite:PATH", or NULL for any other URL. */
+/* Returns the PATH of "sqlite:PATH", or NULL for any other URL. */
 const char *db_url_sqlite_path(const char *url);
 
-/* Records that a column is not `wanted`. Only the first one is reported. */
+/*
+ * Records that a column does not have the type or range `wanted`. Only the first such column of a row is
+ * reported.
+ */
 void db_row_reject(const struct db_row *row, int column, const char *wanted);
 
-/* Passes one row to the sink's on_row. Returns INTERNAL if on_row met a column of the wrong type or range. */
+/*
+ * Passes one row to the sink's on_row and returns the status of that call. Returns INTERNAL if on_row read a
+ * column of the wrong type or a number out of range.
+ */
 MUST_CHECK enum status db_sink_row(const struct db_sink *sink, const struct db_driver *driver, void *source,
                                    int number, const char *statement_name, struct error *error);
 

@@ -9,7 +9,7 @@
 
 enum {
     NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
-    EVENTS_BYTES = 4096, /* further events stay for the next call */
+    EVENTS_BYTES = 4096, /* further events remain for the next call */
 };
 
 int folder_watch_open(const char *path)
@@ -27,6 +27,6 @@ int folder_watch_open(const char *path)
 bool folder_watch_changed(int watch)
 {
     char events[EVENTS_BYTES];
-    /* The event contents do not matter. Any error except EAGAIN (no events) counts as a change. */
+    /* Any event means a change, and so does any error except EAGAIN (no events). */
     return watch < 0 || read(watch, events, sizeof events) >= 0 || errno != EAGAIN;
 }

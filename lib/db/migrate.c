@@ -9,11 +9,21 @@ static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_version ("
                                    " version bigint NOT NULL)";
 
 /*
- * Keeps other processes out until the commit. There is no lock timeout, because a long migration in another
- * process must not fail this one. (SQLite's BEGIN IMMEDIATE already locks.)
+ * Keeps other processes from migrating until the commit. There is no lock timeout, so that a long migration
+ * in another process does not make this one fail. (SQLite's BEGIN IMMEDIATE already locks.)
  */
 static const char lock_table[] = "SET LOCAL lock_timeout = 0;"
                                  "LOCK TABLE schema_version IN SHARE ROW EXCLUSIVE MODE";
+
+/*
+ * Finds the table. CREATE TABLE needs the right to create even if the table exists, and a role that only
+ * reads and writes rows does not have it.
+ */
+static const struct db_statement find_table = {
+    .name = "find_schema_version",
+    .sql = "SELECT count(*) FROM pg_catalog.pg_tables"
+           " WHERE schemaname = current_schema() AND tablename = 'schema_version'",
+};
 
 static const struct db_statement select_version = {
     .name = "select_schema_version",
@@ -42,7 +52,7 @@ static const struct db_statement save_owner = {
 
 /*
  * Finds tables of other programs in a SQLite file, which belongs to one program. A PostgreSQL database may
- * well have other tables, for example of an extension in the schema public.
+ * have other tables, for example of an extension in the schema public.
  */
 static const struct db_statement find_strangers = {
     .name = "find_strangers",
@@ -51,13 +61,16 @@ static const struct db_statement find_strangers = {
 };
 
 /*
- * Creates the table if necessary. PostgreSQL's IF NOT EXISTS still fails when another process creates the
- * table at the same moment.
+ * Creates the table if necessary. Retries, because PostgreSQL's IF NOT EXISTS still fails when another
+ * process creates the table at the same moment.
  */
 static enum status ensure_table(struct db *db, struct error *error)
 {
     enum status status = STATUS_OK;
-    for (int attempt = 0; attempt < CREATE_ATTEMPTS; attempt++) {
+    int64_t tables = 0;
+    if (db_dialect(db) == DB_POSTGRESQL)
+        TRY(db_run(db, &find_table, NULL, db_take_int, &tables, error));
+    for (int attempt = 0; tables == 0 && attempt < CREATE_ATTEMPTS; attempt++) {
         status = db_run_script(db, create_table, error);
         if (status != STATUS_ALREADY_EXISTS)
             break;
@@ -65,16 +78,10 @@ static enum status ensure_table(struct db *db, struct error *error)
     return status;
 }
 
-static enum status take_version(void *context, const struct db_row *row)
-{
-    *(int64_t *)context = db_row_int(row, 0);
-    return STATUS_OK;
-}
-
 static enum status load_version(struct db *db, const char *component, int64_t *version, struct error *error)
 {
     *version = 0;
-    return db_run(db, &select_version, DB_ROW(db_text(component)), take_version, version, error);
+    return db_run(db, &select_version, DB_ROW(db_text(component)), db_take_int, version, error);
 }
 
 static enum status store_version(struct db *db, const char *component, int64_t version, struct error *error)
@@ -116,24 +123,20 @@ static enum status write_owner(struct db *db, const char *owner, struct error *e
 static enum status check_strangers(struct db *db, const char *owner, struct error *error)
 {
     int64_t count = 0;
-    enum status status = STATUS_OK;
     if (db_dialect(db) == DB_SQLITE)
-        status = db_run(db, &find_strangers, NULL, take_version, &count, error);
-    if (status != STATUS_OK || count == 0)
-        return status;
+        TRY(db_run(db, &find_strangers, NULL, db_take_int, &count, error));
+    if (count == 0)
+        return STATUS_OK;
     return error_set(error, STATUS_FAILED_PRECONDITION, NULL,
                      "database: it is the database of another program; %s-svc needs one of its own", owner);
 }
 
 enum status db_claim(struct db *db, const char *owner, struct error *error)
 {
-    enum status status = check_strangers(db, owner, error);
-    if (status == STATUS_OK)
-        status = ensure_table(db, error);
-    if (status == STATUS_OK)
-        status = db_begin(db, error);
-    if (status != STATUS_OK)
-        return status;
+    enum status status = STATUS_OK;
+    TRY(check_strangers(db, owner, error));
+    TRY(ensure_table(db, error));
+    TRY(db_begin(db, error));
     if (db_dialect(db) == DB_POSTGRESQL)
         status = db_run_script(db, lock_table, error);
     if (status == STATUS_OK)
@@ -153,11 +156,10 @@ static enum status apply(struct db *db, const char *component, const struct db_m
 {
     const char *script = db_dialect(db) == DB_SQLITE ? migration->sqlite : migration->postgresql;
     struct error cause = {0};
-    enum status status;
     if (script == NULL)
         return error_invalid(error, "database: %s does not run on %s", component,
                              db_dialect(db) == DB_SQLITE ? "SQLite" : "PostgreSQL");
-    status = db_run_script(db, script, &cause);
+    enum status status = db_run_script(db, script, &cause);
     if (status != STATUS_OK)
         return error_set(error, status, NULL, "database: migration %s %lld (%s): %s", component,
                          (long long)version, migration->name, cause.message);
@@ -165,18 +167,14 @@ static enum status apply(struct db *db, const char *component, const struct db_m
     return store_version(db, component, version, error);
 }
 
-/* Applies the next migration, if any is missing. Runs inside a transaction. */
+/* Applies the next migration, if there is one. Runs inside a transaction. */
 static enum status step(struct db *db, const char *component, const struct db_migration *migrations,
                         size_t count, bool *done, struct error *error)
 {
     int64_t version = 0;
-    enum status status = STATUS_OK;
     if (db_dialect(db) == DB_POSTGRESQL)
-        status = db_run_script(db, lock_table, error);
-    if (status == STATUS_OK)
-        status = load_version(db, component, &version, error);
-    if (status != STATUS_OK)
-        return status;
+        TRY(db_run_script(db, lock_table, error));
+    TRY(load_version(db, component, &version, error));
     if (version > (int64_t)count)
         return error_set(error, STATUS_FAILED_PRECONDITION, NULL,
                          "database: schema version %lld of %s is newer than this program, which knows %zu",
@@ -189,7 +187,7 @@ static enum status step(struct db *db, const char *component, const struct db_mi
 
 /*
  * SQLite's ALTER TABLE opens the connection's temporary database, which from then on takes part in each
- * transaction. Changing its storage and changing it back closes it.
+ * transaction. Setting temp_store to another value and back closes that database.
  */
 static const char close_temporary[] = "PRAGMA temp_store = MEMORY; PRAGMA temp_store = DEFAULT";
 
@@ -200,9 +198,7 @@ enum status db_migrate(struct db *db, const char *component, const struct db_mig
     bool done = false;
     size_t steps = 0;
     for (; status == STATUS_OK && !done; steps++) {
-        status = db_begin(db, error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(db_begin(db, error));
         status = step(db, component, migrations, count, &done, error);
         if (status == STATUS_OK)
             status = db_commit(db, error);

@@ -139,7 +139,7 @@ static void test_claim_database_of_another_service_is_refused(void **state)
     assert_int_equal(fixture_number(f->db, &count_versions), 2);
 }
 
-/* Earlier versions recorded a component with its first migration, and events before their own component. */
+/* Versions without db_claim migrated "events" first, so their databases may record only "events". */
 static void test_claim_of_a_database_from_before_claims_is_accepted(void **state)
 {
     struct fixture *f = fixture_of(state);

@@ -109,7 +109,7 @@ static void append_array_of_nulls(struct pg_buffer *buffer, size_t rows)
 {
     for (size_t row = 0; row < rows; row++)
         append(buffer, row == 0 ? "{NULL" : ",NULL", 5);
-    append(buffer, "}", 2); /* with its NUL, because a parameter in text format has no length */
+    append(buffer, "}", 2); /* with a NUL, because a parameter in text format has no length */
 }
 
 static bool has_nulls(const struct db_params *params, size_t column)

@@ -1,4 +1,6 @@
-/* Parameters in PostgreSQL's binary form: single values, or a whole column as an array. Pure; any thread. */
+/*
+ * Encodes parameters in PostgreSQL's binary form: single values, or a column as an array. Pure; any thread.
+ */
 #ifndef SCREENING_DB_PG_ARRAY_H
 #define SCREENING_DB_PG_ARRAY_H
 
@@ -22,7 +24,7 @@ enum {
     PG_DATE_EPOCH_DAY = 10957 /* the civil day of 2000-01-01 */
 };
 
-/* A growable buffer, reused from call to call. */
+/* A growable buffer that is reused by later calls. */
 struct pg_buffer {
     char *bytes;
     size_t size;
@@ -39,15 +41,15 @@ void pg_buffer_fini(struct pg_buffer *buffer);
 Oid pg_scalar_oid(enum db_type type);
 Oid pg_array_oid(enum db_type type);
 
-/* Returns the type of an array's elements, or DB_NULL if it is not one of our types. */
+/* Returns the type of an array's elements, or DB_NULL if `array` is not one of our array types. */
 enum db_type pg_type_of_array(Oid array);
 
 /* Appends one non-null value. */
 void pg_append_value(struct pg_buffer *buffer, const struct db_value *value);
 
 /*
- * Appends column `column` of all rows as a one-dimensional array of `type`. DB_NULL (only nulls, type
- * unknown) is written as text, "{NULL,NULL}", which the server accepts as an array of any type.
+ * Appends column `column` of all rows as a one-dimensional array of `type`. A column of DB_NULL (only nulls,
+ * type unknown) is written as text, "{NULL,NULL}", which the server accepts as an array of any type.
  */
 void pg_append_array(struct pg_buffer *buffer, const struct db_params *params, size_t column,
                      enum db_type type);

@@ -7,7 +7,7 @@
 
 /* ---- words ---- */
 
-/* Reads the next word and removes its backslashes, as PostgreSQL does. Returns false at the end. */
+/* Reads the next word and removes its backslashes as PostgreSQL does. Returns false at the end. */
 static bool next_word(const char **rest, char out[PG_OPTION_SIZE])
 {
     const char *text = *rest;

@@ -1,5 +1,5 @@
 /*
- * Private to the PostgreSQL driver. Parses the `options` of a connection string, "-c NAME=VALUE
+ * Private to the PostgreSQL driver. Parses the `options` of a connection string, such as "-c NAME=VALUE
  * --NAME=VALUE".
  */
 #ifndef SCREENING_DB_PG_OPTIONS_H
@@ -16,13 +16,13 @@ struct pg_option {
 };
 
 /*
- * Reads the next setting at *rest and advances *rest. Returns false at the end. Skips words that set nothing,
- * such as other switches, because the server has parsed those itself. Words end at white space. A backslash
- * escapes the next character.
+ * Reads the next setting at *rest and advances *rest. Returns false at the end. Skips words that are not
+ * settings, such as other switches, because the server itself has checked them. Words end at white space. A
+ * backslash escapes the next character.
  */
 bool pg_options_next(const char **rest, struct pg_option *out);
 
-/* Returns whether `options` set `name`. NULL sets nothing. */
+/* Returns whether `options` contain the setting `name`. NULL contains none. */
 bool pg_options_name(const char *options, const char *name);
 
 /*

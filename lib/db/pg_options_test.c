@@ -41,7 +41,7 @@ static void test_options_keep_what_a_backslash_keeps(void **state)
     expect_end(&rest);
 }
 
-static void test_options_without_a_setting_are_passed_over(void **state)
+static void test_options_without_a_setting_are_skipped(void **state)
 {
     const char *rest = "-d 5 -c nothing -c =1 -B 16 --x -c last=1 -c";
     (void)state;
@@ -88,7 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options_are_read_in_every_form),
         cmocka_unit_test(test_options_keep_what_a_backslash_keeps),
-        cmocka_unit_test(test_options_without_a_setting_are_passed_over),
+        cmocka_unit_test(test_options_without_a_setting_are_skipped),
         cmocka_unit_test(test_options_name_a_setting_in_any_case),
         cmocka_unit_test(test_options_of_the_longest_url_are_read_whole),
         cmocka_unit_test(test_commit_rank_orders_what_is_promised),

@@ -1,18 +1,18 @@
 /*
  * Detects a pooler that gives each transaction a different PostgreSQL session, as pgbouncer does with
  * pool_mode=transaction or statement. Settings, prepared statements and locks belong to a session, so we
- * cannot work through such a pooler. With pool_mode=session we can.
+ * cannot use such a pooler. We can use one with pool_mode=session.
  *
- * Such a pooler offers a session that we have just used, outside a transaction, to other clients. Most
- * poolers give the most recently used session to the next client, so a transaction on a second connection
- * gets our session, which proves the sharing. Otherwise the first connection may get a different session now,
- * which proves it too.
+ * Because we are outside a transaction, a pooler that shares sessions lets other clients use ours. Most
+ * poolers give the most recently used session to the next client. So a transaction on a second connection
+ * gets our session, or the first connection then gets a different one. Either case proves that sessions are
+ * shared.
  */
 #include <stdlib.h>
 
 #include "db/pg.h"
 
-/* There is more than one attempt, because other clients may have taken the session first. */
+/* There are several attempts, because another client may take the session first. */
 enum { ATTEMPTS = 2, ANSWER_MS = 500 };
 
 enum finding { FOUND_NOTHING, FOUND_SHARED, FOUND_NO_ANSWER };
@@ -25,8 +25,9 @@ enum status pg_pooler_refuse(struct error *error)
 }
 
 /*
- * Runs one statement. Sets *number to the first number of its only row, or to 0 if it has none. Returns false
- * if there is no result, for example because the pool has no session left.
+ * Runs one statement. Sets *number to the number in its only row, or to 0 if there is no row. Sets *refused
+ * to whether the statement failed. Returns false if there is no result, for example because the pool has no
+ * session left.
  */
 static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
 {
@@ -40,8 +41,8 @@ static bool run(PGconn *connection, const char *sql, int *number, bool *refused)
 }
 
 /*
- * Compares the session of a transaction on the second connection, which pins it, with the session that the
- * first connection gets during that transaction.
+ * Begins a transaction on the second connection, which then keeps its session. Compares our session with this
+ * session, and with the one that the first connection gets afterwards.
  */
 static enum finding compare(const struct pg *pg, PGconn *first, PGconn *second)
 {

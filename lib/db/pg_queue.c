@@ -1,9 +1,9 @@
 /*
- * PostgreSQL's pipeline. It keeps the entries that were sent and not yet answered, and reads their results.
+ * Manages PostgreSQL's pipeline: records each entry that is sent, and reads its results.
  *
- * Invariant: pending[] lists, in order, everything given to libpq since the last drain. A drain always reads
- * all of it. After a failure the server skips everything up to the next sync, and libpq returns
- * PGRES_PIPELINE_ABORTED for each skipped entry.
+ * Invariant: pending[] lists, in order, everything given to libpq since the last drain. A drain reads the
+ * results of all entries, unless the session ends. After a failure the server skips everything up to the next
+ * sync, and libpq returns PGRES_PIPELINE_ABORTED for each skipped entry.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,8 +17,8 @@
 #include "db/pg_status.h"
 
 /*
- * The longest silence of the server. The server cancels a statement after statement_timeout, so a longer
- * silence means that its machine has stopped.
+ * The maximum time for which the server may be silent. The server cancels a statement after statement_timeout
+ * (5 s by default), so a longer silence counts as the loss of the server.
  */
 enum { SILENCE_MAX_MS = 30000 };
 
@@ -27,12 +27,11 @@ static const char silent_server[] = "no answer";
 enum status pg_queue_reserve(struct pg *pg, size_t count, struct error *error)
 {
     size_t needed = pg->pending_count + count;
-    struct pg_pending *pending;
     if (needed <= pg->pending_capacity)
         return STATUS_OK;
     if (needed < pg->pending_capacity * 2)
         needed = pg->pending_capacity * 2;
-    pending = reallocarray(pg->pending, needed, sizeof *pending);
+    struct pg_pending *pending = reallocarray(pg->pending, needed, sizeof *pending);
     if (pending == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     pg->pending = pending;
@@ -42,7 +41,7 @@ enum status pg_queue_reserve(struct pg *pg, size_t count, struct error *error)
 
 void pg_queue_add(struct pg *pg, const struct pg_pending *pending)
 {
-    CHECK(pg->pending_count < pg->pending_capacity); /* pg_queue_reserve made room */
+    CHECK(pg->pending_count < pg->pending_capacity); /* pg_queue_reserve has made room */
     pg->pending[pg->pending_count++] = *pending;
 }
 
@@ -80,34 +79,35 @@ enum status pg_result_failure(const struct pg *pg, const PGresult *result, const
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    enum status status;
     if (sqlstate == NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: unexpected answer %s", name,
                          PQresStatus(PQresultStatus(result)));
-    status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
+    enum status status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
     /*
-     * On a read-only connection, a rejected write is the statement's fault and does not mean that the primary
-     * has changed.
+     * On a read-only connection, a rejected write is an error of the statement. It does not mean that the
+     * server is no longer the primary.
      */
     if (strcmp(sqlstate, "25006") == 0 && pg->db.access == DB_READ_ONLY)
         status = STATUS_INTERNAL;
     if (message == NULL || pg_status_quotes_values(sqlstate))
         message = "refused";
     if (pg_status_is_damage(sqlstate))
-        return db_damage_tell(error, NULL, name, message, sqlstate);
+        return db_damage_report(error, NULL, name, message, sqlstate);
     return error_set(error, status, NULL, "database: %s: %s (%s)", name, message, sqlstate);
 }
 
 /* ---- waiting ---- */
 
-/* Flushes unsent data, then sleeps until the socket is readable or writable. Returns false after too long
- * a silence. */
+/*
+ * Flushes unsent data, then sleeps until the socket is ready. Returns false after SILENCE_MAX_MS, or if poll
+ * fails.
+ */
 static bool wait_for_server(PGconn *connection)
 {
     int unwritten = PQflush(connection);
     struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
     int ready;
-    /* Reading the result reports a lost connection, after the last message of the server. */
+    /* If the connection is lost, the next reads return the server's last message and then report the loss. */
     if (unwritten < 0)
         return PQconsumeInput(connection) >= 0;
     if (unwritten == 1)

@@ -46,8 +46,6 @@ static bool is_type(Oid oid, enum db_type wanted)
 bool pg_cell(const struct db_row *row, int column, enum db_type wanted, struct db_value *out)
 {
     const PGresult *result = row->source;
-    const char *bytes;
-    int size;
     if (column < 0 || column >= PQnfields(result))
         return false;
     out->type = PQgetisnull(result, row->number, column) ? DB_NULL : wanted;
@@ -55,8 +53,8 @@ bool pg_cell(const struct db_row *row, int column, enum db_type wanted, struct d
         return false;
     if (out->type == DB_NULL)
         return true;
-    bytes = PQgetvalue(result, row->number, column);
-    size = PQgetlength(result, row->number, column);
+    const char *bytes = PQgetvalue(result, row->number, column);
+    int size = PQgetlength(result, row->number, column);
     out->size_bytes = (size_t)size;
     if (wanted == DB_INT)
         out->as.number = read_int(bytes, size);
@@ -65,7 +63,7 @@ bool pg_cell(const struct db_row *row, int column, enum db_type wanted, struct d
     else if (wanted == DB_UUID)
         memcpy(out->as.uuid.bytes, bytes, sizeof out->as.uuid.bytes);
     else
-        out->as.bytes = bytes; /* libpq puts a NUL after every value, so that text needs no copy */
+        out->as.bytes = bytes; /* libpq terminates every value with a NUL, so text need not be copied */
     return true;
 }
 

@@ -1,8 +1,8 @@
 /*
- * Prepared statements and their parameters. A statement is prepared when a session first needs it, in the
- * pipeline right before its use. We declare the types of its parameters, except for columns that have held
- * only nulls so far, whose types the server infers. When such a column gets a value later, the statement is
- * prepared again under another name.
+ * Sends prepared statements and their parameters. A statement is prepared in the pipeline, right before its
+ * first use in a session. We declare the types of its parameters, except for columns that have had only nulls
+ * so far; the server infers their types. When such a column later gets a value, the statement is prepared
+ * again under another name.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 /* The text of the statement for this run. */
 struct text {
     const struct db_statement *statement;
-    const char *sql; /* with its markers; the prepared statement is found by its address */
+    const char *sql; /* with markers; its address identifies the prepared statement */
     const char *name;
     bool is_set; /* whether the parameters are arrays */
 };
@@ -56,7 +56,7 @@ static struct pg_prepared *find_or_add(struct pg *pg, const struct text *text)
     return prepared;
 }
 
-/* Updates the types from these parameters. Returns false if a parameter has changed its type. */
+/* Updates the statement's types from the parameters. Returns false if a parameter has changed its type. */
 static bool merge_types(struct pg_prepared *prepared, const struct text *text, const struct db_params *params)
 {
     bool better_known = prepared->generation == 0;
@@ -90,12 +90,10 @@ static enum status send_prepare(struct pg *pg, const struct text *text, struct p
                                 struct error *error)
 {
     char *sql = NULL;
-    enum status status = db_statement_expand(text->statement, text->sql, &sql, error);
-    bool sent;
-    if (status != STATUS_OK)
-        return status;
+    TRY(db_statement_expand(text->statement, text->sql, &sql, error));
     set_name(prepared, text);
-    sent = PQsendPrepare(pg->connection, prepared->name, sql, (int)prepared->columns, prepared->types) != 0;
+    bool sent =
+        PQsendPrepare(pg->connection, prepared->name, sql, (int)prepared->columns, prepared->types) != 0;
     free(sql);
     if (!sent)
         return pg_connection_lost(pg, text->name, error);
@@ -104,7 +102,10 @@ static enum status send_prepare(struct pg *pg, const struct text *text, struct p
     return STATUS_OK;
 }
 
-/* Returns the prepared statement. On failure, returns NULL and sets `error`. */
+/*
+ * Returns the prepared statement, and sends its preparation if necessary. On failure, returns NULL and sets
+ * `error`.
+ */
 static struct pg_prepared *ensure_prepared(struct pg *pg, const struct text *text,
                                            const struct db_params *params, struct error *error)
 {
@@ -131,7 +132,10 @@ struct encoded {
     int formats[DB_COLUMNS_MAX];
 };
 
-/* Encodes row `row`, or all rows as arrays. `encoded` points into the buffer until that is reused. */
+/*
+ * Encodes row `row`, or all rows as arrays. `encoded` is valid until the buffer is reused. Returns false when
+ * out of memory.
+ */
 static bool encode(struct pg_buffer *buffer, const struct text *text, const struct pg_prepared *prepared,
                    const struct db_params *params, size_t row, struct encoded *encoded)
 {
@@ -150,7 +154,7 @@ static bool encode(struct pg_buffer *buffer, const struct text *text, const stru
         pg_append_array(buffer, params, i, pg_type_of_array(prepared->types[i]));
     }
     encoded->offsets[columns] = buffer->size;
-    /* The buffer no longer moves. */
+    /* From here on the buffer does not move. */
     for (size_t i = 0; i < columns; i++) {
         bool null = !text->is_set && values[i].type == DB_NULL;
         const char *start = buffer->bytes == NULL ? "" : buffer->bytes + encoded->offsets[i];
@@ -180,17 +184,13 @@ enum status pg_send(struct pg *pg, const struct db_statement *statement, const s
 {
     struct text text = choose_text(statement, params);
     size_t times = params == NULL || text.is_set ? 1 : params->rows;
-    struct pg_prepared *prepared;
-    enum status status;
     if (text.sql == NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "database: %s: has no text for PostgreSQL", text.name);
-    status = pg_queue_reserve(pg, times + 1, error);
-    if (status != STATUS_OK)
-        return status;
-    prepared = ensure_prepared(pg, &text, params, error);
+    TRY(pg_queue_reserve(pg, times + 1, error));
+    struct pg_prepared *prepared = ensure_prepared(pg, &text, params, error);
     if (prepared == NULL)
         return error->status;
-    for (size_t row = 0; row < times && status == STATUS_OK; row++)
-        status = send_once(pg, &text, prepared, params, row, wanted, error);
-    return status;
+    for (size_t row = 0; row < times; row++)
+        TRY(send_once(pg, &text, prepared, params, row, wanted, error));
+    return STATUS_OK;
 }

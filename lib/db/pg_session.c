@@ -1,4 +1,4 @@
-/* Opens, loses and reopens the PostgreSQL connection. */
+/* Opens the PostgreSQL connection, detects its loss and reopens it. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ static void default_key(struct connect_keys *keys, const PQconninfoOption *given
 }
 
 /*
- * Passes the URL's `options` to the server unchanged, and none of our own (see pg_setup.c). The empty default
+ * Passes the URL's `options` to the server; our settings follow later (see pg_setup.c). The empty default
  * overrides PGOPTIONS, which is not meant for us.
  */
 static void fill_keys(const struct pg *pg, const PQconninfoOption *given, struct connect_keys *keys)
@@ -51,7 +51,7 @@ static void fill_keys(const struct pg *pg, const PQconninfoOption *given, struct
     set_key(keys, "client_encoding", "UTF8");
     set_key(keys, "fallback_application_name", program_invocation_short_name);
     default_key(keys, given, "connect_timeout", "2");
-    /* Detects within about ten seconds a peer that vanished silently, whether we write or wait. */
+    /* These detect within about ten seconds that the peer has vanished silently, while we send or wait. */
     default_key(keys, given, "tcp_user_timeout", "10000");
     default_key(keys, given, "keepalives_idle", "4");
     default_key(keys, given, "keepalives_interval", "2");
@@ -62,12 +62,11 @@ PGconn *pg_session_connect(const struct pg *pg)
 {
     struct connect_keys keys = {.count = 0};
     PQconninfoOption *given = PQconninfoParse(pg->url, NULL);
-    PGconn *connection;
 
     if (given == NULL)
         return NULL;
     fill_keys(pg, given, &keys);
-    connection = PQconnectdbParams(keys.keywords, keys.values, 1);
+    PGconn *connection = PQconnectdbParams(keys.keywords, keys.values, 1);
     PQconninfoFree(given);
     return connection;
 }
@@ -77,15 +76,15 @@ static void log_notice(void *context, const PGresult *notice)
 {
     struct pg *pg = context;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
-    /* libpq delivers the last message of a session that ends while idle as a notice. */
+    /* If a session ends while idle, libpq delivers the server's last message as a notice. */
     if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
         pg->said_goodbye = true;
     log_event(LOG_WARN, "database.notice", LOG_TEXT("severity", severity),
               LOG_TEXT("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
 }
 
-/* Shortens libpq's message, which has a line for each address that was tried, to one line. */
-static enum status tell_connect_failure(const PGconn *connection, struct error *error)
+/* Reports a failure to connect. Joins the lines of libpq's message, one for each address tried. */
+static enum status report_connect_failure(const PGconn *connection, struct error *error)
 {
     char message[ERROR_MESSAGE_SIZE];
     snprintf(message, sizeof message, "%s",
@@ -97,19 +96,18 @@ static enum status tell_connect_failure(const PGconn *connection, struct error *
     return error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s", message);
 }
 
-/* Prepares a fresh connection for use. Returns FAILED_PRECONDITION if it does not meet our needs. */
+/* Prepares a fresh connection for use. Returns FAILED_PRECONDITION if it does not meet our requirements. */
 static enum status set_up(struct pg *pg, PGconn *connection, struct error *error)
 {
     PQconninfoOption *given = PQconninfoParse(pg->url, NULL);
-    enum status status;
 
     if (given == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
     PQsetNoticeReceiver(connection, log_notice, pg);
-    status = pg_setup(pg, connection, url_value(given, "options"), error);
+    enum status status = pg_setup(pg, connection, url_value(given, "options"), error);
     PQconninfoFree(given);
     if (status == STATUS_OK && (PQsetnonblocking(connection, 1) != 0 || !PQenterPipelineMode(connection)))
-        status = tell_connect_failure(connection, error);
+        status = report_connect_failure(connection, error);
     return status;
 }
 
@@ -135,7 +133,7 @@ static enum status find_cause(PGconn *connection)
         return status;
     /*
      * libpq reports the SQLSTATE of a failed connection only in its message, and only if the verbosity was
-     * set before the attempt. Therefore this makes another attempt.
+     * set before the attempt. So another attempt is necessary.
      */
     PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
     PQreset(connection);
@@ -148,11 +146,10 @@ static enum status find_cause(PGconn *connection)
 enum status pg_session_open(struct pg *pg, struct error *error)
 {
     PGconn *connection = pg_session_connect(pg);
-    enum status status;
     if (PQstatus(connection) == CONNECTION_OK)
         return adopt(pg, connection, error);
-    tell_connect_failure(connection, error);
-    status = find_cause(connection);
+    report_connect_failure(connection, error);
+    enum status status = find_cause(connection);
     if (status == STATUS_OK)
         return adopt(pg, connection, error);
     error->status = status;
@@ -161,20 +158,20 @@ enum status pg_session_open(struct pg *pg, struct error *error)
 }
 
 /*
- * Sets the next delay. Delays double up to BACKOFF_MAX_MS, and jitter keeps replicas from reconnecting at the
+ * Sets the next delay. Delays double up to BACKOFF_MAX_MS. Jitter prevents replicas from reconnecting at the
  * same moment.
  */
 static void back_off(struct pg *pg)
 {
-    uint32_t half;
     pg->backoff_ms = pg->backoff_ms == 0 ? BACKOFF_FIRST_MS : pg->backoff_ms * 2;
     if (pg->backoff_ms > BACKOFF_MAX_MS)
         pg->backoff_ms = BACKOFF_MAX_MS;
-    half = pg->backoff_ms / 2;
+    uint32_t half = pg->backoff_ms / 2;
     pg->next_attempt_ns = clock_monotonic_ns() + (int64_t)(half + arc4random_uniform(half + 1)) * NS_PER_MS;
 }
 
-/* Sets the only error that clients see, because libpq's own messages name hosts and paths. */
+/* Fills `error` for a failed connection. Replaces libpq's message, which may name hosts and paths, because
+ * clients see this error. */
 static enum status not_reachable(const struct pg *pg, struct error *error)
 {
     if (pg->unsuitable)
@@ -201,15 +198,14 @@ static void note_failure(struct pg *pg, const struct error *error)
 
 static enum status reconnect(struct pg *pg, struct error *error)
 {
-    PGconn *connection;
     enum status status;
     if (clock_monotonic_ns() < pg->next_attempt_ns)
         return not_reachable(pg, error);
-    connection = pg_session_connect(pg);
+    PGconn *connection = pg_session_connect(pg);
     if (PQstatus(connection) == CONNECTION_OK) {
         status = adopt(pg, connection, error);
     } else {
-        status = tell_connect_failure(connection, error);
+        status = report_connect_failure(connection, error);
         PQfinish(connection);
     }
     if (status == STATUS_OK) {
@@ -223,12 +219,12 @@ static enum status reconnect(struct pg *pg, struct error *error)
     return not_reachable(pg, error);
 }
 
-/* Returns whether the server has ended the session since its last use. Usually costs one system call. */
+/* Returns whether the server has ended the session since it was last used. Usually takes one system call. */
 static bool has_ended(const struct pg *pg)
 {
     struct pollfd descriptor = {.fd = PQsocket(pg->connection), .events = POLLIN};
     while (poll(&descriptor, 1, 0) > 0) {
-        /* PQisBusy parses what was read. */
+        /* PQisBusy parses the data that was read. */
         if (PQconsumeInput(pg->connection) == 0 || PQisBusy(pg->connection) || pg->said_goodbye)
             return true;
     }

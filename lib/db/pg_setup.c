@@ -1,8 +1,9 @@
 /*
  * Applies the settings of a fresh PostgreSQL session and verifies them.
  *
- * Nothing relies on the startup packet, because a pooler drops it, refuses it, or has sent its own long ago.
- * All settings are made by statements and then read back.
+ * These settings are not part of the startup packet, because a pooler may drop or refuse the packet, or may
+ * have opened the session earlier with a packet of its own. Statements set them, and a query then reads them
+ * back.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,19 +27,19 @@ struct setting {
  * `options` in the URL override these.
  *
  * enable_seqscan is off because a plan made while a table is empty is a sequential scan, and a prepared
- * statement keeps that plan while the table grows. Each of our statements on a big table has an index to use,
- * and a statement without an index still runs. jit is off because an unavoidable sequential scan then looks
- * expensive enough to be compiled.
+ * statement keeps that plan while the table grows. Each of our statements on a big table can use an index,
+ * and a statement without an index still runs. jit is off because, without enable_seqscan, the server
+ * considers an unavoidable sequential scan so expensive that it compiles the query.
  *
- * Our statements look rows up by key, so one generic plan suits all values. Otherwise the server plans each
- * of the first five executions of a statement in each session, which takes 5 ms for a table with many
- * partitions. Measured for a writer, 64 rows per transaction (load, save, event): 18,000 rows/s with the
+ * Our statements find rows by key, so one generic plan suits all values. By default the server plans each of
+ * the first five executions of a statement in each session, which takes 5 ms for a table with many
+ * partitions. Measured for a writer with 64 rows per transaction (load, save, event): 18,000 rows/s with the
  * server's defaults on tables that were empty at first, 22,000 to 47,000 with
- * plan_cache_mode=force_custom_plan, 45,000 to 51,000 without sequential scans, 47,000 to 59,000 with generic
- * plans too.
+ * plan_cache_mode=force_custom_plan, 45,000 to 51,000 without sequential scans, and 47,000 to 59,000 with
+ * generic plans as well.
  *
- * A writer that stalls between two statements holds locks that every replica waits for. The last setting ends
- * its session.
+ * A writer that stalls between two statements holds locks for which every replica waits, so with the last
+ * setting the server ends its session.
  */
 static const struct setting settings[] = {
     {"statement_timeout", "5s", false},
@@ -52,8 +53,8 @@ static const struct setting settings[] = {
 };
 
 /*
- * The limit of each wait. A pooler may have no session left, and a server may hang. We wait no longer than
- * for a statement.
+ * The maximum duration of each wait. A pooler may have no session left, and a server may hang. The limit
+ * equals the default statement_timeout.
  */
 enum { SETTINGS = sizeof settings / sizeof settings[0], ANSWER_MS = 5000 };
 
@@ -63,14 +64,17 @@ static const char least_commit[] = "on";
 struct setup {
     struct pg *pg;
     PGconn *connection;
-    const char *options; /* those of the URL; NULL = none */
+    const char *options; /* the options of the URL; NULL = none */
     struct error *error;
     char commit[16]; /* the lowest synchronous_commit allowed */
 };
 
 /* ---- queries ---- */
 
-/* Waits for the result or the end of the results. Returns false if the deadline passed. */
+/*
+ * Waits for the next result or for the end of the results. Returns false if the deadline has passed or poll
+ * fails.
+ */
 static bool await(PGconn *connection, int64_t deadline_ns)
 {
     while (PQisBusy(connection)) {
@@ -112,18 +116,17 @@ static PGresult *ask(const struct setup *setup, const char *sql, const char *doi
 {
     PGresult *result = pg_ask(setup->connection, sql, ANSWER_MS);
     ExecStatusType code = PQresultStatus(result);
-    const char *sqlstate;
 
     if (code == PGRES_TUPLES_OK || code == PGRES_COMMAND_OK) {
         *status = STATUS_OK;
         return result;
     }
-    sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (sqlstate == NULL) {
         *status = error_set(setup->error, STATUS_UNAVAILABLE, NULL, "database: %s: no answer", doing);
     } else if (pg_status_is_damage(sqlstate)) {
-        *status = db_damage_tell(setup->error, NULL, doing,
-                                 PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
+        *status = db_damage_report(setup->error, NULL, doing,
+                                   PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), sqlstate);
     } else {
         const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
         *status = pg_status(sqlstate, PQresultErrorField(result, PG_DIAG_SOURCE_FILE));
@@ -148,8 +151,8 @@ static enum status check_encoding(const struct setup *setup, const char *encodin
 
 /*
  * Chooses synchronous_commit. A server that by default replies before the commit is on its disk could lose
- * data that we have confirmed, so this raises the setting to `on`. A server that waits for its standbys keeps
- * doing so.
+ * data that we have confirmed, so this function raises the setting to `on`. A higher setting, with which the
+ * server waits for its standbys, is kept.
  */
 static void choose_commit(struct setup *setup, const char *preset)
 {
@@ -157,7 +160,10 @@ static void choose_commit(struct setup *setup, const char *preset)
     snprintf(setup->commit, sizeof setup->commit, "%s", strong ? preset : least_commit);
 }
 
-/* A read-only connection never commits, so it does not query pg_settings, which is a large view. */
+/*
+ * Inspects the server and sets *pooled. A read-only connection commits no changes, so it does not query
+ * pg_settings, which is a large view.
+ */
 static enum status look(struct setup *setup, bool *pooled)
 {
     const char *sql = setup->pg->db.access == DB_READ_WRITE
@@ -233,7 +239,7 @@ static enum status set_ours(struct setup *setup)
 }
 
 /*
- * Applies the URL's settings on a server that has not seen them because of a pooler. Skips those that can
+ * Applies the URL's settings on a server that did not receive them because of a pooler. Skips those that can
  * only be set at session start.
  */
 static enum status set_theirs(struct setup *setup)
@@ -252,7 +258,9 @@ static enum status set_theirs(struct setup *setup)
 
 /* ---- reading back ---- */
 
-/* Columns of the query; those of `settings` follow in their order. */
+/*
+ * The columns of the query that reads the settings back. One column for each of `settings` follows, in order.
+ */
 enum { OWN_BACKEND, OWN_SCHEMA, CLIENT_ENCODING, COMMIT, FIRST_SETTING };
 
 static char *write_question(void)
@@ -302,17 +310,16 @@ static enum status verify_settings(const struct setup *setup, const PGresult *ro
 static enum status read_back(const struct setup *setup)
 {
     char *sql = write_question();
-    PGresult *row;
     enum status status;
     if (sql == NULL)
         return error_set(setup->error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    row = ask(setup, sql, "reading the settings back", &status);
+    PGresult *row = ask(setup, sql, "reading the settings back", &status);
     free(sql);
     if (status == STATUS_OK)
         status = verify_session(setup, row);
     if (status == STATUS_OK)
         status = verify_settings(setup, row);
-    if (status == STATUS_OK) /* the first of `settings` */
+    if (status == STATUS_OK) /* statement_timeout is the first of `settings` */
         snprintf(setup->pg->statement_timeout, sizeof setup->pg->statement_timeout, "%s",
                  PQgetvalue(row, 0, FIRST_SETTING));
     PQclear(row);
@@ -324,19 +331,16 @@ static enum status read_back(const struct setup *setup)
 enum status pg_setup(struct pg *pg, PGconn *connection, const char *options, struct error *error)
 {
     struct setup setup = {.pg = pg, .connection = connection, .options = options, .error = error};
-    enum status status = look(&setup, &pg->pooled);
-    if (status == STATUS_OK && pg->pooled)
-        status = pg_pooler_check(pg, connection, error);
-    if (status == STATUS_OK)
-        status = set_ours(&setup);
-    if (status == STATUS_OK && pg->pooled)
-        status = set_theirs(&setup);
-    if (status == STATUS_OK)
-        status = read_back(&setup);
-    if (status == STATUS_OK)
-        snprintf(pg->guard, sizeof pg->guard,
-                 "DO $$ BEGIN IF pg_backend_pid() <> %d THEN RAISE 'not the session that was set up'"
-                 " USING ERRCODE = 'connection_exception'; END IF; END $$",
-                 pg->backend);
-    return status;
+    TRY(look(&setup, &pg->pooled));
+    if (pg->pooled)
+        TRY(pg_pooler_check(pg, connection, error));
+    TRY(set_ours(&setup));
+    if (pg->pooled)
+        TRY(set_theirs(&setup));
+    TRY(read_back(&setup));
+    snprintf(pg->guard, sizeof pg->guard,
+             "DO $$ BEGIN IF pg_backend_pid() <> %d THEN RAISE 'not the session that was set up'"
+             " USING ERRCODE = 'connection_exception'; END IF; END $$",
+             pg->backend);
+    return STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* The settings of a session, and the handling of sessions in which they do not hold. */
+/* Tests the settings of a session, and how sessions without these settings are handled. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static const struct db_statement one = {.name = "one", .sql = "SELECT 1::int8"};
 
 enum { ON = 4, REMOTE_APPLY = 5 };
 
-/* Runs as a separate statement: the next session of any user of the database starts with this setting. */
+/* Changes the database's default for new sessions. `value` is the SET or RESET clause of ALTER DATABASE. */
 static void preset_commit(struct fixture *f, const char *value)
 {
     char script[160];
@@ -74,7 +74,7 @@ static void test_setup_a_transaction_in_another_session_fails(void **state)
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     fixture_expect(db_run(f->db, &one, NULL, NULL, NULL, &error), STATUS_OK, &error);
     fixture_expect(db_commit(f->db, &error), STATUS_UNAVAILABLE, &error);
-    assert_null(pg->connection); /* the next one is set up again */
+    assert_null(pg->connection); /* the next connection is set up again */
     assert_int_equal(fixture_number(f->db, &one), 1);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct mapping {
-    const char *prefix; /* beginning of the SQLSTATE; two characters are its class */
+    const char *prefix; /* beginning of the SQLSTATE; two characters mean a whole class */
     enum status status;
 };
 
@@ -32,22 +32,27 @@ static const struct mapping mappings[] = {
 };
 
 /*
- * XX000 alone says nothing. If one of these files raised it, the file system failed with an errno that the
- * server has no code for (EFBIG, at a file size limit), which is not the statement's fault.
+ * The cause of an XX000 is unknown, unless one of these source files of the server raised it. In that case
+ * the file system failed with an errno for which the server has no code (such as EFBIG, at a file size
+ * limit), which is not the statement's fault.
  */
 static const char *const storage_files[] = {"md.c",   "fd.c",   "smgr.c",    "bufmgr.c",
                                             "slru.c", "xlog.c", "buffile.c", "copydir.c"};
 
 /*
- * The failures that waiting cannot fix, which are a refused login, no such database, and `options` that the
- * server rejects.
+ * The failures that waiting cannot fix: a refused login, a database that does not exist, and `options` that
+ * the server rejects.
  */
 static const char *const wrong_connection[] = {"28", "3D000", "22023", "42501", "42704", "42601"};
 
 /*
- * A pooler's message for `options`. Its SQLSTATE is the one that the pooler gives to everything it refuses.
+ * The message with which a pooler refuses `options`. A pooler uses the same SQLSTATE for everything that it
+ * refuses.
  */
 static const char options_refused[] = "unsupported startup parameter";
+
+/* The line that libpq adds if a refused password came from a file. It is no cause. */
+static const char password_remark[] = "password retrieved from file ";
 
 static bool starts_with(const char *text, const char *prefix)
 {
@@ -80,7 +85,7 @@ bool pg_status_is_damage(const char *sqlstate)
 
 bool pg_status_quotes_values(const char *sqlstate)
 {
-    return starts_with(sqlstate, "22"); /* data exceptions: invalid input syntax for type integer: "..." */
+    return starts_with(sqlstate, "22"); /* data exceptions; the message quotes the value */
 }
 
 bool pg_status_spoils_session(const char *sqlstate)
@@ -91,21 +96,20 @@ bool pg_status_spoils_session(const char *sqlstate)
 }
 
 /*
- * Returns whether a line "connection to server at ... failed: FATAL:  28P01" ends in a code of
- * `wrong_connection`, or libpq rejected an option itself: "invalid sslmode value: ...".
+ * Returns whether a line "connection to server at ... failed: FATAL: 28P01" ends in a code in
+ * `wrong_connection`, or reports that libpq itself rejected an option: "invalid sslmode value: ...".
  */
 static bool is_wrong(const char *line, size_t length)
 {
     enum { SQLSTATE_LENGTH = 5 };
     static const char mark[] = "failed: ";
     const char *cause = memmem(line, length, mark, strlen(mark));
-    const char *code;
     if (starts_with(cause == NULL ? line : cause + strlen(mark), "invalid ") ||
         memmem(line, length, options_refused, strlen(options_refused)) != NULL)
         return true;
     if (length < SQLSTATE_LENGTH + 1 || line[length - SQLSTATE_LENGTH - 1] != ' ')
         return false;
-    code = line + length - SQLSTATE_LENGTH;
+    const char *code = line + length - SQLSTATE_LENGTH;
     for (size_t i = 0; i < sizeof wrong_connection / sizeof wrong_connection[0]; i++)
         if (starts_with(code, wrong_connection[i]))
             return true;
@@ -117,9 +121,10 @@ enum status pg_status_of_connection(const char *message)
     bool found = false;
     while (*message != '\0') {
         size_t length = strcspn(message, "\n");
-        if (length > 0 && !is_wrong(message, length))
+        bool is_cause = length > 0 && !starts_with(message, password_remark);
+        if (is_cause && !is_wrong(message, length))
             return STATUS_UNAVAILABLE;
-        found = found || length > 0;
+        found = found || is_cause;
         message += length;
         message += strspn(message, "\n");
     }

@@ -32,8 +32,8 @@ static void test_pg_status_every_known_sqlstate_has_its_status(void **state)
             fail_msg("%s", expectations[i].text);
 }
 
-/* "could not extend file ...: File too large": this must not make an event a dead letter. */
-static void test_pg_status_internal_errors_of_the_storage_are_nobody_s_fault(void **state)
+/* "could not extend file ...: File too large" must not turn an event into a dead letter. */
+static void test_pg_status_internal_errors_of_the_storage_are_unavailable(void **state)
 {
     (void)state;
     assert_int_equal(pg_status("XX000", "md.c"), STATUS_UNAVAILABLE);
@@ -43,7 +43,7 @@ static void test_pg_status_internal_errors_of_the_storage_are_nobody_s_fault(voi
     assert_int_equal(pg_status("22001", "md.c"), STATUS_INTERNAL);
 }
 
-static void test_pg_status_lost_sessions_are_told_from_faults(void **state)
+static void test_pg_status_lost_sessions_differ_from_faults(void **state)
 {
     (void)state;
     assert_true(pg_status_spoils_session("57P01"));
@@ -63,10 +63,12 @@ static void test_pg_status_failed_connection_is_wrong_only_if_every_attempt_is(v
 #define TO_A "connection to server at \"a\" (10.0.0.1), port 5432 failed: "
     static const struct expectation expectations[] = {
         {TO_A "FATAL:  28P01\n", STATUS_INVALID_ARGUMENT},
+        {TO_A "FATAL:  28P01\npassword retrieved from file \"/etc/pass\"\n", STATUS_INVALID_ARGUMENT},
+        {"password retrieved from file \"/etc/pass\"\n", STATUS_UNAVAILABLE},
         {TO_A "FATAL:  28000\n" TO_A "치명적오류:  28000\n", STATUS_INVALID_ARGUMENT},
         {TO_A "FATAL:  3D000\n", STATUS_INVALID_ARGUMENT},
         {TO_A "FATAL:  42704\n", STATUS_INVALID_ARGUMENT}, /* no such option */
-        {TO_A "FATAL:  22023\n", STATUS_INVALID_ARGUMENT}, /* a value that the option rejects */
+        {TO_A "FATAL:  22023\n", STATUS_INVALID_ARGUMENT}, /* a value that the setting does not allow */
         {TO_A "FATAL:  unsupported startup parameter: options\n", STATUS_INVALID_ARGUMENT},
         {TO_A "FATAL:  08P01\n", STATUS_UNAVAILABLE}, /* a pooler uses this code for everything */
         {TO_A "FATAL:  57P03\n", STATUS_UNAVAILABLE},
@@ -92,8 +94,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pg_status_every_known_sqlstate_has_its_status),
-        cmocka_unit_test(test_pg_status_internal_errors_of_the_storage_are_nobody_s_fault),
-        cmocka_unit_test(test_pg_status_lost_sessions_are_told_from_faults),
+        cmocka_unit_test(test_pg_status_internal_errors_of_the_storage_are_unavailable),
+        cmocka_unit_test(test_pg_status_lost_sessions_differ_from_faults),
         cmocka_unit_test(test_pg_status_failed_connection_is_wrong_only_if_every_attempt_is),
     };
 

@@ -1,8 +1,8 @@
 /*
  * The PostgreSQL driver: transactions, runs and scripts on a pipeline.
  *
- * A transaction is BEGIN, its statements and COMMIT in one pipeline. Only COMMIT and statements that return
- * rows wait for a result.
+ * A transaction is BEGIN, its statements and COMMIT in one pipeline. The driver waits for a result only after
+ * COMMIT, or if the caller wants a statement's rows or count.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,6 @@ static enum status open_connection(const char *url, enum db_access access, struc
 {
     struct pg *pg = calloc(1, sizeof *pg);
     char *own_url = strdup(url);
-    enum status status;
     if (pg == NULL || own_url == NULL) {
         free(pg);
         free(own_url);
@@ -40,7 +39,7 @@ static enum status open_connection(const char *url, enum db_access access, struc
     pg->db = (struct db){.driver = &postgresql_driver, .dialect = DB_POSTGRESQL, .access = access};
     pg->url = own_url;
     map_init(&pg->prepared, sizeof(const char *));
-    status = pg_session_open(pg, error);
+    enum status status = pg_session_open(pg, error);
     if (status == STATUS_OK)
         *out = &pg->db;
     else
@@ -50,7 +49,10 @@ static enum status open_connection(const char *url, enum db_access access, struc
 
 /* ---- transactions ---- */
 
-/* This is not a setting of the session, because a pooler might give the session to a client that writes. */
+/*
+ * Returns the statement that begins a transaction. READ ONLY is not a session setting, because a pooler might
+ * give the session to a client that writes.
+ */
 static const char *begin_of(const struct db *db)
 {
     return db->access == DB_READ_ONLY ? "BEGIN READ ONLY" : "BEGIN";
@@ -59,13 +61,11 @@ static const char *begin_of(const struct db *db)
 static enum status begin(struct db *db, struct error *error)
 {
     struct pg *pg = container_of(db, struct pg, db);
-    enum status status = pg_session_ensure(pg, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(pg_session_ensure(pg, error));
     if (!pg_queue_plain(pg, PG_STATEMENT, begin_of(db)) ||
         (pg->pooled && !pg_queue_plain(pg, PG_STATEMENT, pg->guard)))
-        status = pg_connection_lost(pg, "BEGIN", error);
-    return status;
+        return pg_connection_lost(pg, "BEGIN", error);
+    return STATUS_OK;
 }
 
 static void rollback(struct db *db)
@@ -75,7 +75,7 @@ static void rollback(struct db *db)
     struct error ignored;
     if (pg->connection == NULL)
         return;
-    /* The first sync ends the skipping after a failure. The server executes ROLLBACK only after that. */
+    /* After a failure the server skips everything up to the next sync, so ROLLBACK must follow a sync. */
     if (!pg_queue_sync(pg) || !pg_queue_plain(pg, PG_STATEMENT, "ROLLBACK") || !pg_queue_sync(pg)) {
         pg_session_drop(pg);
         return;
@@ -86,9 +86,9 @@ static void rollback(struct db *db)
 }
 
 /*
- * Returns whether COMMIT may have taken effect although a result is missing. It has not if the server itself
- * reported the failure of an earlier statement, or if it refused COMMIT in a session that continues (a
- * deferred constraint).
+ * Returns whether COMMIT may have taken effect although a result is missing. It cannot have taken effect if
+ * the server reported the failure of an earlier statement, or if it refused COMMIT and the session continues
+ * (a deferred constraint).
  */
 static bool is_unknown(const struct pg_failure *failure)
 {
@@ -96,10 +96,7 @@ static bool is_unknown(const struct pg_failure *failure)
            (!failure->told || failure->kind == PG_COMMIT || failure->kind == PG_SYNC);
 }
 
-/*
- * Returns the status after a successful COMMIT, which is OK unless a fault point simulates the loss of its
- * result.
- */
+/* Returns the status of a successful COMMIT: OK, unless a fault point simulates that its result was lost. */
 static enum status keep_answer(struct pg *pg, struct error *error)
 {
     enum status status = DB_FAULT_STATUS(&pg->db, "db.commit_answer", error);
@@ -124,7 +121,7 @@ static enum status commit(struct db *db, struct error *error)
     if (is_unknown(&failure))
         return error_set(error, STATUS_UNKNOWN, NULL,
                          "database: COMMIT: the connection ended before its answer");
-    /* A refused COMMIT has ended the transaction. After another failure COMMIT was skipped, so roll back. */
+    /* If COMMIT was refused, the transaction has ended. If COMMIT was skipped, the transaction is open. */
     if (pg->connection != NULL && PQtransactionStatus(pg->connection) != PQTRANS_IDLE)
         rollback(db);
     return failure.status;
@@ -134,7 +131,7 @@ static enum status commit(struct db *db, struct error *error)
 
 /*
  * Sends a single statement outside a transaction. A read-only connection wraps it in a read-only transaction
- * and sends all of that together.
+ * and sends everything at once.
  */
 static enum status send_alone(struct pg *pg, const struct db_statement *statement,
                               const struct db_params *params, bool wanted, struct error *error)
@@ -147,7 +144,7 @@ static enum status send_alone(struct pg *pg, const struct db_statement *statemen
     return STATUS_OK;
 }
 
-/* Ends the transaction of a failed read, which has not executed its END. */
+/* Ends the transaction of a failed read, whose END was skipped. */
 static void end_read(struct db *db)
 {
     struct pg *pg = container_of(db, struct pg, db);
@@ -162,18 +159,15 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
     struct pg *pg = container_of(db, struct pg, db);
     struct pg_failure failure = {0};
     bool wanted = sink->on_row != NULL || sink->changed != NULL;
-    enum status status;
-    if (db->in_transaction)
-        status = pg_send(pg, statement, params, wanted, error);
-    else
-        status = send_alone(pg, statement, params, wanted, error);
+    enum status status = db->in_transaction ? pg_send(pg, statement, params, wanted, error)
+                                            : send_alone(pg, statement, params, wanted, error);
     if (db->in_transaction && !wanted)
         return status;
     if (pg->connection == NULL)
         return status;
     /*
-     * Send a sync even inside a transaction, where a flush would do. Only after a sync does the server count
-     * the time until the next statement as idle, and end the transaction of a client that stalls.
+     * Send a sync even inside a transaction, where a flush would suffice. The server ends a stalled client's
+     * transaction only if the session is idle, and it treats the session as idle only after a sync.
      */
     if (!pg_queue_sync(pg))
         return pg_connection_lost(pg, statement->name, error);
@@ -184,7 +178,7 @@ static enum status run(struct db *db, const struct db_statement *statement, cons
 
 /* ---- scripts ---- */
 
-/* Uses libpq's simple query mode, which blocks and accepts several statements. */
+/* Runs `sql` in libpq's simple query mode, which blocks and accepts several statements. */
 static enum status execute(struct pg *pg, const char *sql, const char *name, struct error *error)
 {
     PGresult *result = PQexec(pg->connection, sql);
@@ -199,7 +193,7 @@ static enum status execute(struct pg *pg, const char *sql, const char *name, str
     return status;
 }
 
-/* Leaves the pipeline and reports any failure in it. */
+/* Leaves pipeline mode and reports any failure of the pending entries. */
 static enum status leave_pipeline(struct pg *pg, struct error *error)
 {
     struct pg_failure failure = {0};
@@ -220,13 +214,13 @@ static enum status run_script(struct db *db, const char *script, struct error *e
     char restore[sizeof "SET statement_timeout = ''" + sizeof pg->statement_timeout];
     TRY(db->in_transaction ? STATUS_OK : pg_session_ensure(pg, error));
     TRY(leave_pipeline(pg, error));
-    /* A migration, or building the indexes of a rebuild, may take any time. */
+    /* A migration or the index build of a rebuild may take any length of time. */
     enum status status = execute(pg, "SET statement_timeout = 0", "script", error);
     if (status == STATUS_OK)
         status = execute(pg, script, "script", error);
     if (pg->connection == NULL)
         return status;
-    /* In a failed transaction the server refuses this; the rollback then restores the timeout. */
+    /* In a failed transaction the server refuses the statement, but the rollback restores the timeout. */
     snprintf(restore, sizeof restore, "SET statement_timeout = '%s'", pg->statement_timeout);
     if (execute(pg, restore, "script", status == STATUS_OK ? error : &ignored) != STATUS_OK &&
         status == STATUS_OK)
@@ -242,7 +236,7 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
     char script[sizeof "SET search_path = " + PG_SCHEMA_SIZE];
     snprintf(pg->schema, sizeof pg->schema, "%s", schema);
     if (pg->connection == NULL)
-        return STATUS_OK; /* it applies to the next connection */
+        return STATUS_OK; /* the next connection gets the schema */
     snprintf(script, sizeof script, "SET search_path = %s", schema);
     return run_script(db, script, error);
 }

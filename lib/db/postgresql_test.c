@@ -1,4 +1,4 @@
-/* Specific to PostgreSQL: lost connections, unknown commits, timeouts, refused connections. */
+/* Tests what is specific to PostgreSQL: lost connections, unknown commits, timeouts, refused connections. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +81,7 @@ static void await_end(struct fixture *f, struct db *other, int64_t pid)
     }
 }
 
-/* Ends a session from another one. */
+/* Ends the session of `db` from another session. */
 static void end_session(struct fixture *f, struct db *db)
 {
     struct db *other = fixture_connect(f, DB_READ_WRITE);
@@ -95,7 +95,7 @@ static void end_session(struct fixture *f, struct db *db)
 
 /* ---- losing the connection ---- */
 
-static void test_postgresql_session_ended_between_transactions_is_made_anew(void **state)
+static void test_postgresql_session_ended_between_transactions_is_replaced(void **state)
 {
     struct fixture *f = with_table(state);
     struct error error = {0};
@@ -231,7 +231,7 @@ static void test_postgresql_lock_held_by_another_is_deadline_exceeded(void **sta
     fixture_expect(db_begin(f->db, &error), STATUS_OK, &error);
     assert_int_equal(fixture_number(f->db, &count_all), 0);
     fixture_expect(db_run(db, &lock_all, NULL, NULL, NULL, &error), STATUS_INTERNAL,
-                   &error); /* needs a transaction */
+                   &error); /* LOCK TABLE needs a transaction */
     fixture_expect(db_begin(db, &error), STATUS_OK, &error);
     fixture_expect(db_run(db, &lock_all, NULL, take_number, &(int64_t){0}, &error), STATUS_DEADLINE_EXCEEDED,
                    &error);
@@ -300,7 +300,7 @@ static void test_postgresql_options_that_libpq_does_not_know_are_refused(void **
     expect_open("postgresql://me:secret@127.0.0.1:99999/db", STATUS_INVALID_ARGUMENT);
 }
 
-/* Where the test's server listens, and the test's user there. */
+/* The address of the test's server, and the test's user. */
 struct place {
     char user[64];
     char database[64];
@@ -355,7 +355,7 @@ static void test_postgresql_second_host_is_used_when_the_first_is_down(void **st
     db_close(db);
 }
 
-/* A symlink to the server's socket, which the test can remove. */
+/* Connects through a symlink to the server's socket, and removes the symlink. */
 static void test_postgresql_server_away_backs_off_and_comes_back(void **state)
 {
     struct fixture *f = with_table(state);
@@ -394,7 +394,7 @@ static void test_postgresql_server_away_backs_off_and_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_POSTGRESQL(test_postgresql_session_ended_between_transactions_is_made_anew),
+        TEST_POSTGRESQL(test_postgresql_session_ended_between_transactions_is_replaced),
         TEST_POSTGRESQL(test_postgresql_session_ended_in_a_transaction_is_unavailable),
         TEST_POSTGRESQL(test_postgresql_session_ended_by_an_earlier_statement_was_not_committed),
         TEST_POSTGRESQL(test_postgresql_session_ended_during_commit_is_unknown),

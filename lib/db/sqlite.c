@@ -44,8 +44,8 @@ enum status sqlite_status(int code)
     case SQLITE_CANTOPEN:
     case SQLITE_PROTOCOL:
     /*
-     * This is not the statement's fault. With INTERNAL, valid commands would be refused and valid events
-     * dead-lettered.
+     * Damage is not the statement's fault. With INTERNAL, valid commands would be refused and valid events
+     * would become dead letters.
      */
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -68,15 +68,15 @@ enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing
         return error_set(error, sqlite_status(code), NULL, "database: %s: %s (%d)", doing,
                          sqlite3_errmsg(sqlite->handle), code);
     snprintf(number, sizeof number, "%d", code);
-    return db_damage_tell(error, sqlite3_db_filename(sqlite->handle, "main"), doing,
-                          sqlite3_errmsg(sqlite->handle), number);
+    return db_damage_report(error, sqlite3_db_filename(sqlite->handle, "main"), doing,
+                            sqlite3_errmsg(sqlite->handle), number);
 }
 
 /* ---- opening ---- */
 
 /*
- * Runs a pragma, which must return `expected` unless that is NULL. Retries while others hold the file,
- * because SQLite itself does not retry here.
+ * Runs a pragma, which must return `expected` unless that is NULL. Retries while another connection has the
+ * file locked, because SQLite itself does not retry here.
  */
 static int pragma(sqlite3 *handle, const char *text, const char *expected)
 {
@@ -110,7 +110,7 @@ static int configure_writer(sqlite3 *handle)
 static int configure(sqlite3 *handle, enum db_access access)
 {
     int code = sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
-    /* This is the first statement that reads the file. It fails if the file is not a database. */
+    /* This is the first statement that reads the file, so it fails if the file is not a database. */
     if (code == SQLITE_OK && access == DB_READ_WRITE)
         code = pragma(handle, "PRAGMA journal_mode=WAL", "wal");
     if (code == SQLITE_OK)
@@ -127,8 +127,8 @@ static int configure(sqlite3 *handle, enum db_access access)
 }
 
 /*
- * Returns the errno that creating a file in the folder of `path` would give, or 0. After a failure to create
- * a file, SQLite tries to open it read-only, and then it only reports that the file does not exist.
+ * Returns 0 if a file can be created in the folder of `path`, otherwise the errno. If SQLite cannot create a
+ * file, it tries to open it read-only, and then reports only that the file does not exist.
  */
 static int find_folder_fault(const char *path)
 {
@@ -138,7 +138,7 @@ static int find_folder_fault(const char *path)
     return reason;
 }
 
-static enum status tell_open_failure(sqlite3 *handle, int code, const char *path, struct error *error)
+static enum status report_open_failure(sqlite3 *handle, int code, const char *path, struct error *error)
 {
     char buffer[96];
     int system = handle == NULL ? 0 : sqlite3_system_errno(handle);
@@ -146,20 +146,20 @@ static enum status tell_open_failure(sqlite3 *handle, int code, const char *path
     const char *why = sqlite3_errstr(code);
     enum status status = STATUS_INVALID_ARGUMENT;
     if (sqlite_is_damage(code)) {
-        (void)db_damage_tell(error, path, "open", why, "SQLite");
+        (void)db_damage_report(error, path, "open", why, "SQLite");
         return error->status = status;
     }
     if ((code & 0xff) == SQLITE_CANTOPEN && system != 0)
         why = strerror_r(folder != 0 ? folder : system, buffer, sizeof buffer);
-    /* Only for failures that a retry can fix. A path that cannot be opened stays so. */
+    /* Return UNAVAILABLE only if a retry can help. It cannot help if a path cannot be opened. */
     if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_NOMEM)
         status = STATUS_UNAVAILABLE;
     return error_set(error, status, NULL, "database: cannot open %s: %s", path, why);
 }
 
 /*
- * Opens the file. `file` is not NULL for a connection that writes, which must take the lock before it touches
- * the file.
+ * Opens the file. `file` is not NULL for a connection that writes, which must take the lock before it reads
+ * or writes the file.
  */
 static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_file **file,
                                struct error *error)
@@ -171,10 +171,9 @@ static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_fi
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     sqlite3 *handle = NULL;
     enum status status = STATUS_OK;
-    int code;
     if (file != NULL)
         flags |= SQLITE_OPEN_CREATE;
-    code = sqlite3_open_v2(path, &handle, flags, NULL);
+    int code = sqlite3_open_v2(path, &handle, flags, NULL);
     /* SQLite silently opens a write-protected file as read-only. */
     if (code == SQLITE_OK && sqlite3_db_readonly(handle, "main") == 1)
         code = SQLITE_READONLY;
@@ -183,7 +182,7 @@ static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_fi
     if (code == SQLITE_OK && status == STATUS_OK)
         code = configure(handle, file != NULL ? DB_READ_WRITE : DB_READ_ONLY);
     if (code != SQLITE_OK)
-        status = tell_open_failure(handle, code, path, error);
+        status = report_open_failure(handle, code, path, error);
     if (status == STATUS_OK)
         *out = handle;
     else
@@ -205,11 +204,10 @@ static enum status look_after_log(struct sqlite *sqlite, const char *path, struc
 static enum status open_database(const char *url, enum db_access access, struct db **out, struct error *error)
 {
     struct sqlite *sqlite = calloc(1, sizeof *sqlite);
-    enum status status;
     if (sqlite == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    status = open_handle(db_url_sqlite_path(url), &sqlite->handle,
-                         access == DB_READ_WRITE ? &sqlite->file : NULL, error);
+    enum status status = open_handle(db_url_sqlite_path(url), &sqlite->handle,
+                                     access == DB_READ_WRITE ? &sqlite->file : NULL, error);
     if (status == STATUS_OK && access == DB_READ_WRITE)
         status = look_after_log(sqlite, db_url_sqlite_path(url), error);
     if (status != STATUS_OK) {
@@ -252,8 +250,8 @@ static enum status use_schema(struct db *db, const char *schema, struct error *e
 /* ---- transactions ---- */
 
 /*
- * Returns the version of the content. It grows with each commit, and with each commit of another connection
- * that SQLite notices.
+ * Returns the version of the content. It changes with each commit of this connection, and with each commit of
+ * another connection that SQLite notices.
  */
 static unsigned read_version(const struct sqlite *sqlite)
 {
@@ -269,8 +267,8 @@ static void note_version(struct sqlite *sqlite)
 }
 
 /*
- * Starts a new session if another connection has changed the file, as a restore does. It is then not as this
- * session left it.
+ * Starts a new session if another connection has changed the file, as a restore does. The content may then
+ * lack what this session wrote.
  */
 static void look_for_changes(struct sqlite *sqlite)
 {
@@ -301,12 +299,11 @@ static void rollback(struct db *db)
 {
     struct sqlite *sqlite = container_of(db, struct sqlite, db);
     struct error ignored;
-    enum status status;
-    db_restamp(db); /* cached rows may come from this transaction */
+    db_restamp(db); /* rows cached since db_begin may be from this transaction */
     /* A full disk or an I/O error may have ended the transaction already. */
     if (sqlite3_get_autocommit(sqlite->handle))
         return;
-    status = sqlite_run(db, &rollback_statement, NULL, &no_sink, &ignored);
+    enum status status = sqlite_run(db, &rollback_statement, NULL, &no_sink, &ignored);
     (void)status; /* SQLite's ROLLBACK ends the transaction even when it reports an I/O error */
     note_version(sqlite);
 }

@@ -14,12 +14,10 @@
 #include "base/log.h"
 #include "db/folder_watch.h"
 
-/*
- * The holder writes its name right after it takes the lock. A reader that comes in between must read again.
- */
+/* The holder writes its name right after it has taken the lock. A process that reads no name must retry. */
 enum { LOCK_ATTEMPTS = 100, HOLDER_ATTEMPTS = 20, HOLDER_PAUSE_US = 5000, HOLDER_SIZE = 96 };
 
-/* The interval of the checks for changes that the watch of the folder misses. */
+/* The interval between checks for changes that the folder watch misses. */
 enum { LOOK_MS = 100 };
 
 static const char *const suffixes[SQLITE_FILE_NAMES] = {"", "-wal", "-shm"};
@@ -27,8 +25,8 @@ static const char *const suffixes[SQLITE_FILE_NAMES] = {"", "-wal", "-shm"};
 /* ---- the lock ---- */
 
 /*
- * Lets every user who may write to the database take its lock, even if root created it. A failure shows when
- * the next process opens the lock.
+ * Allows every user who may write to the database to take the lock, even if root created the lock file. If
+ * this fails, a process of another user reports that it cannot open the lock file.
  */
 static void share(int lock, const struct stat *database)
 {
@@ -47,7 +45,7 @@ static int open_lock(const char *path, const struct stat *database)
     return lock;
 }
 
-/* Returns false if the file was removed between our open and our lock. */
+/* Returns whether the locked file is still at `path`. It may have been removed before we locked it. */
 static bool is_at(int lock, const char *path)
 {
     struct stat held, there;
@@ -63,7 +61,6 @@ static int take_lock(const char *path, const struct stat *database)
 {
     for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
         int lock = open_lock(path, database);
-        int reason;
         if (lock < 0)
             return -1;
         if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
@@ -72,7 +69,7 @@ static int take_lock(const char *path, const struct stat *database)
             close(lock);
             continue;
         }
-        reason = errno;
+        int reason = errno;
         close(lock);
         errno = reason;
         return -1;
@@ -118,7 +115,8 @@ static bool may_pass(int reason)
     return reason == ENOSPC || reason == EDQUOT || reason == EMFILE || reason == ENFILE || reason == ENOMEM;
 }
 
-static enum status tell_lock_failure(const char *database, const char *path, int reason, struct error *error)
+static enum status report_lock_failure(const char *database, const char *path, int reason,
+                                       struct error *error)
 {
     char buffer[HOLDER_SIZE];
     if (reason == EWOULDBLOCK) {
@@ -151,7 +149,7 @@ static enum status lock_database(struct sqlite_file *file, struct error *error)
     if (file->lock >= 0)
         write_holder(file->lock);
     else
-        status = tell_lock_failure(file->names[0], path, errno, error);
+        status = report_lock_failure(file->names[0], path, errno, error);
     free(path);
     return status;
 }
@@ -176,12 +174,11 @@ static struct sqlite_file *create(const char *path)
 
 enum status sqlite_file_claim(sqlite3 *handle, struct sqlite_file **out, struct error *error)
 {
-    /* This is the path as SQLite resolved it, so that links and other spellings lead to the same lock. */
+    /* Use the path as SQLite has resolved it, so that links and other spellings of it share one lock. */
     struct sqlite_file *file = create(sqlite3_db_filename(handle, "main"));
-    enum status status;
     if (file == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
-    status = lock_database(file, error);
+    enum status status = lock_database(file, error);
     if (status == STATUS_OK)
         *out = file;
     else
@@ -202,10 +199,10 @@ void sqlite_file_note(struct sqlite_file *file)
 }
 
 /*
- * Returns whether the file is gone. A file that cannot be checked, for whatever reason, counts as present.
+ * Returns whether the file was removed or replaced. A file that cannot be checked counts as present.
  *
- * Requests only the inode. Once the timestamps of a file have been requested, Linux 6.13 and later give its
- * next write a separate timestamp, and the sync of each commit must write the inode too.
+ * Requests only the inode number. If the timestamps of a file have been requested, Linux 6.13 and later give
+ * its next write a new timestamp, and then the sync of the commit must also write the inode.
  */
 static bool is_gone(const struct sqlite_file *file, int i)
 {
@@ -234,7 +231,7 @@ bool sqlite_file_in_place(struct sqlite_file *file)
 
 bool sqlite_file_still_in_place(struct sqlite_file *file)
 {
-    bool changed = folder_watch_changed(file->watch); /* first, so that the next call sees later changes */
+    bool changed = folder_watch_changed(file->watch); /* first, so that the next call sees any later change */
     int64_t now_ns = clock_monotonic_ns();
     if (file->seen_in_place && !changed && now_ns - file->looked_ns < (int64_t)LOOK_MS * NS_PER_MS)
         return true;

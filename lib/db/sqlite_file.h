@@ -1,10 +1,10 @@
 /*
- * Private to the SQLite driver: the files of a connection.
+ * Private to the SQLite driver: locks and watches the files of a connection.
  *
- * One process at a time writes to a database. It holds a lock (flock) on PATH-lock, a file next to the
- * database that is never removed. The lock is never on the database file itself, because when a process
- * closes any descriptor of that file, it loses the locks that SQLite holds on it. The system releases the
- * lock when the process ends, even in a crash, and when it executes another program.
+ * Only one process at a time may write to a database. It holds a lock (flock) on PATH-lock, a file next to
+ * the database. None of our processes removes this file. The database file itself is not locked this way,
+ * because a process that closes any descriptor of that file loses the locks that SQLite holds on it. The
+ * system releases the lock when the process exits, crashes or executes another program.
  */
 #ifndef SCREENING_DB_SQLITE_FILE_H
 #define SCREENING_DB_SQLITE_FILE_H
@@ -26,9 +26,9 @@ struct sqlite_file {
         dev_t device;
         ino_t inode; /* 0 if the file did not exist when this was recorded */
     } identities[SQLITE_FILE_NAMES];
-    atomic_bool gone; /* whether the absence was already logged */
+    atomic_bool gone; /* whether a removal or replacement has been logged */
     /* The following members are for the writer thread only. */
-    int watch; /* the watch on the folder, see folder_watch.h */
+    int watch; /* from folder_watch_open */
     bool seen_in_place;
     int64_t looked_ns; /* when all three files were last checked */
 };
@@ -36,20 +36,21 @@ struct sqlite_file {
 /*
  * Takes the lock of the database that `handle` has opened. Returns FAILED_PRECONDITION and names the holder
  * if another process has it. Returns INVALID_ARGUMENT if PATH-lock is unusable, or if the database has
- * several names (hard links), since SQLite's log and the lock belong to only one of them. On success the
- * caller releases *out.
+ * several names (hard links), because SQLite's log and the lock belong to only one of the names. On success
+ * the caller must release *out.
  */
 MUST_CHECK enum status sqlite_file_claim(sqlite3 *handle, struct sqlite_file **out, struct error *error);
 
-/* Records the identities of the files. Call it after the connection has read for the first time. */
+/* Records the identities of the files. Call it after the connection's first read. */
 void sqlite_file_note(struct sqlite_file *file);
 
-/* Returns whether the files are still the recorded ones. Logs the change. Any thread. */
+/* Returns whether the files are still the recorded ones. If not, logs that once. Any thread. */
 bool sqlite_file_in_place(struct sqlite_file *file);
 
 /*
  * Like sqlite_file_in_place, for the writer thread before each transaction. Checks the files only if a name
- * in their folder has changed, and every 100 ms because of changes that the watch misses.
+ * in their folder has changed or if the last check was at least 100 ms ago, because the watch misses some
+ * changes.
  */
 bool sqlite_file_still_in_place(struct sqlite_file *file);
 

@@ -11,7 +11,7 @@
 struct prepared {
     sqlite3_stmt *handle;
     int parameter_count;
-    /* SQLite numbers parameters in order of occurrence. The name of each, such as $1, gives its column. */
+    /* SQLite numbers parameters in order of occurrence. The name, such as $1, identifies the column. */
     unsigned char columns[DB_COLUMNS_MAX];
 };
 
@@ -43,14 +43,12 @@ static enum status compile(struct sqlite *sqlite, const struct db_statement *sta
 {
     char *text = NULL;
     const char *tail = NULL;
-    bool is_one;
-    int code;
     if (statement->sql == NULL)
         return fail(statement, "has no text for SQLite", error);
-    if (db_statement_expand(statement, statement->sql, &text, error) != STATUS_OK)
-        return error->status;
-    code = sqlite3_prepare_v3(sqlite->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &prepared->handle, &tail);
-    is_one = code != SQLITE_OK || tail[strspn(tail, " \t\r\n;")] == '\0';
+    TRY(db_statement_expand(statement, statement->sql, &text, error));
+    int code =
+        sqlite3_prepare_v3(sqlite->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &prepared->handle, &tail);
+    bool is_one = code != SQLITE_OK || tail[strspn(tail, " \t\r\n;")] == '\0';
     free(text);
     if (code != SQLITE_OK)
         return sqlite_fail(sqlite, code, statement->name, error);
@@ -65,7 +63,6 @@ static struct prepared *find_or_compile(struct sqlite *sqlite, const struct db_s
                                         struct error *error)
 {
     struct prepared *prepared = map_get(&sqlite->statements, &statement);
-    enum status status;
     if (prepared != NULL)
         return prepared;
     prepared = calloc(1, sizeof *prepared);
@@ -73,7 +70,7 @@ static struct prepared *find_or_compile(struct sqlite *sqlite, const struct db_s
         error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "database: out of memory");
         return NULL;
     }
-    status = compile(sqlite, statement, prepared, error);
+    enum status status = compile(sqlite, statement, prepared, error);
     if (status == STATUS_OK) {
         status = map_put(&sqlite->statements, &statement, prepared);
         if (status == STATUS_OK)
@@ -85,7 +82,7 @@ static struct prepared *find_or_compile(struct sqlite *sqlite, const struct db_s
     return NULL;
 }
 
-/* Returns the prepared statement. On failure, returns NULL and sets `error`. */
+/* Returns the prepared statement. Prepares it if necessary. On failure, returns NULL and sets `error`. */
 static struct prepared *find_prepared(struct sqlite *sqlite, const struct db_statement *statement,
                                       struct error *error)
 {
@@ -120,7 +117,7 @@ static int bind_date(sqlite3_stmt *handle, int index, int32_t day)
     return sqlite3_bind_text(handle, index, civil_format(day, text), -1, SQLITE_TRANSIENT);
 }
 
-/* Binds a value, which must stay in place until the statement is reset. */
+/* Binds a value, whose bytes must stay valid until the statement is reset. */
 static int bind_value(sqlite3_stmt *handle, int index, const struct db_value *value)
 {
     switch (value->type) {
@@ -149,29 +146,23 @@ static enum status bind_row(struct sqlite *sqlite, const struct prepared *prepar
     size_t columns = params == NULL ? 0 : params->columns;
     CHECK(params == NULL || (row + 1) * columns <= params->count);
     for (int i = 0; i < prepared->parameter_count; i++) {
-        int code;
         if (prepared->columns[i] >= columns)
             return fail(statement, "has more parameters than were given", error);
-        code = bind_value(prepared->handle, i + 1, &params->values[row * columns + prepared->columns[i]]);
+        int code = bind_value(prepared->handle, i + 1, &params->values[row * columns + prepared->columns[i]]);
         if (code != SQLITE_OK)
             return sqlite_fail(sqlite, code, statement->name, error);
     }
     return STATUS_OK;
 }
 
-/* Steps to the end and passes every row to the sink. The caller resets the statement. */
+/* Steps to the end and passes every row to the sink. The caller must reset the statement. */
 static enum status step_all(struct sqlite *sqlite, sqlite3_stmt *handle, const struct db_statement *statement,
                             const struct db_sink *sink, struct error *error)
 {
-    enum status status;
     int code;
-    while ((code = sqlite3_step(handle)) == SQLITE_ROW) {
-        if (sink->on_row == NULL)
-            continue;
-        status = db_sink_row(sink, &sqlite_driver, handle, 0, statement->name, error);
-        if (status != STATUS_OK)
-            return status;
-    }
+    while ((code = sqlite3_step(handle)) == SQLITE_ROW)
+        if (sink->on_row != NULL)
+            TRY(db_sink_row(sink, &sqlite_driver, handle, 0, statement->name, error));
     if (code != SQLITE_DONE)
         return sqlite_fail(sqlite, code, statement->name, error);
     if (sink->changed != NULL && !sqlite3_stmt_readonly(handle))
@@ -192,7 +183,7 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
         status = bind_row(sqlite, prepared, statement, params, row, error);
         if (status == STATUS_OK)
             status = step_all(sqlite, prepared->handle, statement, sink, error);
-        (void)sqlite3_reset(prepared->handle); /* it repeats the step's failure, which was reported */
+        (void)sqlite3_reset(prepared->handle); /* returns the step's failure, which was already reported */
     }
     return status;
 }
@@ -200,8 +191,9 @@ enum status sqlite_run(struct db *db, const struct db_statement *statement, cons
 /* ---- rows ---- */
 
 /*
- * Each value is fetched once and read directly, because every sqlite3_column function would look the column
- * up again and take a lock. This is safe because a connection belongs to one thread.
+ * The following functions read a value of one type. The value is fetched once and read directly, because each
+ * sqlite3_column function would find the column again. This is safe because a connection belongs to one
+ * thread.
  */
 static bool cell_text(sqlite3_value *value, struct db_value *out)
 {
@@ -239,10 +231,9 @@ static bool cell_date(sqlite3_value *value, struct db_value *out)
 bool sqlite_cell(const struct db_row *row, int column, enum db_type wanted, struct db_value *out)
 {
     sqlite3_stmt *handle = row->source;
-    sqlite3_value *value;
     if (column < 0 || column >= sqlite3_column_count(handle))
         return false;
-    value = sqlite3_column_value(handle, column);
+    sqlite3_value *value = sqlite3_column_value(handle, column);
     if (sqlite3_value_type(value) == SQLITE_NULL) {
         out->type = DB_NULL;
         return true;

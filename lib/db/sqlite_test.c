@@ -1,4 +1,4 @@
-/* Specific to SQLite: files that can't be opened, a full database, concurrent opening. */
+/* Tests what is specific to SQLite: files that cannot be opened, a full database, concurrent opening. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -106,7 +106,7 @@ static void test_sqlite_full_database_is_unavailable_and_usable_afterwards(void 
     free(bytes);
 }
 
-/* A page that is read for the first time, as after a disk fault. */
+/* Damages a page, as a disk fault does, before it is read for the first time. */
 static void test_sqlite_damaged_page_is_unavailable_and_called_damage(void **state)
 {
     static const struct db_statement root = {
@@ -132,8 +132,8 @@ static void test_sqlite_damaged_page_is_unavailable_and_called_damage(void **sta
     assert_string_equal(error.reason, DB_DAMAGED);
     assert_true(db_damage_seen());
     assert_false(db_may_heal(&error));
-    fixture_expect(db_probe(f->db, true, &error), STATUS_OK, &error); /* the probe does not touch the
-                                                                       * damaged page */
+    /* The probe does not touch the damaged page. */
+    fixture_expect(db_probe(f->db, true, &error), STATUS_OK, &error);
 }
 
 static off_t size_of(const char *path)
@@ -155,7 +155,7 @@ static void commit_blob(struct fixture *f, const char *bytes)
 
 /*
  * The copier copies 1,500 pages of 4 KiB while the writer is idle. The next commit then restarts the log, and
- * the copier copies 1,500 pages of that too.
+ * the copier copies 1,500 pages of the new log too.
  */
 static void test_sqlite_log_is_copied_while_nobody_commits(void **state)
 {
@@ -173,13 +173,13 @@ static void test_sqlite_log_is_copied_while_nobody_commits(void **state)
             assert_true(clock_monotonic_ns() < deadline_ns);
             usleep(1000);
         }
-        usleep(REST_US); /* the copier does not only write; if it takes longer, the test proves less */
+        usleep(REST_US); /* let the copier finish; if it takes longer, the test proves less */
     }
     free(bytes);
 }
 
-/* A log that never restarted would be longer than its content. */
-static void test_sqlite_log_is_begun_anew_while_it_is_written_to(void **state)
+/* The log must become shorter than half of the content written, which is impossible if it never restarts. */
+static void test_sqlite_log_is_restarted_while_it_is_written_to(void **state)
 {
     enum { AT_LEAST = 64 };
     struct fixture *f = fixture_of(state);
@@ -268,7 +268,7 @@ static void test_sqlite_new_file_opened_by_several_at_once_has_one_writer(void *
     unlink(lock);
 }
 
-/* ---- one writer, on the file that it opened ---- */
+/* ---- one writer, and only on the file that it opened ---- */
 
 static void expect_in_use(const char *path)
 {
@@ -283,7 +283,7 @@ static void expect_in_use(const char *path)
     db_close(db);
 }
 
-static void test_sqlite_second_writer_is_refused_by_whatever_name(void **state)
+static void test_sqlite_second_writer_is_refused_under_any_name(void **state)
 {
     struct fixture *f = fixture_of(state);
     const char *path = f->url + strlen("sqlite:");
@@ -368,7 +368,10 @@ static void test_sqlite_file_removed_or_replaced_takes_no_more_writes(void **sta
     }
 }
 
-/* Waits until a transaction is refused: a change further up in the path is noticed only after a moment. */
+/*
+ * Begins transactions until one is refused. Returns whether that happens within about a second, with the
+ * reason DB_GONE. A change in a parent folder is noticed only at the next check.
+ */
 static bool gone_within_a_second(struct db *db)
 {
     const int64_t deadline_ns = clock_monotonic_ns() + INT64_C(1000) * NS_PER_MS;
@@ -437,11 +440,11 @@ int main(void)
         TEST_SQLITE(test_sqlite_connection_is_durable_and_checks_foreign_keys),
         TEST_SQLITE(test_sqlite_full_database_is_unavailable_and_usable_afterwards),
         TEST_SQLITE(test_sqlite_log_is_copied_while_nobody_commits),
-        TEST_SQLITE(test_sqlite_log_is_begun_anew_while_it_is_written_to),
+        TEST_SQLITE(test_sqlite_log_is_restarted_while_it_is_written_to),
         TEST_SQLITE(test_sqlite_parameters_go_by_their_numbers),
         TEST_SQLITE(test_sqlite_statement_that_is_not_one_is_refused),
         TEST_SQLITE(test_sqlite_new_file_opened_by_several_at_once_has_one_writer),
-        TEST_SQLITE(test_sqlite_second_writer_is_refused_by_whatever_name),
+        TEST_SQLITE(test_sqlite_second_writer_is_refused_under_any_name),
         TEST_SQLITE(test_sqlite_lock_left_behind_is_no_obstacle),
         TEST_SQLITE(test_sqlite_file_with_two_names_is_refused),
         TEST_SQLITE(test_sqlite_file_removed_or_replaced_takes_no_more_writes),

@@ -1,6 +1,6 @@
 /*
- * Checks and redacts database URLs. Nothing here may leak a password, not even from a URL that libpq cannot
- * parse and whose text its messages quote.
+ * Checks and redacts database URLs. No output may contain a password, even if libpq cannot parse the URL and
+ * quotes it in its messages.
  */
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -33,7 +33,8 @@ static const char *after_scheme(const char *url)
 }
 
 /*
- * Returns whether libpq would take a part of the password for a host or a database, which its messages name.
+ * Returns whether libpq would mistake a part of the password for a host or a database, and so show it in its
+ * messages.
  */
 static bool has_stray_at_sign(const char *authority)
 {
@@ -60,8 +61,8 @@ static enum status malformed(const char *why, struct error *error)
     return error_invalid(error, "database: malformed URL: %s", why);
 }
 
-/* Parses the URL again without the password, so that the message can be shown. */
-static enum status tell_parse_failure(const char *url, struct error *error)
+/* Parses the URL again without the password, so that libpq's message can be shown. */
+static enum status report_parse_failure(const char *url, struct error *error)
 {
     char redacted[URL_SIZE_MAX];
     char *message = NULL;
@@ -79,17 +80,15 @@ static enum status tell_parse_failure(const char *url, struct error *error)
 static enum status check_postgresql(const char *url, struct error *error)
 {
     char *message = NULL;
-    PQconninfoOption *options;
-    const char *port;
     enum status status = STATUS_OK;
 
     if (has_stray_at_sign(after_scheme(url)))
         return malformed("user name and password must be percent-encoded", error);
-    options = PQconninfoParse(url, &message);
+    PQconninfoOption *options = PQconninfoParse(url, &message);
     PQfreemem(message);
     if (options == NULL)
-        return tell_parse_failure(url, error);
-    port = option_value(options, "port");
+        return report_parse_failure(url, error);
+    const char *port = option_value(options, "port");
     if (port != NULL && !is_port_list(port))
         status = malformed("the port must be a number", error);
     PQconninfoFree(options);
@@ -126,7 +125,7 @@ static void put(struct output *out, const char *text, size_t length)
     out->text[out->length] = '\0';
 }
 
-/* Copies a query string, replacing the values of password and sslpassword. */
+/* Copies a query string. Replaces the values of names that end in "password", such as sslpassword. */
 static void put_query(struct output *out, const char *query)
 {
     while (*query != '\0') {
@@ -149,17 +148,15 @@ char *db_url_redact(const char *url, char *out, size_t out_size)
 {
     struct output output = {.text = out, .size = out_size};
     const char *authority = after_scheme(url);
-    const char *colon;
-    const char *at;
     const char *query;
     out[0] = '\0';
     if (authority == NULL) {
         put(&output, url, strlen(url));
         return out;
     }
-    /* Search up to the last @, because a password that was not percent-encoded may contain some. */
-    colon = strchr(authority, ':');
-    at = strrchr(authority, '@');
+    /* Search up to the last @, because a password that is not percent-encoded may contain an @. */
+    const char *colon = strchr(authority, ':');
+    const char *at = strrchr(authority, '@');
     if (colon != NULL && at != NULL && colon < at) {
         put(&output, url, (size_t)(colon + 1 - url));
         put(&output, "***", strlen("***"));

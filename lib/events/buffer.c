@@ -22,7 +22,7 @@ void buffer_reset(struct buffer *buffer)
 
 uint8_t *buffer_extend(struct buffer *buffer, size_t size)
 {
-    /* One more than needed, so that even an empty buffer has a place to point to. */
+    /* Reserve one extra byte, so that even an empty buffer has a valid pointer. */
     if (array_reserve(&buffer->bytes, &buffer->capacity, buffer->size + size + 1) != STATUS_OK)
         return NULL;
     uint8_t *at = buffer->bytes + buffer->size;

@@ -1,4 +1,4 @@
-/* A growable byte array. One owner at a time. */
+/* A growable byte array. Not thread-safe. */
 #ifndef SCREENING_EVENTS_BUFFER_H
 #define SCREENING_EVENTS_BUFFER_H
 
@@ -11,7 +11,7 @@ struct buffer {
     size_t capacity;
 };
 
-/* Initialises an empty buffer. Allocates nothing yet. */
+/* Initialises an empty buffer without allocating memory. */
 void buffer_init(struct buffer *buffer);
 void buffer_fini(struct buffer *buffer);
 
@@ -19,8 +19,8 @@ void buffer_fini(struct buffer *buffer);
 void buffer_reset(struct buffer *buffer);
 
 /*
- * Appends `size` uninitialised bytes and returns a pointer to them, valid until the next call. When out of
- * memory, returns NULL and leaves the buffer unchanged.
+ * Appends `size` uninitialised bytes and returns a pointer to them, valid until the next call of this
+ * function or buffer_fini. When out of memory, returns NULL and leaves the buffer unchanged.
  */
 uint8_t *buffer_extend(struct buffer *buffer, size_t size);
 

@@ -11,7 +11,7 @@ static struct metric fetches_total = METRIC("events_fetches_total", "Fetches sen
 struct fetch_call *follower_begin_fetch(struct event_follower *follower, uint64_t after_seq,
                                         char *after_event_id, size_t max_events)
 {
-    /* Without a connection, the call would wait for one until its budget is spent. */
+    /* Without a connection, the call could only wait for one. */
     if (!rpc_channel_connected(follower->channel))
         return NULL;
     Screening__V1__FetchRequest request = SCREENING__V1__FETCH_REQUEST__INIT;
@@ -21,7 +21,8 @@ struct fetch_call *follower_begin_fetch(struct event_follower *follower, uint64_
     request.subscriber = (char *)follower->name;
     metric_add(&fetches_total, 1);
     /* Unguarded, because the follower has its own backoff. */
-    const struct rpc_client_call options = {.timeout_ms = FETCH_TIMEOUT_MS, .unguarded = true};
+    const struct rpc_client_call options = {
+        .timeout_ms = FETCH_TIMEOUT_MS, .unguarded = true, .own_token = true};
     return fetch_call_begin(follower->client, &request, &options, &follower->monitor);
 }
 
@@ -35,9 +36,10 @@ enum status follower_wait_fetch(struct event_follower *follower, struct fetch_ca
 }
 
 /*
- * DATA_LOSS if this is not the log that the cursor belongs to; INTERNAL for an inconsistent reply. A cursor
- * in memory treats missing events as a loss too, since it can begin again at the head; a cursor in the
- * database must not skip them.
+ * Checks a Fetch reply. Returns DATA_LOSS if the reply is from a different log, or if the log no longer has
+ * the event after the cursor. Returns INTERNAL if log_id is malformed. If events are missing from the reply,
+ * returns DATA_LOSS for a cursor in memory, which can begin again at the head, and INTERNAL for a cursor in
+ * the database, which must not skip events.
  */
 static enum status check_response(struct event_follower *follower,
                                   const Screening__V1__FetchResponse *response, struct error *error)
@@ -47,7 +49,7 @@ static enum status check_response(struct event_follower *follower,
     if (!uuid_parse(response->log_id, &log_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
     if (cursor.seq == 0 && follower->kind->load == NULL) {
-        cursor.log_id = log_id; /* first contact, which the first chunk stores */
+        cursor.log_id = log_id; /* first contact; log_id is stored with the first chunk */
         follower_note_cursor(follower, &cursor);
     }
     if (!uuid_equal(&cursor.log_id, &log_id))
@@ -64,7 +66,7 @@ static enum status check_response(struct event_follower *follower,
 
 static void fetch_failed(struct event_follower *follower, enum status status, const struct error *error)
 {
-    if (status == STATUS_CANCELLED && follower_closing(follower)) /* otherwise the publisher says so */
+    if (status == STATUS_CANCELLED && follower_closing(follower)) /* otherwise the publisher sent CANCELLED */
         return;
     if (status == STATUS_DATA_LOSS && follower->kind->lost(follower, error->message))
         return;
@@ -89,7 +91,7 @@ static void note_caught_up(struct event_follower *follower)
     monitor_unlock(&follower->monitor);
 }
 
-/* Waits for the reply to `*call`. If no call is in flight, fetches the events after the cursor. */
+/* Waits for the reply to *call. If *call is NULL, first requests the events after the cursor. */
 static enum status fetch(struct event_follower *follower, struct fetch_call **call,
                          const Screening__V1__FetchResponse **out, struct error *error)
 {
@@ -105,8 +107,8 @@ static enum status fetch(struct event_follower *follower, struct fetch_call **ca
 }
 
 /*
- * Enters the era of a Fetch reply. Fetch has verified that the log contains the event at the cursor in this
- * era. A head reported in another era may be lost.
+ * Enters the era of a Fetch reply. The publisher has verified that in this era its log contains the event at
+ * the cursor. A head that was reported in another era may no longer exist.
  */
 static void note_answer(struct event_follower *follower, const Screening__V1__FetchResponse *response)
 {
@@ -118,8 +120,9 @@ static void note_answer(struct event_follower *follower, const Screening__V1__Fe
 }
 
 /*
- * Applies a Fetch reply. Requests the following events first, so that the publisher reads while we write.
- * Sets *next to that fetch, or to NULL if there is none. Returns true if there may be more.
+ * Applies a Fetch reply. Before that, requests the following events, so that the publisher reads while we
+ * write. Sets *next to that fetch, or to NULL if there is none. Returns true if there may be more events to
+ * fetch.
  */
 static bool apply_and_fetch_next(struct event_follower *follower,
                                  const Screening__V1__FetchResponse *response, struct fetch_call **next)
@@ -127,7 +130,7 @@ static bool apply_and_fetch_next(struct event_follower *follower,
     const Screening__V1__Event *last =
         response->n_events > 0 ? response->events[response->n_events - 1] : NULL;
     if (last != NULL && last->seq < response->head_seq) {
-        follower->asked_from_era = follower->era; /* the cursor's, when the reply is applied */
+        follower->asked_from_era = follower->era; /* the cursor's era once the reply has been applied */
         *next = follower_begin_fetch(follower, last->seq, last->event_id, follower->chunk_max);
     }
     enum apply_result result = follower->kind->apply(follower, response->events, response->n_events);
@@ -141,8 +144,8 @@ static bool apply_and_fetch_next(struct event_follower *follower,
 }
 
 /*
- * Runs one fetch (`*call` if it is already in flight) and applies its events. Returns true if there may be
- * more. *call is then the next fetch, if any.
+ * Completes one fetch (*call, or a new one if *call is NULL) and applies its events. Sets *call to the next
+ * fetch, or to NULL if there is none. Returns true if there may be more events to fetch.
  */
 static bool fetch_and_apply(struct event_follower *follower, struct fetch_call **call)
 {

@@ -1,6 +1,6 @@
 /*
- * The steps of a chunk inside the writer's transaction. After a failure each may be called again for the same
- * chunk, so they keep no state except the members that event_chunk_begin sets.
+ * The steps that apply a chunk inside the writer's transaction. After a failure they may run again for the
+ * same chunk, so they keep no state except the members that event_chunk_begin sets.
  */
 #include "events/chunk.h"
 
@@ -46,8 +46,10 @@ static enum status begin_replay(struct event_chunk *chunk, struct db *db, size_t
     return STATUS_OK;
 }
 
-/* Returns whether the chunk follows the cursor, or overlaps it with the same events. Equal seqs and ids
- * prove nothing across eras, so the eras must match too. */
+/*
+ * Returns whether the chunk follows the cursor, or overlaps it with the same events. The eras must match too,
+ * because equal seqs and ids prove nothing across eras.
+ */
 static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_id,
                         const struct event_cursor *cursor)
 {
@@ -67,11 +69,8 @@ static bool cursor_fits(const struct event_chunk *chunk, const struct uuid *log_
 
 enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count, struct error *error)
 {
-    enum status status = STATUS_OK;
-    if (!chunk->as_dead_letter) /* only the event fails, because its letter is stored */
-        status = FAULT_STATUS("events.chunk.before_apply", error);
-    if (status != STATUS_OK)
-        return status;
+    if (!chunk->as_dead_letter) /* this fault affects only the application of events */
+        TRY(FAULT_STATUS("events.chunk.before_apply", error));
     CHECK(chunk->count > 0 && (chunk->count == 1 || (!chunk->replay && !chunk->as_dead_letter)));
     if (chunk->replay)
         return begin_replay(chunk, db, count, error);
@@ -79,17 +78,15 @@ enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *
     if (!uuid_parse(chunk->log_id, &log_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
     struct event_cursor cursor;
-    status = event_cursor_read(db, chunk->log, &cursor, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(event_cursor_read(db, chunk->log, &cursor, error));
     if (!cursor_fits(chunk, &log_id, &cursor)) {
         /* Refuse only this chunk. The other commands of the batch are not affected. */
-        (void)moved_elsewhere(chunk, &chunk->command.outcome);
+        (void)moved_elsewhere(chunk, &chunk->writer.outcome);
         chunk->skip = chunk->count;
         *count = 0;
         return STATUS_OK;
     }
-    CHECK(cursor.seq + 1 >= chunk->events[0]->seq); /* cursor_fits saw no gap */
+    CHECK(cursor.seq + 1 >= chunk->events[0]->seq); /* cursor_fits has excluded a gap */
     uint64_t applied = cursor.seq + 1 - chunk->events[0]->seq;
     chunk->skip = applied < chunk->count ? (size_t)applied : chunk->count;
     chunk->cursor_seq = cursor.seq;
@@ -148,13 +145,13 @@ enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct 
     return dead_letter_insert(db, chunk->log, &log_id, chunk->events[0], chunk->dead_letter_reason, error);
 }
 
-/* How long a chunk without effects may wait to join another batch. */
+/* How long a chunk without effects waits for another command to start a batch. */
 enum { PATIENCE_MS = 20 };
 
 enum status chunk_run(struct writer *writer, const struct event_chunk *chunk, bool patient,
                       struct error *error)
 {
     struct event_chunk submitted = *chunk;
-    submitted.command = (struct writer_command){.class = WRITER_EVENT};
-    return writer_submit_and_wait(writer, &submitted.command, patient ? PATIENCE_MS : 0, error);
+    submitted.writer = (struct writer_command){.class = WRITER_EVENT};
+    return writer_submit_and_wait(writer, &submitted.writer, patient ? PATIENCE_MS : 0, error);
 }

@@ -1,4 +1,4 @@
-/* event_chunk_begin and _finish inside transactions of the test. */
+/* Tests event_chunk_begin and event_chunk_finish inside transactions that the test controls. */
 #include <stdio.h>
 #include <string.h>
 
@@ -60,7 +60,7 @@ static void expect_begin(struct event_chunk *chunk, struct db *db, enum status e
     assert_int_equal(count, expected_count);
 }
 
-/* Runs a whole transaction. event_chunk_begin must return `expected_count`. */
+/* Runs a whole transaction. event_chunk_begin must set *count to `expected_count`. */
 static void apply(struct event_chunk chunk, struct db *db, size_t expected_count)
 {
     struct error error = {0};
@@ -77,7 +77,7 @@ static void expect_no_fit(struct event_chunk chunk, struct db *db)
     struct error error = {0};
     expect(db_begin(db, &error), STATUS_OK, &error);
     expect_begin(&chunk, db, STATUS_OK, 0);
-    assert_int_equal(chunk.command.outcome.status, STATUS_ABORTED);
+    assert_int_equal(chunk.writer.outcome.status, STATUS_ABORTED);
     expect(event_chunk_finish(&chunk, db, &error), STATUS_OK, &error);
     expect(db_commit(db, &error), STATUS_OK, &error);
 }
@@ -157,7 +157,7 @@ static void test_event_chunk_of_another_era_is_refused(void **state)
     make_past(&past, 0);
     apply(chunk_in(&past, 1, 2, FIRST, 0), db, 2);
     expect_era(db, FIRST);
-    /* The publisher began another era but has reported no loss. */
+    /* The publisher has begun another era. Only a chunk fetched in the cursor's era fits. */
     expect_no_fit(chunk_in(&past, 3, 1, SECOND, SECOND), db);
     apply(chunk_in(&past, 3, 1, SECOND, FIRST), db, 1);
     expect_era(db, SECOND);
@@ -165,7 +165,7 @@ static void test_event_chunk_of_another_era_is_refused(void **state)
     enter_era(db, THIRD);
     expect_cursor(db, 4);
     expect_no_fit(chunk_in(&past, 5, 1, SECOND, SECOND), db);
-    expect_no_fit(chunk_in(&past, 4, 1, SECOND, SECOND), db); /* not even events already applied */
+    expect_no_fit(chunk_in(&past, 4, 1, SECOND, SECOND), db); /* not even events already applied fit */
     struct event_chunk letter = chunk_in(&past, 5, 1, SECOND, SECOND);
     letter.as_dead_letter = true;
     letter.dead_letter_reason = "INTERNAL: poison";
@@ -173,7 +173,7 @@ static void test_event_chunk_of_another_era_is_refused(void **state)
     assert_int_equal(number_of(db, &COUNT_LETTERS), 0);
     apply(chunk_in(&past, 5, 1, THIRD, SECOND), db, 1);
     expect_cursor(db, 5);
-    /* A publisher too old to send its era. */
+    /* The publisher is too old to send its era. */
     expect_no_fit(chunk_in(&past, 6, 1, 0, 0), db);
     apply(chunk_in(&past, 6, 1, 0, THIRD), db, 1);
     expect_era(db, 0);
@@ -251,14 +251,16 @@ static void test_event_log_rewind_forgets_the_letters_behind_the_cursor(void **s
     expect(event_log_rewind(db, "booking", 2, &second.event_id, &error), STATUS_OK, &error);
     expect_cursor(db, 2);
     assert_int_equal(number_of(db, &COUNT_LETTERS), 2);
-    store_letter(db, "booking", &past, 3); /* the log still has it */
+    store_letter(db, "booking", &past, 3); /* the log still has event 3 */
     assert_int_equal(number_of(db, &COUNT_LETTERS), 3);
     expect(event_log_rewind(db, "booking", 0, &(struct uuid){{0}}, &error), STATUS_OK, &error);
     assert_int_equal(number_of(db, &COUNT_LETTERS), 1);
     db_close(db);
 }
 
-/* The log and the cursor went back, but the dead letter stayed. A different event now takes that seq. */
+/*
+ * The log and the cursor were restored, but the dead letter remained. Another event now has the letter's seq.
+ */
 static void test_event_chunk_as_dead_letter_replaces_the_letter_of_a_lost_tail(void **state)
 {
     static const struct db_statement SECOND_IDS = {
@@ -310,7 +312,7 @@ static void test_event_log_given_up_forgets_cursor_and_letters_or_nothing(void *
     db_close(db);
 }
 
-/* Both transactions have begun; the second detects at its end that the first was faster. */
+/* Both transactions have begun; the second detects at its end that the first has already moved the cursor. */
 static void test_event_chunk_of_two_processes_at_once_is_applied_by_one(void **state)
 {
     const struct stage *stage = stage_of(state);

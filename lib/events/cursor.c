@@ -48,7 +48,7 @@ static enum status take_cursor(void *context, const struct db_row *row)
 
 bool event_cursor_equal(const struct event_cursor *a, const struct event_cursor *b)
 {
-    /* Before the first event, log_id is known only in memory, not stored. */
+    /* Before the first event, log_id may be known in memory but not yet stored. */
     return a->seq == b->seq && a->era == b->era &&
            (a->seq == 0 || (uuid_equal(&a->log_id, &b->log_id) && uuid_equal(&a->event_id, &b->event_id)));
 }

@@ -1,7 +1,8 @@
 /*
- * A cursor in the service's database. Chunks of events go through the writer, which moves the cursor with
- * their effects. A transient failure is retried forever. A chunk that fails for any other reason is split
- * into single events, and an event that fails alone becomes a dead letter.
+ * A cursor in the service's database. The writer applies chunks of events and moves the cursor in the same
+ * transaction. After a transient failure, the chunk is retried until it succeeds or the follower is closed. A
+ * chunk that fails for any other reason is split into single events, and an event that fails alone becomes a
+ * dead letter.
  */
 #include <stdio.h>
 
@@ -24,7 +25,7 @@ static struct metric dead_letters_total =
 static struct metric other_era_total =
     METRIC("events_chunks_of_another_era_total", "Chunks left because the publisher's database went back");
 
-/* Sleeps for the time. Returns false if the follower is closed in the meantime. */
+/* Sleeps for `pause_ns`, or until the follower is closed. Returns false if the follower is closed. */
 static bool sleep_for(struct event_follower *follower, int64_t pause_ns)
 {
     int64_t until_ns = clock_monotonic_ns() + pause_ns;
@@ -36,7 +37,10 @@ static bool sleep_for(struct event_follower *follower, int64_t pause_ns)
     return !closing;
 }
 
-/* Reads the cursor, retrying for as long as it takes, and checks that the current chunk still follows it. */
+/*
+ * Reads the cursor, retrying until the read succeeds. Returns APPLY_DONE if the chunk still fits the cursor,
+ * APPLY_LOST if it does not, and APPLY_ENDED if the follower is closed.
+ */
 static enum apply_result look_at_cursor(struct event_follower *follower, const struct event_chunk *chunk,
                                         struct backoff *backoff)
 {
@@ -53,7 +57,7 @@ static enum apply_result look_at_cursor(struct event_follower *follower, const s
     return APPLY_LOST;
 }
 
-/* Logs a failure when it begins, not at every attempt. */
+/* Logs only the first of a series of failures. */
 static void note_outcome(struct event_follower *follower, const struct event_chunk *chunk, enum status status)
 {
     bool failing = status != STATUS_OK;
@@ -74,9 +78,9 @@ static bool is_patient(const struct event_follower *follower, const struct event
 }
 
 /*
- * Runs the chunk until its outcome is definite, which is OK or a failure that is not transient. When storing
- * a dead letter, every failure is retried. *status is the outcome if the result is APPLY_DONE. Otherwise
- * there is none.
+ * Runs the chunk until it succeeds or fails with an error that is not transient. A chunk that stores a dead
+ * letter is retried after any failure. If the result is APPLY_DONE, *status is the outcome; otherwise there
+ * is no outcome.
  */
 static enum apply_result settle(struct event_follower *follower, const struct event_chunk *chunk,
                                 struct error *error, enum status *status)
@@ -95,7 +99,7 @@ static enum apply_result settle(struct event_follower *follower, const struct ev
     }
 }
 
-/* Returns the event's trace id, which correlates log lines with its request, or NULL if it has none. */
+/* Returns the event's trace id, or NULL if the event has none. The id relates log lines to the request. */
 static const char *trace_id(const Screening__V1__Event *event, char out[TRACE_ID_LENGTH + 1])
 {
     if (!traceparent_is_valid(event->traceparent))
@@ -221,7 +225,7 @@ static bool moved(struct event_follower *follower)
     return true;
 }
 
-/* Stops following a diverged log. An operator decides, or the log gets the event again. */
+/* Schedules a fetch if the cursor has been moved. Otherwise stops following the log, which has diverged. */
 static bool lost(struct event_follower *follower, const char *why)
 {
     if (moved(follower))
@@ -260,6 +264,6 @@ enum status database_cursor_open(struct event_follower *follower,
     TRY(event_cursor_read(follower->db, follower->log, &cursor, error));
     TRY(dead_letter_count(follower->db, follower->log, &follower->progress.dead_letters, error));
     follower_note_cursor(follower, &cursor);
-    follower->fetch_ns = clock_monotonic_ns(); /* a live cursor waits for the connection */
+    follower->fetch_ns = clock_monotonic_ns(); /* fetch now; a live follower waits until it is connected */
     return STATUS_OK;
 }

@@ -50,17 +50,11 @@ static const struct db_statement NEXT_LETTER = {
            "ORDER BY log, log_id, seq LIMIT 1",
 };
 
-static enum status take_count(void *context, const struct db_row *row)
-{
-    *(int64_t *)context = db_row_int(row, 0);
-    return STATUS_OK;
-}
-
 enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, struct error *error)
 {
     int64_t count = 0;
-    TRY(log == NULL ? db_run(db, &COUNT_ALL, NULL, take_count, &count, error)
-                    : db_run(db, &COUNT_LOG, DB_ROW(db_text(log)), take_count, &count, error));
+    TRY(log == NULL ? db_run(db, &COUNT_ALL, NULL, db_take_int, &count, error)
+                    : db_run(db, &COUNT_LOG, DB_ROW(db_text(log)), db_take_int, &count, error));
     *out = (uint64_t)count;
     return STATUS_OK;
 }
@@ -83,7 +77,7 @@ enum status dead_letter_insert(struct db *db, const char *log, const struct uuid
                                const Screening__V1__Event *event, const char *reason, struct error *error)
 {
     size_t size = screening__v1__event__get_packed_size(event);
-    uint8_t *packed = malloc(size + 1); /* an event may pack to nothing */
+    uint8_t *packed = malloc(size + 1); /* an event may pack to zero bytes */
     if (packed == NULL)
         return error_no_memory(error);
     screening__v1__event__pack(event, packed);
@@ -98,7 +92,7 @@ enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key,
                                struct error *error)
 {
     int64_t count = 0;
-    TRY(db_run(db, &LETTER_EXISTS, KEY_ROW(key), take_count, &count, error));
+    TRY(db_run(db, &LETTER_EXISTS, KEY_ROW(key), db_take_int, &count, error));
     *out = count > 0;
     return STATUS_OK;
 }

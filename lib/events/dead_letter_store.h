@@ -1,7 +1,4 @@
-/*
- * The SQL of table dead_letter. It holds events that this service cannot apply for a reason in the event
- * itself.
- */
+/* The SQL of table dead_letter, which holds events that failed with an error that is not transient. */
 #ifndef SCREENING_EVENTS_DEAD_LETTER_STORE_H
 #define SCREENING_EVENTS_DEAD_LETTER_STORE_H
 
@@ -17,17 +14,20 @@
 
 enum { LOG_NAME_SIZE = 32 };
 
-/* The position of a letter in the order of replay. */
+/* Identifies a letter. Letters are replayed in the order of their keys. */
 struct dead_letter_key {
     char log[LOG_NAME_SIZE];
     struct uuid log_id;
     uint64_t seq;
 };
 
-/* Counts the dead letters of `log`, or of all logs if it is NULL. */
+/* Counts the dead letters of `log`, or of all logs if `log` is NULL. */
 MUST_CHECK enum status dead_letter_count(struct db *db, const char *log, uint64_t *out, struct error *error);
 
-/* Stores the event. A letter with the same key belongs to a lost tail of the log and is replaced. */
+/*
+ * Stores the event as a dead letter. `reason` says why the event failed. Replaces an existing letter with the
+ * same key, whose event belonged to a lost tail of the log.
+ */
 MUST_CHECK enum status dead_letter_insert(struct db *db, const char *log, const struct uuid *log_id,
                                           const Screening__V1__Event *event, const char *reason,
                                           struct error *error);
@@ -35,11 +35,11 @@ MUST_CHECK enum status dead_letter_insert(struct db *db, const char *log, const 
 MUST_CHECK enum status dead_letter_exists(struct db *db, const struct dead_letter_key *key, bool *out,
                                           struct error *error);
 
-/* Deletes a letter. Sets *deleted to false if another process has deleted it. */
+/* Deletes a letter. Sets *deleted to false if another process has already deleted it. */
 MUST_CHECK enum status dead_letter_delete(struct db *db, const struct dead_letter_key *key, bool *deleted,
                                           struct error *error);
 
-/* Deletes every letter of `log`, under any log_id. */
+/* Deletes every letter of `log`, whatever its log_id. */
 MUST_CHECK enum status dead_letter_forget(struct db *db, const char *log, struct error *error);
 
 /* Deletes the letters of `log` that come after `seq`. */
@@ -47,8 +47,8 @@ MUST_CHECK enum status dead_letter_forget_after(struct db *db, const char *log, 
                                                 struct error *error);
 
 /*
- * Reads the letter that follows *key in the order of replay. Its packed event goes into `event`, its key into
- * *key. Returns NOT_FOUND after the last letter. An all-zero key comes before the first.
+ * Reads the letter that follows *key in replay order. Stores its packed event in `event` and its key in *key.
+ * Returns NOT_FOUND after the last letter. An all-zero key precedes the first letter.
  */
 MUST_CHECK enum status dead_letter_next(struct db *db, struct dead_letter_key *key, struct buffer *event,
                                         struct error *error);

@@ -6,7 +6,7 @@
 
 struct replay {
     struct writer *writer;
-    struct db *db; /* read-only, because the writer deletes */
+    struct db *db; /* read-only; the writer's connection deletes the letters */
     struct buffer packed;
     struct arena arena;
     size_t applied;
@@ -14,8 +14,7 @@ struct replay {
 };
 
 /*
- * Applies one letter. Also returns OK if the letter fails again with an error that is not transient. The
- * letter then stays.
+ * Applies one letter. If the letter fails again with an error that is not transient, keeps it and returns OK.
  */
 static enum status replay_one(struct replay *replay, const struct dead_letter_key *key, struct error *error)
 {
@@ -55,10 +54,8 @@ static enum status replay_all(struct replay *replay, struct error *error)
         enum status status = dead_letter_next(replay->db, &key, &replay->packed, error);
         if (status == STATUS_NOT_FOUND)
             return STATUS_OK;
-        if (status == STATUS_OK)
-            status = replay_one(replay, &key, error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(status);
+        TRY(replay_one(replay, &key, error));
     }
 }
 

@@ -4,8 +4,8 @@
 #include "base/random.h"
 
 /*
- * An era that follows unpaired eras keeps their since_seq, the head when the first of them began. Events
- * after it may be lost.
+ * If the previous era was not paired, the new era keeps its since_seq, which is the head at the start of the
+ * first unpaired era. Events after since_seq may have been lost.
  */
 static const struct db_statement BEGIN_ERA = {
     .name = "event_era_begin",
@@ -53,7 +53,7 @@ static int64_t random_id(void)
 static enum status run(struct db *db, const struct db_statement *statement, const struct db_params *params,
                        struct error *error)
 {
-    db_restamp(db); /* the log remembers the row */
+    db_restamp(db); /* event_log caches the row */
     return db_run(db, statement, params, NULL, NULL, error);
 }
 

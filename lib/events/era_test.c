@@ -17,7 +17,7 @@ static struct era_place place(void)
                               .table = 3};
 }
 
-static void test_era_begins_when_the_database_is_behind_what_was_left(void **state)
+static void test_era_begins_when_the_database_is_behind_where_it_was_left(void **state)
 {
     (void)state;
     const struct era_place left = place();
@@ -40,7 +40,7 @@ static void test_era_begins_when_the_database_is_behind_what_was_left(void **sta
         found.session += change == 0;
         found.table += change == 1;
         found.era.no -= change == 2;
-        found.era.id += change == 3; /* the same number was used again */
+        found.era.id += change == 3; /* the same number was used for another era */
         found.head_seq -= change == 4;
         found.commit_no -= change == 5;
         if (change == 6)
@@ -108,8 +108,10 @@ static void test_era_of_each_session_begins_once_and_is_paired_once(void **state
     assert_int_equal(event_log_era(log)->peer, 77);
     event_log_destroy(log);
 
-    /* A new process, with no memory of the last writer. Until an era is paired, since_seq stays where the
-     * first unpaired era began. */
+    /*
+     * A new process does not know the position of the last writer. Until a pairing, since_seq remains the
+     * head at the start of the first unpaired era.
+     */
     for (uint64_t session = 2; session < 4; session++) {
         log = event_log_create(NULL);
         commit_batch(log, db, 1);
@@ -126,7 +128,7 @@ static void test_era_of_each_session_begins_once_and_is_paired_once(void **state
     pair(log, db, 78);
     expect(era_forget_peer(db, &error), STATUS_OK, &error);
     commit_batch(log, db, 1);
-    assert_false(event_log_era(log)->paired); /* for every replica */
+    assert_false(event_log_era(log)->paired); /* every replica reads the unpaired row */
     assert_int_equal(details_of(db).since_seq, 7);
     event_log_destroy(log);
     const struct uuid forgotten = details_of(db).peer_log_id;
@@ -134,7 +136,7 @@ static void test_era_of_each_session_begins_once_and_is_paired_once(void **state
     db_close(db);
 }
 
-/* The log's cached head row must not outlive the row itself. */
+/* After a batch has forgotten the peer, the log must not use the cached head row. */
 static void test_era_that_a_batch_forgets_is_not_remembered(void **state)
 {
     struct error error = {0};
@@ -161,7 +163,7 @@ static void test_era_that_a_batch_forgets_is_not_remembered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_era_begins_when_the_database_is_behind_what_was_left),
+        cmocka_unit_test(test_era_begins_when_the_database_is_behind_where_it_was_left),
         TEST_SQLITE(test_era_of_each_session_begins_once_and_is_paired_once),
         TEST_POSTGRESQL(test_era_of_each_session_begins_once_and_is_paired_once),
         TEST_SQLITE(test_era_that_a_batch_forgets_is_not_remembered),

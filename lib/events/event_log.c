@@ -1,6 +1,6 @@
 /*
- * Packs the events of the current batch one after another, in the wire format of EventBatch. Saving and
- * publishing both read from that buffer.
+ * Packs the events of the current batch into one buffer, in the wire format of EventBatch. Saving and
+ * publishing both read from this buffer.
  */
 #include "events/event_log.h"
 
@@ -33,12 +33,13 @@ struct appended {
 
 struct event_log {
     struct event_publisher *publisher;
-    struct event_head before; /* the head as taken */
+    struct event_head before; /* the head when the batch took it */
     struct event_head head;   /* the head including the appended events */
-    struct era_place found;   /* the position as the head was taken, with the era begun by this batch */
-    struct era_place left;    /* the position that this writer committed last */
-    uint64_t taken_stamp;     /* stamp of the row when the head was taken */
-    uint64_t left_stamp;      /* stamp at this writer's last commit; 0 = the row must be read */
+    /* The position when the head was taken, with the new era if this batch began one. */
+    struct era_place found;
+    struct era_place left; /* the position that this writer committed last */
+    uint64_t taken_stamp;  /* db_stamp when the head was taken */
+    uint64_t left_stamp;   /* db_stamp at this writer's last commit; 0 = the row must be read */
     const struct db_statement *lock;
     bool head_taken;
     bool saved;
@@ -88,7 +89,7 @@ static void forget(struct event_log *log)
     buffer_reset(&log->batch);
 }
 
-/* Returns whether the head row is as this writer left it, so that it need not be read. */
+/* Returns whether the head row is unchanged since this writer's last commit, so that it need not be read. */
 static bool is_as_left(const struct event_log *log)
 {
     return log->left_stamp != 0 && log->left_stamp == log->taken_stamp;
@@ -107,14 +108,12 @@ enum status event_log_take_head(struct event_log *log, struct db *db, struct err
     forget(log);
     log->taken_stamp = db_stamp(db);
     bool as_left = is_as_left(log);
-    log->left_stamp = 0; /* until this batch commits */
+    log->left_stamp = 0; /* unknown until this batch commits */
     if (as_left) {
         log->before = log->head;
         log->found = log->left;
     } else {
-        enum status status = read_head(log, db, error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(read_head(log, db, error));
     }
     log->head = log->before;
     log->head_taken = true;
@@ -128,7 +127,7 @@ void event_log_lock_with(struct event_log *log, const struct db_statement *lock)
 
 void event_log_note_commit(struct event_log *log)
 {
-    if (log->found.table != 0) /* on SQLite the number is not used */
+    if (log->found.table != 0) /* only PostgreSQL uses the number */
         log->found.commit_no++;
 }
 
@@ -254,7 +253,7 @@ void event_log_publish(struct event_log *log)
     if (log->saved) {
         metric_add(&appended_total, (int64_t)log->count);
         metric_set(&head_seq, (int64_t)log->head.seq);
-        /* When out of memory, skip publishing. The next heartbeat announces the head. */
+        /* When out of memory, do not publish. The next heartbeat announces the head. */
         if (log->publisher != NULL && finish_batch(log) == STATUS_OK)
             event_publisher_publish(log->publisher, log->batch.bytes, log->batch.size);
     }

@@ -6,11 +6,11 @@
  *     event_log_take_head   first, in a separate statement
  *     event_log_append ...  in the order of the decisions
  *     event_log_save        last
- * and event_log_publish after the commit. The next event_log_take_head forgets a batch that failed. Taking
- * the head locks the head row, which keeps seq gapless and in commit order even with several replicas.
+ * and event_log_publish after the commit. The next event_log_take_head discards a failed batch. Taking the
+ * head locks the head row, which keeps seq gapless and in commit order even with several replicas.
  *
- * The head row also holds the database's era (era.h). Taking the head begins an era when one is due. While
- * db_stamp shows that nothing else has written, the row is not read again.
+ * The head row also holds the database's era (era.h). Taking the head begins an era when one is due. As long
+ * as db_stamp shows that no other connection has written, the row is not read again.
  *
  * Tables (lib/events/migrations): event_log_head{log_id, head_seq, head_event_id, era ...}, event_log{seq,
  * event_id, type, occurred_at_us, event}, event_cursor{log, log_id, seq, event_id, era}, dead_letter{...}.
@@ -38,18 +38,19 @@ struct event_publisher;
 MUST_CHECK enum status events_migrate(struct db *db, struct error *error);
 
 /*
- * Creates the log. `publisher` remains the caller's. NULL publishes nothing, for one-shot commands. Returns
- * NULL when out of memory.
+ * Creates the log. The caller keeps ownership of `publisher`. If it is NULL (for one-shot commands), nothing
+ * is published. Returns NULL when out of memory.
  */
 struct event_log *event_log_create(struct event_publisher *publisher);
 void event_log_destroy(struct event_log *log);
 
 /*
- * Defines the statement that takes the head, a constant of each service. COMMIT_NO is an SQL expression whose
- * value decreases only if the PostgreSQL database goes back; on SQLite, db_session detects that. It is a
- * column of TABLE, ", name" of a table with one row, which the statement locks too. If the lock had to wait,
- * PostgreSQL reads locked rows again, but a subselect would still see the snapshot of the statement. "0" and
- * "" are enough for a service whose every commit appends events.
+ * Initialises the statement that takes the head. Each service defines its own. COMMIT_NO is an SQL expression
+ * whose value decreases only if the PostgreSQL database reverts to an earlier state; on SQLite, db_session
+ * detects this. TABLE is ", name", where `name` is a table with one row and the columns in COMMIT_NO. The
+ * statement locks this row too. (After waiting for a lock, PostgreSQL reads the locked rows again, but a
+ * subselect would still see the old snapshot.) Use "0" and "" for a service in which every commit appends
+ * events.
  */
 #define EVENT_LOCK_COLUMNS "SELECT log_id, head_seq, head_event_id, era_no, era, peer_era, paired"
 #define EVENT_LOCK_HEAD(COMMIT_NO, TABLE)                                                                    \
@@ -59,33 +60,30 @@ void event_log_destroy(struct event_log *log);
                                          " FROM event_log_head" TABLE " FOR UPDATE"                          \
     }
 
-/* Takes the head with this statement from now on. Call it before the first batch. */
+/* Sets the statement that takes the head. Call it before the first batch. */
 void event_log_lock_with(struct event_log *log, const struct db_statement *lock);
 
 MUST_CHECK enum status event_log_take_head(struct event_log *log, struct db *db, struct error *error);
 
-/*
- * Records that the batch counted its commit. The value of COMMIT_NO will be one higher once the batch is
- * committed.
- */
+/* Records that the batch has incremented COMMIT_NO. */
 void event_log_note_commit(struct event_log *log);
 
-/* Return the head and the era as the batch took them. The era includes changes by era_pair. */
+/* Return the head and the era that the batch has taken. The era includes changes by era_pair. */
 struct uuid event_log_id(const struct event_log *log);
 uint64_t event_log_head_seq(const struct event_log *log);
 struct uuid event_log_head_event_id(const struct event_log *log);
 struct event_era *event_log_era(struct event_log *log);
 
 /*
- * Appends an event and packs it before returning. The log assigns seq and event_id, and sets type,
- * occurred_at and traceparent from the arguments. `body` supplies the oneof (body_case and its member). Its
- * other fields are ignored.
+ * Appends an event, which is packed immediately. The log assigns seq and event_id, and sets type, occurred_at
+ * and traceparent from the arguments. `body` supplies the oneof (body_case and its member). Its other fields
+ * are ignored.
  */
 MUST_CHECK enum status event_log_append(struct event_log *log, const char *type, int64_t occurred_at_us,
                                         const char *traceparent, const Screening__V1__Event *body,
                                         struct error *error);
 
-/* Writes the appended events and moves the head. Writes nothing if nothing was appended. */
+/* Writes the appended events, if any, and moves the head. */
 MUST_CHECK enum status event_log_save(struct event_log *log, struct db *db, struct error *error);
 
 /* Sends the batch's events as one message and wakes the long polls. Call it after the commit. */

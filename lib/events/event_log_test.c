@@ -153,8 +153,10 @@ static void test_event_log_of_two_replicas_in_turn_is_gapless(void **state)
 
 enum { COMMITS_EACH = 50 };
 
-/* One replica, concurrent with the other. It counts failures because cmocka's assertions work only on the
- * test's own thread. */
+/*
+ * One of two concurrent replicas. It counts failures, because cmocka's assertions work only on the test's
+ * thread.
+ */
 struct replica {
     pthread_t thread;
     struct db *db;

@@ -5,7 +5,7 @@
 #include "db/migrate.h"
 #include "events/event_log.h"
 
-/* The scripts in migrations/. The build lists them. */
+/* The scripts in migrations/. The build generates the array. */
 extern const struct db_migration EVENTS_MIGRATIONS[];
 extern const size_t EVENTS_MIGRATION_COUNT;
 
@@ -16,8 +16,8 @@ static const struct db_statement MAKE_HEAD = {
 };
 
 /*
- * Locks in a separate statement, because under READ COMMITTED one statement that both locks and loads reads
- * stale rows. On SQLite, BEGIN IMMEDIATE has already locked.
+ * Locks in a separate statement, because under READ COMMITTED a statement that both locks and loads may read
+ * stale rows. On SQLite, BEGIN IMMEDIATE has already locked the database.
  */
 static const struct db_statement LOCK_HEAD = EVENT_LOCK_HEAD("0", "");
 
@@ -38,7 +38,7 @@ static const struct db_statement INSERT_EVENT = {
                       "SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::int8[], $5::bytea[])",
 };
 
-/* Reads in one statement, and hence from one snapshot even under READ COMMITTED. */
+/* A single statement, which reads a single snapshot even under READ COMMITTED. */
 static const struct db_statement READ_POSITION = {
     .name = "event_read_position",
     .sql = "SELECT log_id, head_seq, head_event_id, era, (SELECT min(seq) FROM event_log), "
@@ -55,7 +55,7 @@ struct position_row {
     bool found;
 };
 
-/* Creates the head row with a new log_id unless it exists. */
+/* Creates the head row with a new log_id unless the row exists. */
 static enum status make_head(struct db *db, struct error *error)
 {
     const struct uuid log_id = uuid_v7();
@@ -105,7 +105,7 @@ static enum status read_head_with(struct db *db, const struct db_statement *stat
 struct locked_row {
     struct position_row position;
     struct era_place place;
-    bool has_table; /* whether the row has a table and a commit number (PostgreSQL) */
+    bool has_table; /* whether the row includes `table` and `commit_no` (PostgreSQL) */
 };
 
 static enum status take_locked_row(void *context, const struct db_row *row)

@@ -17,7 +17,7 @@ struct event_head {
     int64_t era; /* the era of the database; 0 = none has begun */
 };
 
-/* One snapshot of the log, for a reader positioned at `after_seq`. */
+/* A snapshot of the log, for a reader positioned at `after_seq`. */
 struct event_position {
     struct event_head head;
     uint64_t first_seq;   /* seq of the oldest event that still exists; head.seq + 1 if there is none */
@@ -25,14 +25,15 @@ struct event_position {
 };
 
 /*
- * Reads the head and the era, and locks them until the end of the transaction. Returns INTERNAL if there is
- * no head. `lock` comes from EVENT_LOCK_HEAD. It is NULL for a service that does not count commits.
+ * Reads the head row, including the era, and locks it until the end of the transaction. Returns INTERNAL if
+ * there is no head. `lock` is a statement defined by EVENT_LOCK_HEAD, or NULL for a service that does not
+ * count commits.
  */
 MUST_CHECK enum status event_store_lock_head(struct db *db, const struct db_statement *lock,
                                              struct event_head *out, struct era_place *place,
                                              struct error *error);
 
-/* Reads the head. Returns INTERNAL if there is none. */
+/* Reads the head without locking it. Returns INTERNAL if there is none. */
 MUST_CHECK enum status event_store_read_head(struct db *db, struct event_head *out, struct error *error);
 
 MUST_CHECK enum status event_store_move_head(struct db *db, const struct event_head *head,

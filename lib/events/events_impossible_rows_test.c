@@ -1,4 +1,4 @@
-/* Rows that this module never writes, as damage or a careless hand leaves them: an error, never an abort. */
+/* Tests that rows that only damage or a manual change can produce cause an error, never an abort. */
 #include "base/unit_testing.h"
 #include "db/db_testing.h"
 #include "events/buffer.h"

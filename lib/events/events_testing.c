@@ -11,7 +11,7 @@
 #include "events/event_store.h"
 #include "events/event_text.h"
 
-/* ---- the stage of one test ---- */
+/* ---- the environment of one test ---- */
 
 static struct stage *create_stage(enum db_dialect dialect)
 {
@@ -46,7 +46,7 @@ static void run_on_server(const char *command, const char *schema, const char *o
     db_close(db);
 }
 
-/* Creates a separate schema, and the URL whose connections use it. */
+/* Creates a schema, and a URL whose connections use that schema. */
 static void make_schema(char schema[SCHEMA_SIZE], char url[TEXT_SIZE])
 {
     static int count;
@@ -352,6 +352,11 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
 {
     struct service *service = context;
     enum status status = STATUS_OK;
+    /*
+     * Load `failures` first. A batch that does not fail then sees everything that the test committed before
+     * it reset `failures`.
+     */
+    bool fails = atomic_load(&service->failures) > 0;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct event_chunk *chunk = (struct event_chunk *)commands[i];
         size_t events = 0;
@@ -362,7 +367,7 @@ static enum status apply(void *context, struct db *db, struct writer_command *co
         if (status == STATUS_OK)
             status = event_chunk_finish(chunk, db, error);
     }
-    if (status == STATUS_OK && atomic_load(&service->failures) > 0) {
+    if (status == STATUS_OK && fails) {
         atomic_fetch_sub(&service->failures, 1);
         status = error_set(error, atomic_load(&service->failure), NULL, "the test wants it so");
     }

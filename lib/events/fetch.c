@@ -13,12 +13,10 @@
 
 enum { MAX_EVENTS_DEFAULT = 256, MAX_EVENTS_LIMIT = 1000, WAIT_MS_LIMIT = 10000, SUBSCRIBER_MAX = 64 };
 
-/*
- * The time by which a long poll ends before its caller's deadline, so that the reply still arrives in time.
- */
+/* A long poll ends this long before its caller's deadline, so that the reply arrives in time. */
 static const int64_t POLL_MARGIN_NS = INT64_C(50) * NS_PER_MS;
 
-enum { RESPONSE_EVENTS = 4 }; /* field number of screening.v1.FetchResponse */
+enum { RESPONSE_EVENTS = 4 }; /* the field number of `events` in FetchResponse */
 
 void fetch_page_init(struct fetch_page *page, size_t max_bytes)
 {
@@ -82,7 +80,7 @@ static enum status check_position(const struct fetch *fetch, struct error *error
 
 static bool page_fits(const struct fetch_page *page, size_t framed_size)
 {
-    /* Add one byte per event for its tag. At least one event is sent, whatever its size. */
+    /* Count one byte for the tag of each event. Send the first event whatever its size. */
     return page->count == 0 || page->bytes.size + page->count + framed_size + 1 <= page->max_bytes;
 }
 
@@ -147,8 +145,10 @@ void fetch_reply(struct fetch *fetch, struct fetch_page *page)
             page->events[i].data = at;
             at += page->events[i].len;
         }
-        /* protobuf-c appends unknown fields verbatim after the known ones, so the packed events form a
-         * repeated field. */
+        /*
+         * protobuf-c appends unknown fields verbatim after the known ones, so the packed events become the
+         * repeated field `events`.
+         */
         response.base.unknown_fields = page->events;
         response.base.n_unknown_fields = (unsigned)page->count;
     }

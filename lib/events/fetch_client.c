@@ -1,6 +1,6 @@
 /*
  * The call lives until both its waiter and nng's callback have finished with it. The lock order is the call's
- * own monitor, then the waiter's. nng's thread unpacks the reply, while the waiter may be busy.
+ * own monitor, then the waiter's. nng's thread unpacks the reply, because the waiter may be busy.
  */
 #include "events/fetch_client.h"
 

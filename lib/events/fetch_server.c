@@ -1,7 +1,7 @@
 /*
- * The invariant: until it is answered, a fetch is in the queue (guarded by the monitor), in `waiting`, or
- * being served (both owned by the thread), and holds a place throughout. The thread never answers a call or
- * accesses the database with the monitor's lock held.
+ * Invariant: a fetch that has not been answered holds a place. It is in the queue (guarded by the monitor),
+ * in `waiting` (used only by the fetch thread), or being served by the fetch thread. The fetch thread never
+ * answers a call or accesses the database with the monitor's lock held.
  */
 #include "events/fetch_server.h"
 
@@ -19,9 +19,9 @@
 #include "screening/v1/words.h"
 
 /*
- * The maximum number of fetches, including long polls. A subscriber has one in flight at a time. Keep this
- * below the number of spare requests that one of our servers holds at a time, so that fetches alone never
- * take all of them.
+ * The maximum number of fetches, including long polls. A subscriber has one fetch in flight at a time.
+ * PLACES_MAX must be below the number of spare requests that our servers can hold, so that fetches alone
+ * never take all of them.
  */
 enum { PLACES_MAX = 256, RETRY_AFTER_MS = 100 };
 
@@ -37,7 +37,7 @@ struct fetch_server {
     bool heartbeat_wanted;
     bool draining;
     bool stopping;
-    /* Owned by the thread. */
+    /* Used only by the fetch thread. */
     struct db *db;
     struct queue waiting; /* the waiting long polls */
     size_t waiting_count;
@@ -47,7 +47,7 @@ struct fetch_server {
     bool database_failed;
 };
 
-/* The work that the thread found. */
+/* Work for the fetch thread, as found by wait_for_work. */
 struct work {
     struct fetch *fetch; /* NULL = none */
     bool head_moved;
@@ -78,7 +78,7 @@ struct fetch_server *fetch_server_create(const struct fetch_server_options *opti
     return server;
 }
 
-/* ---- from other threads ---- */
+/* ---- called from other threads ---- */
 
 static enum status enqueue(struct fetch_server *server, struct fetch *fetch, struct error *error)
 {
@@ -133,8 +133,8 @@ void fetch_server_drain(struct fetch_server *server)
 /* ---- the thread ---- */
 
 /*
- * Gives back the place of a fetch. Call this before the reply, because a client that has the reply must find
- * the place free, and the fetch is invalid afterwards.
+ * Releases the place of a fetch. Call this before the reply, because a client that has received the reply
+ * must find the place free, and because the reply invalidates the fetch.
  */
 static void give_place_back(struct fetch_server *server, const struct fetch *fetch)
 {
@@ -155,7 +155,7 @@ static void reply(struct fetch_server *server, struct fetch *fetch, struct fetch
     fetch_reply(fetch, page);
 }
 
-/* Logs database failures when they begin, not at every attempt. */
+/* Logs only the first of a series of database failures. */
 static void note_database(struct fetch_server *server, enum status status)
 {
     bool failed = status != STATUS_OK && status != STATUS_DATA_LOSS;
@@ -164,7 +164,7 @@ static void note_database(struct fetch_server *server, enum status status)
     server->database_failed = failed;
 }
 
-/* Returns whether the fetch's connection may have one more long poll. */
+/* Returns whether the fetch's connection may have another long poll. */
 static bool has_room(const struct fetch_server *server, const struct fetch *fetch)
 {
     size_t line = fair_line_of(fetch->item.source), by_connection = 0;
@@ -173,7 +173,7 @@ static bool has_room(const struct fetch_server *server, const struct fetch *fetc
     return admission_has_room(server->options.long_polls_max, server->waiting_count, by_connection, false, 0);
 }
 
-/* Keeps a fetch that found no events as a long poll, if it may wait. Returns whether it is kept. */
+/* Keeps a fetch that found no events waiting as a long poll, if it may wait. Returns whether it was kept. */
 static bool park(struct fetch_server *server, struct fetch *fetch, bool draining)
 {
     if (draining || fetch->wait_until_ns <= clock_monotonic_ns() || !has_room(server, fetch))
@@ -214,7 +214,7 @@ static void requeue_waiting(struct fetch_server *server)
     monitor_unlock(&server->monitor);
 }
 
-/* Answers the long polls whose wait is over, or all of them. None has seen any events. */
+/* Answers, without events, the long polls whose wait has ended. If `all`, answers all long polls. */
 static void end_polls(struct fetch_server *server, bool all)
 {
     if (server->waiting_count == 0)
@@ -256,7 +256,7 @@ static int64_t next_deadline(const struct fetch_server *server)
     return deadline_ns;
 }
 
-/* Returns whether there is work. With the monitor's lock held. */
+/* Returns whether there is work. The caller holds the monitor's lock. */
 static bool has_work(const struct fetch_server *server, int64_t deadline_ns)
 {
     return server->stopping || server->queue->queue.waiting > 0 || server->heartbeat_wanted ||

@@ -1,9 +1,9 @@
 /*
  * The fetch thread. It serves fetches, holds long polls, and reads the head for each heartbeat, on its own
- * database connection. Client connections take turns (base/fair_queue.h), so a subscriber that catches up
- * waits for at most one fetch of each other subscriber, however many they send. Fetches are refused as the
- * writer's requests are (base/admission.h). A fetch whose connection already has its share of long polls gets
- * its reply immediately.
+ * database connection. Client connections take turns (base/fair_queue.h), so a subscriber that is catching up
+ * waits for at most one fetch from each other subscriber, however many fetches the others send. Fetches are
+ * refused by the same rules as the writer's requests (base/admission.h). If a connection already has its
+ * share of long polls, its further fetches are answered immediately.
  */
 #ifndef SCREENING_EVENTS_FETCH_SERVER_H
 #define SCREENING_EVENTS_FETCH_SERVER_H
@@ -29,7 +29,7 @@ struct fetch_server_options {
     void *context;
 };
 
-/* Returns NULL when out of memory. */
+/* Creates the server, without its thread. Returns NULL when out of memory. */
 struct fetch_server *fetch_server_create(const struct fetch_server_options *options);
 
 /*
@@ -38,21 +38,24 @@ struct fetch_server *fetch_server_create(const struct fetch_server_options *opti
  */
 void fetch_server_destroy(struct fetch_server *server);
 
-/* Opens the connection and starts the thread. Fails as db_open does. */
+/* Opens the connection and starts the thread. Fails like db_open, or with RESOURCE_EXHAUSTED. */
 MUST_CHECK enum status fetch_server_start(struct fetch_server *server, const char *database_url,
                                           struct error *error);
 
-/* Queues the call, which is always answered eventually. Any thread; never blocks. */
+/*
+ * Queues the call, or answers it with an error. A queued call is eventually answered. Any thread; never
+ * blocks.
+ */
 void fetch_server_submit(struct fetch_server *server, struct rpc_call *call,
                          const Screening__V1__FetchRequest *request);
 
 /*
- * Reports that the head has moved, so that long polls read the log again. If `heartbeat`, also sends a
- * heartbeat immediately. Any thread.
+ * Reports that the head has moved, so that long polls read the log again. If `heartbeat`, also causes a
+ * heartbeat to be sent immediately. Any thread.
  */
 void fetch_server_wake(struct fetch_server *server, bool heartbeat);
 
-/* Lets no long poll wait any longer. Any thread. */
+/* Answers all waiting long polls, and from now on answers new ones immediately. Any thread. */
 void fetch_server_drain(struct fetch_server *server);
 
 #endif

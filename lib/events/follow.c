@@ -6,13 +6,13 @@
 #include "events/sequence.h"
 #include "rpc/wire.h"
 
-/* The interval of fetches from a publisher that is silent. */
+/* The interval between fetches while the publisher is silent. */
 static const int64_t SILENT_FETCH_NS = INT64_C(1000) * NS_PER_MS;
 
-/* The interval of the checks of the connections while halted. */
+/* The interval between checks of the connections while the follower is halted. */
 static const int64_t LOOK_NS = INT64_C(1000) * NS_PER_MS;
 
-/* The interval at which to ask the publisher of a diverged log whether it has the cursor's event again. */
+/* The interval between checks of whether a diverged log contains the cursor's event again. */
 static const int64_t ASK_AGAIN_NS = INT64_C(2000) * NS_PER_MS;
 
 static struct metric gaps_total =
@@ -28,7 +28,7 @@ static void note_gap(struct event_follower *follower)
     metric_add(&gaps_total, 1);
 }
 
-/* Keeps a batch until the events before it have arrived. Returns whether it is kept. */
+/* Keeps a batch until the events before it have arrived. Returns false if it cannot be kept. */
 static bool hold(struct event_follower *follower, nng_msg *message, const Screening__V1__EventBatch *batch)
 {
     note_gap(follower);
@@ -43,7 +43,9 @@ static bool hold(struct event_follower *follower, nng_msg *message, const Screen
     return true;
 }
 
-/* Appends the batch's events to the run. When out of memory, schedules a fetch for the rest. */
+/*
+ * Appends the batch's events, except the first `skip`, to the run. On failure, schedules a fetch of the rest.
+ */
 static void extend_run(struct event_follower *follower, const Screening__V1__EventBatch *batch, size_t skip)
 {
     for (size_t i = skip; i < batch->n_events; i++) {
@@ -60,7 +62,7 @@ static void extend_run(struct event_follower *follower, const Screening__V1__Eve
     }
 }
 
-/* Takes in one message, and takes ownership of it. */
+/* Takes ownership of one message and processes it. */
 static void take_in(struct event_follower *follower, nng_msg *message)
 {
     Screening__V1__EventBatch *batch = (Screening__V1__EventBatch *)wire_unpack_answer(
@@ -69,8 +71,8 @@ static void take_in(struct event_follower *follower, nng_msg *message)
     size_t skip = 0;
     enum batch_place place = BATCH_DOUBT;
     /*
-     * The batch is of another era than the last Fetch reply. Only Fetch can verify that it follows the
-     * cursor.
+     * If the batch's era differs from that of the last Fetch reply, only another Fetch can verify that the
+     * batch follows the cursor.
      */
     if (batch != NULL && (int64_t)batch->era == follower->era)
         place = sequence_place(&follower->end, batch, &skip);
@@ -94,7 +96,7 @@ static void take_in(struct event_follower *follower, nng_msg *message)
         nng_msg_free(message);
 }
 
-/* Takes in the held batches that now follow the run. Each may make another one follow. */
+/* Appends the held batches that now follow the run. Appending one may make another follow. */
 static void take_in_held(struct event_follower *follower)
 {
     size_t i = 0;
@@ -118,7 +120,10 @@ static nng_msg *next_message(struct event_follower *follower)
     return message;
 }
 
-/* Looks for a gap. Call it after progress. A remaining gap is a new one, and its wait starts again. */
+/*
+ * Checks for a gap after events have been applied. A gap that is found counts as a new one, so its wait
+ * starts again.
+ */
 static void look_for_gap(struct event_follower *follower)
 {
     follower->gap_ns = 0;
@@ -126,7 +131,7 @@ static void look_for_gap(struct event_follower *follower)
         note_gap(follower);
 }
 
-/* Applies the events that have arrived, up to about one chunk. */
+/* Applies the events that have arrived. Stops taking messages once there are events for a whole chunk. */
 static void take_in_and_apply(struct event_follower *follower)
 {
     follower->take_in_ns = clock_monotonic_ns() + follower->interval_ns;
@@ -157,7 +162,9 @@ static void take_in_and_apply(struct event_follower *follower)
 
 /* ---- the thread ---- */
 
-/* Returns when the next fetch is due if no message arrives. With the monitor's lock held. */
+/*
+ * Returns the time at which the next fetch is due if no message arrives. The caller holds the monitor's lock.
+ */
 static int64_t next_fetch_ns(const struct event_follower *follower)
 {
     int64_t due_ns = follower->inbox.heard_ns + follower->silence_ns;
@@ -172,7 +179,7 @@ static int64_t next_fetch_ns(const struct event_follower *follower)
 
 enum next_step { STEP_END, STEP_REREAD, STEP_FETCH, STEP_TAKE_IN };
 
-/* Waits for the next step. */
+/* Waits until a step is due, and returns it. */
 static enum next_step wait_for_step(struct event_follower *follower)
 {
     enum next_step step;
@@ -206,13 +213,13 @@ static void reread(struct event_follower *follower)
     monitor_lock(&follower->monitor);
     follower->reread = false;
     monitor_unlock(&follower->monitor);
-    (void)follower->kind->moved(follower); /* on failure, the next chunk detects it */
+    (void)follower->kind->moved(follower); /* on failure, the next chunk detects the move */
     follower->fetch_ns = clock_monotonic_ns();
 }
 
 /*
- * Sleeps until the connections need a check, event_follower_reread was called (*asked), or the follower is
- * closed. Returns false if it is closed.
+ * Sleeps until the connections must be checked, event_follower_reread is called, or the follower is closed.
+ * Sets *asked to whether event_follower_reread was called. Returns false if the follower is closed.
  */
 static bool sleep_halted(struct event_follower *follower, bool *asked)
 {
@@ -228,8 +235,8 @@ static bool sleep_halted(struct event_follower *follower, bool *asked)
 }
 
 /*
- * Asks the publisher immediately if `asked`, or if this or another process has changed the cursor. Otherwise
- * asks every ASK_AGAIN_NS.
+ * Returns whether a diverged log contains the cursor's event again. Asks the publisher immediately if `asked`
+ * is set or the cursor has changed, otherwise at most once every ASK_AGAIN_NS.
  */
 static bool log_is_back(struct event_follower *follower, bool asked)
 {
@@ -240,9 +247,10 @@ static bool log_is_back(struct event_follower *follower, bool asked)
 }
 
 /*
- * Waits while halted, and maintains the connections, since others may still use the channel. Returns true
- * once a diverged log has the cursor's event, because the right database is back, because a reader of an old
- * copy had answered before, or because the cursor was set back. Returns false when the follower is closed.
+ * Waits while halted, and maintains the connections, because other users of the channel may need them.
+ * Returns true once a diverged log contains the cursor's event, because the right database is back, the
+ * earlier answer came from an old copy, or the cursor was moved back. Returns false when the follower is
+ * closed.
  */
 static bool wait_halted(struct event_follower *follower)
 {

@@ -15,7 +15,7 @@ enum {
     FETCH_RETRY_MAX_MS = 1000,
 };
 
-/* ---- shared by all parts ---- */
+/* ---- shared by the follower's source files ---- */
 
 bool follower_closing(struct event_follower *follower)
 {
@@ -27,7 +27,7 @@ bool follower_closing(struct event_follower *follower)
 
 void follower_look_after_connections(struct event_follower *follower)
 {
-    if (follower->writer != NULL) /* otherwise the owner of the channel does it */
+    if (follower->writer != NULL) /* otherwise the channel's owner maintains it */
         rpc_channel_look_after(follower->channel);
     inbox_look_after(&follower->inbox);
 }
@@ -51,7 +51,7 @@ void follower_halt(struct event_follower *follower, enum follower_state state, c
 
 void follower_resume(struct event_follower *follower)
 {
-    /* Unmute first. Missing messages are fetched before the follower follows again. */
+    /* Unmute first, because the follower then fetches the missed events before it continues. */
     inbox_unmute(&follower->inbox);
     monitor_lock(&follower->monitor);
     follower->progress.halted = FOLLOWER_CATCHING_UP;
@@ -101,7 +101,7 @@ void follower_move_cursor(struct event_follower *follower, const struct event_cu
 {
     monitor_lock(&follower->monitor);
     if (cursor->seq < follower->progress.applied_seq) {
-        follower->progress.head_seq = cursor->seq; /* the head reported earlier may never have existed */
+        follower->progress.head_seq = cursor->seq; /* the head reported earlier may no longer exist */
         follower->progress.caught_up = false;
     }
     monitor_unlock(&follower->monitor);
@@ -112,7 +112,7 @@ void follower_advance(struct event_follower *follower, const Screening__V1__Even
 {
     struct event_cursor cursor = {.log_id = follower->cursor.log_id, .seq = last->seq, .era = follower->era};
     if (!uuid_parse(last->event_id, &cursor.event_id))
-        cursor.event_id = (struct uuid){{0}}; /* unreachable: checked when taken in */
+        cursor.event_id = (struct uuid){{0}}; /* unreachable, because the id was checked on arrival */
     follower->from_era = follower->era;
     follower_note_cursor(follower, &cursor);
 }
@@ -220,7 +220,7 @@ void event_follower_reread(struct event_follower *follower)
 
 /* ---- status ---- */
 
-/* Returns the state of the follower. With the monitor's lock held. */
+/* Returns the state of the follower. The caller holds the monitor's lock. */
 static enum follower_state state_of(const struct event_follower *follower)
 {
     if (follower_halted(follower))

@@ -1,6 +1,6 @@
 /*
- * Follows another service's log. Pub/sub gives speed, Fetch gives correctness, and the cursor moves in the
- * same transaction as the effects.
+ * Follows another service's log. Pub/sub delivers events fast but may lose some; Fetch returns all of them.
+ * The transaction that commits the effects of the events also moves the cursor.
  *
  * The follower has its own thread. It submits events to the service's writer in chunks, one at a time, and
  * waits for each to commit. The service's apply function handles a chunk as follows:
@@ -9,14 +9,14 @@
  *     for the `count` events at event_chunk_events(chunk): react (the service's policy)
  *     event_chunk_finish(chunk, db)            moves the cursor by compare-and-set
  *
- * A chunk carries the era of its publisher's database (era.h). It is applied only if the cursor is in that
- * era, or is still in the era that it had when the follower fetched what follows it. So once the services
- * have agreed on another era (event_cursor_enter_era), no event that the publisher has lost is applied,
- * however long it was in flight.
+ * A chunk carries the era of its publisher's database (era.h). A chunk is applied only if it is in the
+ * cursor's era, or if the cursor's era has not changed since the follower last fetched the events after the
+ * cursor. So once the services have agreed on another era (event_cursor_enter_era), no event that the
+ * publisher has lost is applied, however long the event was in flight.
  *
  * A chunk that fails with an error that is not transient is submitted again event by event. An event that
- * fails alone goes to table dead_letter, in the transaction that moves the cursor (event_chunk_begin then
- * returns count 0). At DEAD_LETTER_MAX letters the follower stops.
+ * fails alone is stored in table dead_letter, in the transaction that moves the cursor (event_chunk_begin
+ * then sets the count to 0). At DEAD_LETTER_MAX letters the follower stops.
  *
  * A live follower has no database: its cursor is in memory, and it passes events to a callback.
  */
@@ -39,43 +39,48 @@ struct event_follower;
 
 enum { EVENT_CHUNK_MAX = 512, DEAD_LETTER_MAX = 10000 };
 
-/* ---- a chunk, from the view of the service's apply function ---- */
+/* ---- a chunk, for the service's apply function ---- */
 
 struct event_chunk {
-    struct writer_command command; /* class WRITER_EVENT */
-    const char *log;               /* "booking" or "hospital" */
-    const char *log_id;            /* as the publisher sent it */
-    int64_t era;                   /* the publisher's era; 0 = it sent none */
-    /* The cursor's era when the last Fetch of the events after it was sent. */
+    struct writer_command writer; /* class WRITER_EVENT */
+    const char *log;              /* "booking" or "hospital" */
+    const char *log_id;           /* as the publisher sent it */
+    int64_t era;                  /* the publisher's era; 0 = not sent */
+    /* The cursor's era when the follower last sent a Fetch for the events after the cursor. */
     int64_t from_era;
-    Screening__V1__Event *const *events; /* in order of seq, gapless */
+    Screening__V1__Event *const *events; /* in order of seq, without gaps */
     size_t count;
     size_t skip;         /* number of events already applied; set by event_chunk_begin */
     bool as_dead_letter; /* whether to store events[0] in dead_letter instead of applying it */
-    bool replay;         /* whether events[0] comes from dead_letter: no cursor; success deletes its row */
+    /*
+     * Whether events[0] is replayed from dead_letter. If so, the cursor is not used, and success deletes the
+     * row.
+     */
+    bool replay;
     const char *dead_letter_reason;
     uint64_t cursor_seq; /* set by event_chunk_begin */
 };
 
 /*
- * Loads the cursor inside the transaction. Sets *count to the number of events to apply, starting at
- * event_chunk_events. 0 is normal (all already applied, or a dead letter). If the cursor does not fit the
- * chunk (another process moved it, it was set back, or it is in another era), only the chunk is refused:
- * *count is 0 and its command's outcome is ABORTED.
+ * Loads the cursor. Call it inside the transaction. Sets *count to the number of events to apply, starting at
+ * event_chunk_events. *count is 0 if all events were already applied, or if there is a dead letter to store.
+ * If the chunk does not fit the cursor (because another process has moved the cursor, the cursor was moved
+ * back, or the eras differ), refuses only this chunk: *count is 0, and the outcome of the chunk's command is
+ * ABORTED.
  */
 MUST_CHECK enum status event_chunk_begin(struct event_chunk *chunk, struct db *db, size_t *count,
                                          struct error *error);
 Screening__V1__Event *const *event_chunk_events(const struct event_chunk *chunk);
 
 /*
- * Returns whether event_chunk_finish will move the cursor, into the chunk's era. Call it after
+ * Returns whether event_chunk_finish will move the cursor, which then enters the chunk's era. Call it after
  * event_chunk_begin.
  */
 bool event_chunk_moves_cursor(const struct event_chunk *chunk);
 
 /*
- * Moves the cursor, or stores the dead letter, or deletes the replayed row. Returns ABORTED if another
- * process was faster.
+ * Moves the cursor, and stores the dead letter if there is one. For a replay, only deletes the row of the
+ * letter. Returns ABORTED if another process has already moved the cursor or deleted the row.
  */
 MUST_CHECK enum status event_chunk_finish(struct event_chunk *chunk, struct db *db, struct error *error);
 
@@ -85,46 +90,50 @@ enum follower_state {
     FOLLOWER_CATCHING_UP,
     FOLLOWER_FOLLOWING,
     FOLLOWER_DISCONNECTED,
-    FOLLOWER_DIVERGED, /* waiting for an operator, or for the log that it followed */
+    FOLLOWER_DIVERGED, /* waiting for an operator, or for the followed log to come back */
     FOLLOWER_STOPPED,  /* too many dead letters; waiting for an operator */
 };
 
 /* The callbacks of a live follower. Both run on the follower's thread. */
 struct event_follower_live {
     /*
-     * Reports that the follower starts after `head_seq`. Is called again when the log was replaced, or lost
-     * events that were taken.
+     * Reports that the follower starts after `head_seq`. Called again if the log has been replaced, or has
+     * lost events that were already received.
      */
     void (*begun)(void *context, uint64_t head_seq);
     void (*take)(void *context, Screening__V1__Event *const *events, size_t count);
     void *context;
 };
 
-/* The texts must outlive the follower. */
+/* The strings must outlive the follower. */
 struct event_follower_options {
-    const char *log;            /* "booking" or "hospital", the topic and the name of the cursor */
-    const char *subscriber;     /* this service, "history-svc" */
+    const char *log;            /* "booking" or "hospital"; also the topic and the name of the cursor */
+    const char *subscriber;     /* the name of this service, such as "history-svc" */
     const char *events_address; /* the publisher's address for pub/sub */
     struct rpc_channel
         *channel; /* to the publisher's EventLogService; owned by the caller, must outlive the follower */
-    /* Must outlive the follower; if NULL, only `live`, the channel and the times count. */
+    /*
+     * Must outlive the follower. If NULL, the follower is live and ignores has_effect, database_url and
+     * schema.
+     */
     struct writer *writer;
     struct event_follower_live live;
     /*
-     * Returns whether the service reacts to the event. NULL = it reacts to all. Chunks without effects are
-     * not urgent.
+     * Returns whether the service reacts to the event; NULL = it reacts to all events. Chunks without effects
+     * are not urgent.
      */
     bool (*has_effect)(const Screening__V1__Event *event);
-    const char *database_url; /* to read the cursor at start */
-    const char *schema;       /* the schema on PostgreSQL, as for the writer's connection; NULL = default */
-    uint32_t silence_ms;      /* time without a message after which to fetch; 0 = 3000 */
-    uint32_t gap_wait_ms;     /* time to wait before fetching a gap; 0 = 10 */
+    const char *database_url; /* for the connection that reads the cursor */
+    const char *schema;       /* the PostgreSQL schema, the same as the writer's; NULL = default */
+    uint32_t silence_ms;      /* fetch after this time without a message; 0 = 3000 */
+    uint32_t gap_wait_ms;     /* time to wait for missing events before fetching them; 0 = 10 */
     /*
      * The minimum time between the starts of two transactions. Events that arrive in between accumulate. The
      * first event after a pause does not wait. 0 = none.
      */
     uint32_t interval_ms;
-    size_t chunk_max; /* events per transaction; 0 = EVENT_CHUNK_MAX; at most 1000, the limit of Fetch */
+    /* The maximum number of events per transaction; 0 = EVENT_CHUNK_MAX. At most 1000, the limit of Fetch. */
+    size_t chunk_max;
 };
 
 struct event_follower_status {
@@ -132,12 +141,15 @@ struct event_follower_status {
     uint64_t applied_seq;
     uint64_t head_seq; /* the highest seq that the publisher has reported */
     uint64_t dead_letters;
-    int64_t oldest_unapplied_us; /* occurred_at of the oldest event being applied, otherwise when the head was
-                                    first reported; 0 = none */
+    /* occurred_at of the oldest event being applied, or the time when a later head was reported; 0 = none */
+    int64_t oldest_unapplied_us;
     char log_id[UUID_TEXT_SIZE]; /* empty before the first contact */
 };
 
-/* Starts the thread. Fails like db_open, and with INVALID_ARGUMENT for a malformed address. */
+/*
+ * Opens a follower and starts its thread. Fails like db_open, with INVALID_ARGUMENT if the address is
+ * malformed, or with RESOURCE_EXHAUSTED.
+ */
 MUST_CHECK enum status event_follower_open(const struct event_follower_options *options,
                                            struct event_follower **out, struct error *error);
 
@@ -145,9 +157,9 @@ MUST_CHECK enum status event_follower_open(const struct event_follower_options *
 void event_follower_close(struct event_follower *follower);
 
 /*
- * Makes the follower read the cursor again and fetch the events after it, even if the log had diverged. Call
- * it after something other than the follower may have moved the cursor, or after the publisher's database was
- * replaced. Not for a live follower. Any thread.
+ * Makes the follower read the cursor again and fetch the events after it, even if the log has diverged. Call
+ * it if the cursor may have been moved by anything other than the follower, or if the publisher's database
+ * was replaced. Do not call it for a live follower. Any thread.
  */
 void event_follower_reread(struct event_follower *follower);
 
@@ -155,41 +167,45 @@ void event_follower_status(struct event_follower *follower, struct event_followe
 const char *follower_state_name(enum follower_state state);
 
 /*
- * Writes why the log is degraded ("hospital log diverged", "3 dead letters of the hospital log"). Returns
- * false if it is not.
+ * Writes the reason why the log is degraded to `out`, such as "hospital log diverged" or "3 dead letters of
+ * the hospital log". Returns false if the log is not degraded.
  */
 bool event_follower_degraded(struct event_follower *follower, char *out, size_t size);
 
-/* ---- the operator's tools ---- */
+/* ---- operations for the operator ---- */
 
-/* Forgets everything that the service itself has stored about the log, inside the caller's transaction. */
+/*
+ * Deletes the service's own data about the log. lib/events deletes the rest. Runs inside the caller's
+ * transaction.
+ */
 typedef enum status (*event_forget_fn)(struct db *db, struct error *error);
 
 /*
- * Gives `log` up, in one transaction. Deletes its cursor, its dead letters and the paired era, and calls
- * `forget` (may be NULL) for the service's own data. The next start then follows the log from its beginning,
- * with the log_id that it finds there. For --follow-log-from-start. Returns the statuses of db.h and of
+ * Gives up `log`, for --follow-log-from-start. In one transaction, deletes its cursor, its dead letters and
+ * the paired era, and calls `forget` (may be NULL) for the service's own data. After its next start, the
+ * service follows the log from the beginning, whatever its log_id. Returns the statuses of db.h and of
  * `forget`.
  */
 MUST_CHECK enum status event_log_give_up(struct db *db, const char *log, event_forget_fn forget,
                                          struct error *error);
 
-/* Gives `log` up inside the caller's transaction. The follower notices on its own. */
+/* Like event_log_give_up, but inside the caller's transaction. The follower detects the change. */
 MUST_CHECK enum status event_log_forget(struct db *db, const char *log, event_forget_fn forget,
                                         struct error *error);
 
 /*
- * Sets the cursor of `log` back to an earlier event, inside the caller's transaction, and forgets the dead
- * letters after it. An event that the log still has becomes a dead letter again, and one that the log has
- * lost must not be replayed. A seq of 0 sets the cursor before the first event. The follower notices on its
- * own, sooner after event_follower_reread.
+ * Moves the cursor of `log` back to an earlier event, inside the caller's transaction. A seq of 0 moves it
+ * before the first event. Deletes the dead letters of later events: those that the log still has arrive
+ * again, and those that it has lost must not be replayed. The follower detects the change, sooner if
+ * event_follower_reread is called.
  */
 MUST_CHECK enum status event_log_rewind(struct db *db, const char *log, uint64_t seq,
                                         const struct uuid *event_id, struct error *error);
 
 /*
- * Applies every dead letter again through `writer`, one per transaction, in order of log and seq. Sets
- * *applied and *left to the numbers of letters. A letter that fails again stays. For --replay-dead-letters.
+ * Applies every dead letter again through `writer`, one per transaction, in order of log and seq. A letter
+ * that fails again remains stored. Sets *applied and *left to the number of letters applied and the number
+ * that remain. Used for --replay-dead-letters.
  */
 MUST_CHECK enum status dead_letters_replay(struct writer *writer, const char *database_url,
                                            const char *schema, size_t *applied, size_t *left,

@@ -1,4 +1,6 @@
-/* A follower whose publisher's log has diverged asks again, and goes on once the log is the one it followed.
+/*
+ * Tests that a follower of a diverged log keeps asking the publisher, and continues once the log matches
+ * again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 #include "events/follower.h"
 #include "events/publisher_testing.h"
 
-/* ---- the log lines of a test: stderr is a file meanwhile ---- */
+/* ---- capturing log lines; during a test, stderr is a file ---- */
 
 static int saved_stderr = -1;
 static int lines_file = -1;
@@ -27,7 +29,7 @@ static int keep_lines(void)
     return dup2(lines_file, STDERR_FILENO) < 0 ? -1 : 0;
 }
 
-/* The text is the caller's. */
+/* Returns the lines logged so far. The caller frees the text. */
 static char *read_lines(void)
 {
     enum { LINES_MAX = 65536 };
@@ -63,7 +65,7 @@ static int teardown(void **state)
 {
     char *text = read_lines();
     (void)dup2(saved_stderr, STDERR_FILENO);
-    (void)fputs(text, stderr); /* with what a failed assertion says */
+    (void)fputs(text, stderr); /* including the message of a failed assertion */
     free(text);
     close(saved_stderr);
     close(lines_file);
@@ -77,7 +79,7 @@ static void change_origin(struct play *play, const char *script)
     struct error error = {0};
     expect(db_run_script(play->origin.db, script, &error), STATUS_OK, &error);
     expect(db_begin(play->origin.db, &error), STATUS_OK, &error);
-    db_rollback(play->origin.db); /* the log reads the head row again */
+    db_rollback(play->origin.db); /* makes the log read the head row again */
 }
 
 static void keep_copy(struct play *play)
@@ -86,7 +88,7 @@ static void keep_copy(struct play *play)
                         "CREATE TABLE kept_head AS SELECT * FROM event_log_head");
 }
 
-/* An old copy of the database takes its place: only the first 3 events are there. */
+/* Replaces the database with an old copy that has only the first 3 events. */
 static void bring_old_copy(struct play *play)
 {
     change_origin(play, "BEGIN; DELETE FROM event_log WHERE seq > 3;"
@@ -120,7 +122,7 @@ static void wait_diverged(struct play *play)
 {
     char why[96];
     play_wait_state(play, FOLLOWER_DIVERGED);
-    wait_until(halt_is_logged, NULL, "the line that says so"); /* it comes after the state */
+    wait_until(halt_is_logged, NULL, "the line that says so"); /* logged only after the state has changed */
     assert_true(event_follower_degraded(play->follower, why, sizeof why));
     assert_string_equal(why, "booking log diverged");
     assert_int_equal(count_lines("events.halted"), 1);
@@ -132,7 +134,7 @@ struct asking {
     int64_t until;
 };
 
-/* The state is looked at all the time. */
+/* Returns whether enough Fetches were sent. Also checks that the state is still FOLLOWER_DIVERGED. */
 static bool has_asked(void *context)
 {
     const struct asking *asking = context;
@@ -140,8 +142,7 @@ static bool has_asked(void *context)
     return metric_by_name("events_fetches_total") >= asking->until;
 }
 
-/* Two answers of a log that has diverged still are no news. A Fetch is sent only after the last was answered.
- */
+/* Checks that two more Fetches of the diverged log, one after the other, change nothing. */
 static void expect_still_diverged(struct play *play, bool at_once)
 {
     struct asking asking = {.play = play, .until = metric_by_name("events_fetches_total") + 2};
@@ -161,7 +162,7 @@ static void expect_goes_on(struct play *play, uint64_t seq)
     assert_false(event_follower_degraded(play->follower, (char[96]){0}, 96));
 }
 
-/* Follows 5 events of a log, a copy of which is kept with `more` events beside. */
+/* Follows 5 events of a log, then keeps a copy of the log with `more` events after them. */
 static void follow_five(struct play *play, void **state, size_t more)
 {
     play_open(play, stage_of(state));
@@ -183,13 +184,13 @@ static void test_follower_of_a_log_whose_tail_comes_back_goes_on(void **state)
     expect_still_diverged(&play, false);
     bring_kept_copy(&play);
     expect_goes_on(&play, 7);
-    play_commit(&play, 1); /* live again */
+    play_commit(&play, 1); /* received live */
     play_send_events(&play, 8, 1);
     service_wait_applied(&play.service, 8);
     play_close(&play);
 }
 
-static void test_follower_that_halted_asks_at_once_when_told_to(void **state)
+static void test_follower_that_halted_asks_at_once_on_request(void **state)
 {
     struct play play;
     follow_five(&play, state, 1);
@@ -203,7 +204,9 @@ static void test_follower_that_halted_asks_at_once_when_told_to(void **state)
     play_close(&play);
 }
 
-/* Another log at the same address, longer than what was followed: nothing of it is ever applied. */
+/*
+ * A different, longer log is now served at the publisher's address. None of its events may ever be applied.
+ */
 static void test_follower_that_halted_goes_on_in_no_other_log(void **state)
 {
     struct play play;
@@ -217,12 +220,13 @@ static void test_follower_that_halted_goes_on_in_no_other_log(void **state)
     play_expect_cursor(&play, 5);
     bring_kept_copy(&play);
     play_commit(&play, 1);
-    play_send_events(&play, 6, 1); /* it may have asked between the two, and learns of no other event */
+    play_send_events(&play, 6,
+                     1); /* if the follower has asked in between, only this message delivers the event */
     expect_goes_on(&play, 6);
     play_close(&play);
 }
 
-/* Events in the place of the lost ones, and more: the event at the cursor is not there. */
+/* Other events have replaced the lost ones, so the event at the cursor no longer exists. */
 static void test_follower_that_halted_goes_on_in_no_other_line_of_events(void **state)
 {
     struct play play;
@@ -256,7 +260,7 @@ static void set_cursor_back(struct play *play, uint64_t seq)
     db_close(db);
 }
 
-/* A cursor that was changed is asked from; only an answer that fits lets the follower go on. */
+/* The follower fetches from the changed cursor, and continues only if the reply matches that cursor. */
 static void test_follower_that_halted_goes_on_from_a_cursor_that_was_set_back(void **state)
 {
     struct play play;
@@ -282,7 +286,7 @@ int main(void)
 #define TEST(test, driver) cmocka_unit_test_setup_teardown(test, setup_##driver, teardown)
 #define BOTH(test)         TEST(test, sqlite), TEST(test, postgresql)
         BOTH(test_follower_of_a_log_whose_tail_comes_back_goes_on),
-        BOTH(test_follower_that_halted_asks_at_once_when_told_to),
+        BOTH(test_follower_that_halted_asks_at_once_on_request),
         BOTH(test_follower_that_halted_goes_on_in_no_other_log),
         TEST(test_follower_that_halted_goes_on_in_no_other_line_of_events, sqlite),
         BOTH(test_follower_that_halted_goes_on_from_a_cursor_that_was_set_back),

@@ -1,4 +1,4 @@
-/* A follower when its service, an event, the publisher's log or the publisher itself fails. */
+/* Tests a follower when batches fail, an event cannot be applied, the log diverges or the publisher fails. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -41,7 +41,7 @@ static bool passed(void *context)
     return play_status(play).applied_seq >= 21;
 }
 
-/* Applies 21 events, of which the 11th fails. */
+/* Applies 21 events, of which the 11th always fails. */
 static void apply_with_a_poison_event(struct play *play)
 {
     atomic_store(&play->service.poison, "booking.poison");
@@ -115,7 +115,7 @@ static void test_follower_at_the_bound_of_dead_letters_stops(void **state)
     char why[96];
     play_open(&play, stage_of(state));
     db = stage_open_beside(play.service.stage);
-    /* DEAD_LETTER_MAX - 1 letters of an older log. */
+    /* Insert DEAD_LETTER_MAX - 1 letters of an older log. */
     expect(db_run_script(
                db,
                play.service.stage->dialect == DB_SQLITE
@@ -174,7 +174,7 @@ static void test_follower_of_another_log_stops(void **state)
     play_commit(&play, 1);
     play_send_events(&play, 4, 1);
     expect_diverged(&play, 3);
-    /* It is still a different log, also for a follower that is opened later. */
+    /* A follower that is opened later also finds a different log. */
     play_commit(&play, 1);
     play_send_events(&play, 5, 1);
     event_follower_close(play.follower);
@@ -190,7 +190,7 @@ static void test_follower_of_a_log_that_lost_its_tail_stops(void **state)
     play_commit(&play, 5);
     play_follow_to_head(&play, &PLAY_BRISK);
     event_follower_close(play.follower);
-    /* A restored backup: the last two events are lost, and different events replace them. */
+    /* As after a restore, the last two events are lost, and different events replace them. */
     change_origin(&play, "DELETE FROM event_log WHERE seq > 3;"
                          "UPDATE event_log_head SET head_seq = 3, head_event_id = "
                          "(SELECT event_id FROM event_log WHERE seq = 3)");
@@ -247,7 +247,7 @@ static void test_follower_close_while_the_publisher_is_not_there_returns(void **
     service_close(&service);
 }
 
-static bool chunk_handed_in(void *context)
+static bool chunk_submitted(void *context)
 {
     struct play *play = context;
     return atomic_load(&play->service.chunks) > 1;
@@ -260,7 +260,7 @@ static void test_follower_close_while_its_chunk_keeps_failing_returns(void **sta
     play_commit(&play, 3);
     atomic_store(&play.service.failures, INT32_MAX);
     play_follow(&play, &PLAY_BRISK);
-    wait_until(chunk_handed_in, &play, "a chunk that failed");
+    wait_until(chunk_submitted, &play, "a chunk that failed");
     event_follower_close(play.follower);
     play.follower = NULL;
     assert_int_equal(service_applied(&play.service), 0);

@@ -1,4 +1,4 @@
-/* A follower that fetches ahead, and the events of an era that its publisher has lost. */
+/* Tests fetching ahead, and events of another era that the publisher has lost. */
 #include <string.h>
 
 #include "events/cursor.h"
@@ -28,7 +28,7 @@ static void test_follower_in_catch_up_fetches_on_while_its_chunk_is_applied(void
     play_close(&play);
 }
 
-/* Moves the cursor as another replica does. */
+/* Moves the cursor as another replica would. */
 static void move_cursor(struct play *play, uint64_t seq)
 {
     struct event_cursor cursor = {.seq = seq};
@@ -82,8 +82,7 @@ static bool tried(void *context)
     return atomic_load(&play->service.chunks) > 1;
 }
 
-/* The publisher's database loses events that the follower cannot apply at the moment. Those events would
- * follow its cursor. */
+/* The publisher loses events that follow the cursor, while the follower is still unable to apply them. */
 static void test_follower_leaves_events_that_its_publisher_has_lost(void **state)
 {
     struct play play;
@@ -104,7 +103,7 @@ static void test_follower_leaves_events_that_its_publisher_has_lost(void **state
     play_expect_cursor(&play, 3);
     play_wait_state(&play, FOLLOWER_FOLLOWING);
     assert_int_equal(metric_by_name("events_chunks_of_another_era_total"), left + 1);
-    assert_int_equal(play_status(&play).head_seq, 3); /* otherwise a permanent lag would be shown */
+    assert_int_equal(play_status(&play).head_seq, 3); /* otherwise the metrics would show a permanent lag */
     play_close(&play);
 }
 
@@ -121,7 +120,7 @@ static bool asked(void *context)
     return metric_by_name("events_fetches_total") > *(int64_t *)context;
 }
 
-/* The same events are still in flight after the services have agreed and Fetch has replied. */
+/* A message with lost events is still in flight after the services have agreed and Fetch has replied. */
 static void test_follower_of_a_late_message_of_another_era_asks(void **state)
 {
     struct play play;
@@ -140,7 +139,7 @@ static void test_follower_of_a_late_message_of_another_era_asks(void **state)
     play_close(&play);
 }
 
-/* A restart loses nothing: the follower applies the following events, and fetches only once. */
+/* A restart loses nothing, so the follower applies the following events and fetches only once. */
 static void test_follower_of_a_publisher_that_begins_an_era_goes_on(void **state)
 {
     struct play play;

@@ -28,11 +28,11 @@ struct held_batch {
 };
 
 /*
- * The progress, which other threads may read with the lock of the monitor. Only the follower's thread writes
- * it.
+ * The follower's progress. Only the follower's thread writes it; other threads may read it with the monitor's
+ * lock held.
  */
 struct progress {
-    enum follower_state halted; /* FOLLOWER_DIVERGED or _STOPPED; any other value: not halted */
+    enum follower_state halted; /* FOLLOWER_DIVERGED or FOLLOWER_STOPPED; any other value = not halted */
     bool caught_up;
     uint64_t applied_seq;
     uint64_t head_seq;
@@ -43,25 +43,28 @@ struct progress {
 };
 
 enum apply_result {
-    APPLY_DONE,  /* the cursor is after the last event */
-    APPLY_LOST,  /* the cursor was moved, so fetch */
+    APPLY_DONE,  /* the cursor is at the last event */
+    APPLY_LOST,  /* the events no longer fit the cursor; fetch again */
     APPLY_ENDED, /* the follower is closing, or halted */
 };
 
-/* The two ways to keep a cursor and to handle the events that follow it. On the follower's thread. */
+/* The operations on a kind of cursor. They are called on the follower's thread. */
 struct cursor_kind {
     /*
-     * Finds where to begin in a log that was not contacted yet. NULL = at the stored cursor, or at the first
-     * event.
+     * Determines where to begin in a log that the follower has not contacted yet. NULL = begin at the stored
+     * cursor, or at the first event.
      */
     enum status (*load)(struct event_follower *follower, struct error *error);
-    /* Reads the cursor again. Returns true if another thread or process has moved it. NULL = nobody can. */
+    /*
+     * Reads the cursor again. Returns true if another thread or process has moved it. NULL = the cursor
+     * cannot be moved by others.
+     */
     bool (*moved)(struct event_follower *follower);
-    /* Applies events that follow the cursor, and moves it by follower_advance. */
+    /* Applies events that follow the cursor, and moves the cursor with follower_advance. */
     enum apply_result (*apply)(struct event_follower *follower, Screening__V1__Event *const *events,
                                size_t count);
     /*
-     * Handles a log that does not have the cursor's event. Returns false if that counts as a Fetch that
+     * Handles a log that does not have the cursor's event. Returns false if the Fetch must be treated as
      * failed.
      */
     bool (*lost)(struct event_follower *follower, const char *why);
@@ -88,45 +91,51 @@ struct event_follower {
     bool closing;
     bool reread; /* whether the cursor may have been moved */
     struct progress progress;
-    /* The following members are owned by the thread. */
+    /* The following members are used only by the follower's thread. */
     struct db *db; /* reads the cursor */
     struct rpc_client *client;
     struct event_cursor cursor; /* the last event applied */
     struct event_cursor end;    /* the last event appended to `run` */
-    int64_t era;                /* the publisher's era from the last Fetch reply, and of all events applied */
-    /* The cursor's era when that Fetch was sent, or `era` once the cursor entered it. */
+    int64_t era;                /* the era of the last Fetch reply, and of all events in `run` */
+    /* The cursor's era when that Fetch was sent, or `era` once the cursor has entered it. */
     int64_t from_era;
     int64_t asked_from_era;     /* the cursor's era when the newest Fetch was sent */
     struct arena arena;         /* holds the events in `run` */
-    Screening__V1__Event **run; /* events to apply, gapless after the cursor */
+    Screening__V1__Event **run; /* events to apply, without a gap after the cursor */
     size_t run_count;
     size_t run_capacity;
     struct held_batch held[HELD_MAX];
     size_t held_count;
-    int64_t take_in_ns; /* time until which arriving messages accumulate */
-    int64_t gap_ns;     /* when to fetch a gap; 0 = no gap is known */
+    int64_t take_in_ns; /* arriving messages accumulate until this time */
+    int64_t gap_ns;     /* when to fetch missing events; 0 = no gap is known */
     int64_t fetch_ns;   /* when to fetch for any other reason; 0 = none */
-    int64_t fetched_ns; /* when the last fetch ended */
+    int64_t fetched_ns; /* when the latest fetch ended */
     struct backoff fetch_backoff;
-    bool fetch_failing; /* whether a failure was logged already */
-    bool apply_failing; /* the same for the failure to apply */
+    bool fetch_failing; /* whether Fetch is failing; only the first failure is logged */
+    bool apply_failing; /* whether applying is failing; only the first failure is logged */
 };
 
-/* ---- follower.c: shared by all parts. On the follower's thread ---- */
+/* ---- follower.c: functions for the follower's other source files; call them on its thread ---- */
 
 bool follower_closing(struct event_follower *follower);
 
-/* Maintains both connections to the publisher. Call it about once a second while one of them is down. */
+/*
+ * Maintains the pub/sub connection and, unless the follower is live, the channel. Call it about once a second
+ * while a connection is down.
+ */
 void follower_look_after_connections(struct event_follower *follower);
 
-/* Stops applying events and logs that once. A diverged log resumes once it has the cursor's event. */
+/*
+ * Stops applying events, sets the state and logs `why`. A follower in state FOLLOWER_DIVERGED resumes once
+ * the log contains the cursor's event.
+ */
 void follower_halt(struct event_follower *follower, enum follower_state state, const char *why);
 void follower_resume(struct event_follower *follower);
 bool follower_halted(const struct event_follower *follower);
 
 void follower_note_head(struct event_follower *follower, uint64_t head_seq);
 
-/* Lowers the known head of the publisher, even if a higher one was reported before. */
+/* Lowers the known head of the publisher to `head_seq`, but not below the cursor. */
 void follower_lower_head(struct event_follower *follower, uint64_t head_seq);
 
 /* Records the committed position of the cursor. */
@@ -135,27 +144,30 @@ void follower_note_cursor(struct event_follower *follower, const struct event_cu
 /* Like follower_note_cursor, for a cursor that may have moved backwards. */
 void follower_move_cursor(struct event_follower *follower, const struct event_cursor *cursor);
 
-/* Moves the cursor to the last event applied, in the current era. */
+/* Moves the cursor to `last`, the last event applied, in the current era. */
 void follower_advance(struct event_follower *follower, const Screening__V1__Event *last);
 
 void follower_forget_held(struct event_follower *follower);
 
-/* Schedules a fetch at `at_ns`, unless an earlier one is due. While Fetch fails, only its backoff decides. */
+/*
+ * Schedules a fetch at `at_ns`, unless an earlier one is scheduled. While Fetch is failing, leaves a
+ * scheduled fetch unchanged.
+ */
 void follower_fetch_at(struct event_follower *follower, int64_t at_ns);
 
-/* ---- the parts ---- */
+/* ---- the kinds of cursor ---- */
 
 extern const struct cursor_kind CURSOR_IN_DATABASE, CURSOR_LIVE;
 
 /*
- * Opens the connection that reads the cursor, and reads the cursor. destroy() closes it, even after a
- * failure.
+ * Opens the connection that reads the cursor, and reads the cursor. destroy() closes the connection, even
+ * after a failure.
  */
 MUST_CHECK enum status database_cursor_open(struct event_follower *follower,
                                             const struct event_follower_options *options,
                                             struct error *error);
 
-/* Requests events. Returns NULL when out of memory or without a connection. The caller ends the call. */
+/* Requests events. Returns NULL when out of memory or without a connection. The caller must end the call. */
 struct fetch_call *follower_begin_fetch(struct event_follower *follower, uint64_t after_seq,
                                         char *after_event_id, size_t max_events);
 
@@ -163,14 +175,19 @@ struct fetch_call *follower_begin_fetch(struct event_follower *follower, uint64_
 MUST_CHECK enum status follower_wait_fetch(struct event_follower *follower, struct fetch_call *call,
                                            const Screening__V1__FetchResponse **out, struct error *error);
 
-/* Fetches and applies until it reaches the publisher's head, or until a failure that is retried later. */
+/*
+ * Fetches and applies events until the publisher's head is reached or a fetch fails. A failed fetch is
+ * retried later.
+ */
 void follower_catch_up(struct event_follower *follower);
 
-/* Fetches once while the log has diverged, and applies nothing. Returns true if the log has the cursor's
- * event. A missing answer, or the same answer again, is not logged. */
+/*
+ * Fetches once while the log has diverged, and applies nothing. Returns true if the log contains the cursor's
+ * event. Logs nothing.
+ */
 MUST_CHECK bool follower_ask_again(struct event_follower *follower);
 
-/* Runs the thread. */
+/* The start routine of the follower's thread. `context` is the follower. */
 void *follower_run(void *context);
 
 #endif

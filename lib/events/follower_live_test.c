@@ -1,4 +1,4 @@
-/* A follower without a database: it begins at the head, and begins again when the log is another one. */
+/* Tests a follower without a database. It begins at the head, and begins again if the log is replaced. */
 #include "base/clock.h"
 #include "events/follower.h"
 #include "events/publisher_testing.h"
@@ -7,8 +7,8 @@ struct listener {
     struct play play;
     atomic_int begun;
     atomic_ullong begun_at;
-    atomic_ullong last; /* seq of the last event, or where it began */
-    atomic_int wrong;   /* events that did not follow the last one */
+    atomic_ullong last; /* seq of the last event, or of the head where the follower began */
+    atomic_int wrong;   /* number of events that did not follow their predecessor */
 };
 
 static void begun(void *context, uint64_t head_seq)
@@ -67,7 +67,7 @@ static void run_script(struct play *play, const char *script)
     struct error error = {0};
     expect(db_run_script(play->origin.db, script, &error), STATUS_OK, &error);
     expect(db_begin(play->origin.db, &error), STATUS_OK, &error);
-    db_rollback(play->origin.db); /* the log reads the head row again */
+    db_rollback(play->origin.db); /* makes the log read the head row again */
 }
 
 static void test_follower_live_begins_at_the_head_and_takes_what_comes(void **state)
@@ -107,7 +107,7 @@ static void test_follower_live_of_another_log_begins_again_at_its_head(void **st
     play_close(&listener.play);
 }
 
-/* It has taken nothing, but must not walk through all that the other log has. */
+/* The follower has received no event, but it must not read the whole new log. */
 static void test_follower_live_of_an_empty_log_that_is_replaced_begins_again(void **state)
 {
     struct listener listener;
@@ -134,7 +134,7 @@ static void test_follower_live_of_a_log_that_lost_its_tail_begins_again(void **s
     play_close(&listener.play);
 }
 
-/* It cannot take what is missing, and asking for it again would never end. */
+/* The follower can never get the missing event, so it must not keep asking for it. */
 static void test_follower_live_of_a_log_with_a_hole_begins_again_at_its_head(void **state)
 {
     struct listener listener;

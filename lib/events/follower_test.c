@@ -1,4 +1,4 @@
-/* Following: lost, repeated, reordered and late messages; reconnecting; restarting. */
+/* Tests following a log: lost, repeated, reordered and late messages; reconnecting; restarting. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -62,7 +62,7 @@ static void test_follower_with_an_interval_gathers_what_comes_within_it(void **s
     play_follow_to_head(&play, &gathering);
     play_commit(&play, 6);
     int64_t before_ns = clock_monotonic_ns();
-    play_send_events(&play, 1, 1); /* after a pause: applied immediately */
+    play_send_events(&play, 1, 1); /* applied immediately after a pause */
     service_wait_applied(&play.service, 1);
     assert_true(clock_monotonic_ns() - before_ns < (int64_t)INTERVAL_MS * NS_PER_MS);
     int chunks = atomic_load(&play.service.chunks);

@@ -1,4 +1,7 @@
-/* Gives up a log, for the case that a publisher has a different log or has lost the end of its log. */
+/*
+ * Gives up a log, or sets its cursor back, when the publisher has a different log or has lost the end of its
+ * log.
+ */
 #include "events/cursor.h"
 #include "events/dead_letter_store.h"
 #include "events/era.h"

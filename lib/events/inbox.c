@@ -1,10 +1,11 @@
 /*
- * nng's callbacks take the monitor's lock. It is never held while nng is called, because nng waits for its
- * callbacks.
+ * nng's callbacks take the monitor's lock. This lock is never held during a call that may wait for one of
+ * these callbacks.
  *
- * The socket is never closed: nng may block for good when a connection is closed on which a message is
- * arriving (nng/stuck_reaper.h). Messages arrive here all the time, so this does happen (6 % of closes under
- * load). Leaving the socket open is harmless, because a follower closes only when the process ends.
+ * Once inbox_open has succeeded, the socket is never closed, because nng may block forever if a connection is
+ * closed while a message is arriving on it (nng/stuck_reaper.h). Messages arrive all the time, so nng blocked
+ * in 6 % of the closes under load. An open socket is harmless, because a follower closes only when the
+ * process ends.
  */
 #include "events/inbox.h"
 
@@ -28,14 +29,14 @@ static struct metric reconnects_total =
 static struct metric dropped_total =
     METRIC("events_messages_dropped_total", "Pub/sub messages left to Fetch because too many waited");
 
-/* Keeps a message. Returns false if there is no room; the caller then still owns the message. */
+/* Keeps a message. Returns false if the inbox is muted or full; the caller then still owns the message. */
 static bool keep(struct inbox *inbox, nng_msg *message)
 {
     size_t size = nng_msg_len(message);
     monitor_lock(inbox->monitor);
     inbox->heard_ns = clock_monotonic_ns();
     bool kept = !inbox->muted && inbox->count < INBOX_MESSAGES_MAX && inbox->bytes + size <= INBOX_BYTES_MAX;
-    bool first = inbox->count == 0; /* only the first message is news, because a wake-up is a system call */
+    bool first = inbox->count == 0; /* notify only for the first one, because a wake-up is a system call */
     if (kept) {
         inbox->messages[(inbox->first + inbox->count) % INBOX_MESSAGES_MAX] = message;
         inbox->count++;
@@ -65,7 +66,10 @@ static void received(void *context)
     nng_recv_aio(inbox->socket, inbox->receive);
 }
 
-/* The link from the socket, which outlives the inbox, to the inbox. */
+/*
+ * The context of the socket's pipe callbacks. It points to the inbox and, like the socket, outlives the
+ * inbox.
+ */
 struct inbox_link {
     pthread_mutex_t mutex; /* taken before the monitor's */
     struct inbox *inbox;   /* NULL once the inbox is closed */
@@ -150,7 +154,7 @@ enum status inbox_open(struct inbox *inbox, const char *topic, const char *addre
         goto close_socket;
     failure = configure(inbox, topic);
     if (failure == 0)
-        failure = redial_start(&inbox->redial, inbox->socket, inbox->address, NNG_FLAG_NONBLOCK);
+        failure = redial_start(&inbox->redial, inbox->socket, inbox->address, NULL, NNG_FLAG_NONBLOCK);
     if (failure != 0)
         goto free_aio;
     nng_recv_aio(inbox->socket, inbox->receive);
@@ -208,7 +212,9 @@ void inbox_close(struct inbox *inbox)
     pthread_mutex_lock(&inbox->link->mutex);
     inbox->link->inbox = NULL;
     pthread_mutex_unlock(&inbox->link->mutex);
-    /* Drop later messages unread. If this fails they are kept, which only costs memory. */
+    /*
+     * Unsubscribe, so that nng drops later messages. If this fails, nng queues them, which only costs memory.
+     */
     (void)nng_socket_set(inbox->socket, NNG_OPT_SUB_UNSUBSCRIBE, inbox->topic, inbox->topic_size);
     inbox_mute(inbox);
     free(inbox->address);

@@ -22,8 +22,8 @@ struct inbox {
     nng_aio *receive;
     struct inbox_link *link;
     char *address;
-    struct redial redial;        /* owned by the follower's thread */
-    char topic[INBOX_TOPIC_MAX]; /* the topic with its line feed */
+    struct redial redial;        /* used only by the follower's thread */
+    char topic[INBOX_TOPIC_MAX]; /* the topic, followed by a line feed */
     size_t topic_size;
     /* The following members are guarded by the monitor. */
     nng_msg *messages[INBOX_MESSAGES_MAX]; /* a ring */
@@ -32,16 +32,17 @@ struct inbox {
     size_t bytes;
     int connections;
     bool was_connected;
-    bool fetch_wanted; /* set by a new connection, because only Fetch knows the missed events */
-    /* Whether messages were dropped; like fetch_wanted, but not urgent while Fetch fails. */
+    /* Set by inbox_unmute and when a connection is made, because only Fetch returns the missed events. */
+    bool fetch_wanted;
+    /* Whether messages were dropped. Also causes a fetch, except while Fetch is failing. */
     bool dropped;
-    bool muted;       /* whether the follower takes no messages */
+    bool muted;       /* whether messages are dropped on arrival */
     int64_t heard_ns; /* when the last message arrived; monotonic */
 };
 
 /*
- * Opens the socket. Returns INVALID_ARGUMENT for a malformed address, or RESOURCE_EXHAUSTED. Succeeds if the
- * publisher is not running yet.
+ * Opens the socket. Returns INVALID_ARGUMENT for a malformed address, or RESOURCE_EXHAUSTED. Succeeds even if
+ * the publisher is not running yet.
  */
 MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const char *address,
                                   struct monitor *monitor, struct error *error);
@@ -57,8 +58,8 @@ void inbox_close(struct inbox *inbox);
 void inbox_look_after(struct inbox *inbox);
 
 /*
- * Returns the oldest message, which then belongs to the caller, or NULL if there is none. With the monitor's
- * lock held.
+ * Returns the oldest message, which then belongs to the caller, or NULL if there is none. The caller must
+ * hold the monitor's lock.
  */
 nng_msg *inbox_take(struct inbox *inbox);
 

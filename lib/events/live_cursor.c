@@ -1,13 +1,14 @@
 /*
- * A cursor in memory. It begins at the head of the log, and begins again there when the log was replaced or
- * lost events that were handed out.
+ * A cursor in memory. It begins at the head of the log. If the log has been replaced or has lost events that
+ * were already passed on, it begins again at the new head.
  */
 #include "base/log.h"
 #include "events/follower_internal.h"
 #include "events/sequence.h"
 
 /*
- * Fetches the event after `after_seq`. Sets *next to that event, or to the seq `after_seq` if there is none.
+ * Fetches the event after `after_seq`. Sets *next to that event. If there is none, sets only next->log_id and
+ * next->seq (to `after_seq`). Sets *head_seq to the log's head.
  */
 static enum status look(struct event_follower *follower, uint64_t after_seq, struct event_cursor *next,
                         uint64_t *head_seq, struct error *error)
@@ -28,19 +29,20 @@ static enum status look(struct event_follower *follower, uint64_t after_seq, str
     return status;
 }
 
-/* Begins at the head. Also needs the id of the event there, because the next message names it. */
+/*
+ * Begins at the head. Also fetches the id of the event at the head, because the next message refers to that
+ * id.
+ */
 static enum status load(struct event_follower *follower, struct error *error)
 {
-    struct event_cursor first = {0}, head;
+    struct event_cursor first = {0};
     uint64_t head_seq, later_seq;
-    enum status status = look(follower, 0, &first, &head_seq, error);
-    head = (struct event_cursor){.log_id = first.log_id};
-    if (status == STATUS_OK && head_seq > 0)
-        status = look(follower, head_seq - 1, &head, &later_seq, error);
-    if (status == STATUS_OK && (head.seq != head_seq || !uuid_equal(&head.log_id, &first.log_id)))
-        status = error_set(error, STATUS_UNAVAILABLE, NULL, "the log changed while its head was read");
-    if (status != STATUS_OK)
-        return status;
+    TRY(look(follower, 0, &first, &head_seq, error));
+    struct event_cursor head = {.log_id = first.log_id};
+    if (head_seq > 0)
+        TRY(look(follower, head_seq - 1, &head, &later_seq, error));
+    if (head.seq != head_seq || !uuid_equal(&head.log_id, &first.log_id))
+        return error_set(error, STATUS_UNAVAILABLE, NULL, "the log changed while its head was read");
     follower_move_cursor(follower, &head);
     log_event(LOG_INFO, "live.begun", LOG_TEXT("log", follower->log), LOG_INT("seq", head_seq));
     follower->live.begun(follower->live.context, head_seq);
@@ -57,7 +59,7 @@ static enum apply_result apply(struct event_follower *follower, Screening__V1__E
     return APPLY_DONE;
 }
 
-/* Forgets the log, so that the retry begins at its head. */
+/* Forgets the log, so that the retry begins at the new head. */
 static bool lost(struct event_follower *follower, const char *why)
 {
     (void)why;

@@ -16,15 +16,15 @@
 enum {
     HEARTBEAT_MS_DEFAULT = 500,
     BATCH_MAX_BYTES_DEFAULT = 256 * 1024,
-    /* That is 1 MiB less the envelope and the response's other fields. */
+    /* 1 MiB minus room for the envelope and the response's other fields. */
     FETCH_MAX_BYTES_DEFAULT = 1024 * 1024 - 4096,
     LONG_POLLS_MAX_DEFAULT = 64,
     /*
-     * The number of messages queued for a slow subscriber. It bounds the memory. The subscriber fetches
-     * dropped messages.
+     * The maximum number of messages queued for a slow subscriber, which bounds the memory. The subscriber
+     * fetches the events of dropped messages.
      */
     SEND_QUEUE_MESSAGES = 128,
-    /* Subscribers never send anything. */
+    /* Subscribers send nothing, so a small limit is enough. */
     RECEIVE_MAX_BYTES = 4096,
 };
 
@@ -45,14 +45,13 @@ static void serve_fetch(Screening__V1__EventLogService_Service *service,
                         const Screening__V1__FetchRequest *request,
                         Screening__V1__FetchResponse_Closure closure, void *closure_data)
 {
-    (void)closure; /* the reply is given by rpc_call_reply, which is equivalent */
+    (void)closure; /* rpc_call_reply sends the reply instead */
     struct event_publisher *publisher = container_of(service, struct event_publisher, service);
     fetch_server_submit(publisher->fetches, closure_data, request);
 }
 
 /*
- * Sends the topic, a line feed and `size` bytes. A message that cannot be sent is lost, because pub/sub may
- * lose any message.
+ * Sends the topic, a line feed and `size` bytes. A failure is ignored, because pub/sub may lose any message.
  */
 static void send_message(struct event_publisher *publisher, const uint8_t *bytes, size_t size)
 {
@@ -183,7 +182,7 @@ void event_publisher_close(struct event_publisher *publisher)
     if (publisher == NULL)
         return;
     fetch_server_destroy(publisher->fetches);
-    (void)socket_close(publisher->socket); /* it has no callbacks, so failing to close is harmless */
+    (void)socket_close(publisher->socket); /* a failure is harmless, because the socket has no callbacks */
     free(publisher->topic);
     free(publisher);
 }

@@ -1,4 +1,4 @@
-/* Fetch, long polls, heartbeats and batches, through a real RPC server and real sockets. */
+/* Tests Fetch, long polls, heartbeats and batches, with a real RPC server and real sockets. */
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/sub.h>
 #include <string.h>
@@ -79,7 +79,7 @@ static struct fetched fetch(struct origin *origin, uint64_t after_seq, const cha
     return fetched;
 }
 
-/* Fetches, and checks that exactly these events are returned. */
+/* Fetches, and checks that the reply has exactly `count` events from `first` on, and reports `head_seq`. */
 static void expect_events(struct origin *origin, uint64_t after_seq, uint32_t max_events, uint64_t first,
                           size_t count, uint64_t head_seq)
 {
@@ -244,7 +244,7 @@ static void test_long_poll_with_a_short_budget_ends_before_it(void **state)
 
 static void test_long_poll_beyond_the_bound_is_answered_at_once(void **state)
 {
-    enum { POLLS = 56 }; /* the last eighth of 64 is kept for connections that have fewer */
+    enum { POLLS = 56 }; /* the last eighth of 64 is reserved for connections with fewer polls */
     static struct poll polls[POLLS];
     struct origin origin;
     struct poll next;
@@ -302,7 +302,7 @@ static void forget_batch(struct listener *listener)
     listener->batch = NULL;
 }
 
-/* Takes ownership of the message and unpacks its batch, valid until the next call. */
+/* Takes ownership of the message and returns its batch, which is valid until the next call. */
 static const Screening__V1__EventBatch *keep_batch(struct listener *listener, nng_msg *message)
 {
     forget_batch(listener);
@@ -326,8 +326,10 @@ static bool disconnected(void *context)
     return atomic_load(&listener->connections) == 0;
 }
 
-/* Call this after the publisher has closed: nng may hang when our side closes a connection on which messages
- * arrive. */
+/*
+ * Closes the socket. Call this after the publisher has closed, because nng may hang if a socket is closed
+ * while messages arrive.
+ */
 static void stop_listening(struct listener *listener)
 {
     wait_until(disconnected, listener, "the end of the connection");
@@ -367,7 +369,7 @@ static void test_publisher_after_a_commit_sends_its_events_in_one_message(void *
     origin_open(&origin, stage_of(state), &options);
     origin_commit(&origin, "booking.confirmed", 2, true);
     listen_to(&listener, origin.stage);
-    (void)hear(&listener); /* a heartbeat: the connection is up at both ends */
+    (void)hear(&listener); /* a heartbeat shows that the connection is up at both ends */
     origin_commit(&origin, "booking.cancelled", 3, true);
     const Screening__V1__EventBatch *batch = hear(&listener);
     while (batch->n_events == 0)
@@ -384,7 +386,7 @@ static void test_publisher_after_a_commit_sends_its_events_in_one_message(void *
     stop_listening(&listener);
 }
 
-static void test_publisher_of_a_batch_too_large_tells_by_heartbeat_at_once(void **state)
+static void test_publisher_of_a_batch_too_large_sends_a_heartbeat_at_once(void **state)
 {
     struct origin origin;
     struct listener listener;
@@ -401,7 +403,7 @@ static void test_publisher_of_a_batch_too_large_tells_by_heartbeat_at_once(void 
             continue;
         const Screening__V1__EventBatch *batch = keep_batch(&listener, message);
         assert_int_equal(batch->n_events, 0);
-        head_seq = batch->head_seq; /* 0: the first heartbeat */
+        head_seq = batch->head_seq; /* 0 in the first heartbeat */
     }
     assert_true(head_seq > 0);
     assert_int_equal(head_seq % 100, 0);
@@ -441,7 +443,7 @@ int main(void)
         TEST_SQLITE(test_long_poll_beyond_the_bound_is_answered_at_once),
         TEST_BOTH(test_publisher_without_events_sends_heartbeats_with_the_head_of_the_database),
         TEST_SQLITE(test_publisher_after_a_commit_sends_its_events_in_one_message),
-        TEST_SQLITE(test_publisher_of_a_batch_too_large_tells_by_heartbeat_at_once),
+        TEST_SQLITE(test_publisher_of_a_batch_too_large_sends_a_heartbeat_at_once),
         TEST_SQLITE(test_publisher_open_on_a_bad_or_taken_address_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * For tests: a follower of a publisher whose pub/sub messages the test sends by hand. The test can lose,
- * repeat, reorder and delay messages, while Fetch is real.
+ * For tests: a follower of a publisher whose pub/sub messages are sent by the test itself, which can lose,
+ * repeat, reorder and delay them. Fetch is served by a real publisher.
  */
 #ifndef SCREENING_EVENTS_PUBLISHER_TESTING_H
 #define SCREENING_EVENTS_PUBLISHER_TESTING_H
@@ -10,13 +10,16 @@
 struct play {
     struct origin origin;
     struct service service;
-    nng_socket publisher; /* sends the messages sent by hand */
+    nng_socket publisher; /* sends the test's own messages */
     atomic_int followers; /* number of followers connected to `publisher` */
     struct rpc_channel *channel;
     struct event_follower *follower;
 };
 
-/* PLAY_PATIENT never fetches a gap, PLAY_BRISK fetches one soon. Neither fetches because of silence. */
+/*
+ * With PLAY_PATIENT a gap causes no fetch; with PLAY_BRISK it soon causes one. With either, silence causes no
+ * fetch.
+ */
 extern const struct event_follower_options PLAY_PATIENT;
 extern const struct event_follower_options PLAY_BRISK;
 
@@ -26,7 +29,7 @@ void play_close(struct play *play);
 /* Opens `publisher`. play_open calls this; call it again after closing `publisher`. */
 void play_publish(struct play *play);
 
-/* Opens the follower. Fills in names, addresses and the like, and the database unless `live` is set. */
+/* Opens the follower. Fills in the names and addresses, and the database unless `live` is set. */
 void play_follow(struct play *play, const struct event_follower_options *wished);
 
 /*
@@ -42,8 +45,8 @@ void play_wait_state(struct play *play, enum follower_state state);
 void play_commit(struct play *play, size_t count);
 
 /*
- * Publish `message`, or the committed events from `first` on. If `count` is 0, they publish a heartbeat at
- * `first`.
+ * play_send publishes `message`. play_send_events publishes `count` committed events from `first` on, or a
+ * heartbeat at `first` if `count` is 0.
  */
 void play_send(struct play *play, nng_msg *message);
 void play_send_events(struct play *play, uint64_t first, size_t count);

@@ -24,7 +24,8 @@ static enum batch_place place_heartbeat(const struct event_cursor *end,
     if (batch->head_seq > end->seq)
         return BATCH_LATER;
     /*
-     * A heartbeat at our own seq carries the id of the last event. It must be the last one that we received.
+     * A heartbeat at our own seq carries the id of the last event, which must be the id of the last event
+     * received.
      */
     if (batch->head_seq == end->seq && !is_id(batch->prev_event_id, &end->event_id))
         return BATCH_DOUBT;

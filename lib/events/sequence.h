@@ -10,15 +10,15 @@
 #include "screening/v1/event.pb-c.h"
 
 enum batch_place {
-    BATCH_OLD,   /* all received already, or a heartbeat with no news */
-    BATCH_NEXT,  /* continues the log; its first events may have been received already */
+    BATCH_OLD,   /* all events were already received, or a heartbeat that announces nothing new */
+    BATCH_NEXT,  /* continues the log; its first events may already have been received */
     BATCH_LATER, /* events before it are missing */
-    BATCH_DOUBT, /* of another log or another past, or malformed, so that only Fetch can resolve it */
+    BATCH_DOUBT, /* of another log or another history, or malformed; only Fetch can resolve it */
 };
 
 /*
  * Returns the place of a batch. `end` is the last event received; its log_id is zero before the first
- * contact. For BATCH_NEXT, sets *skip to the number of leading events that were received already.
+ * contact. For BATCH_NEXT, sets *skip to the number of leading events that were already received.
  */
 enum batch_place sequence_place(const struct event_cursor *end, const Screening__V1__EventBatch *batch,
                                 size_t *skip);

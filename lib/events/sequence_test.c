@@ -9,7 +9,7 @@ enum { EVENTS_MAX = 8 };
 static const char LOG[] = "00000000-0000-7000-8000-0000000000aa";
 static const char OTHER_LOG[] = "00000000-0000-7000-8000-0000000000bb";
 
-/* Returns the id of the event at `seq` in the past number `past`. */
+/* Returns the id of the event at `seq` in history number `past`. */
 static char *id_of(uint64_t seq, int past, char out[UUID_TEXT_SIZE])
 {
     snprintf(out, UUID_TEXT_SIZE, "00000000-0000-7000-8000-%04d%08u", past, (unsigned)seq);
@@ -21,7 +21,7 @@ struct batch_case {
     uint64_t cursor;
     uint64_t first; /* 0 = a heartbeat */
     size_t count;
-    uint64_t head; /* of a heartbeat */
+    uint64_t head; /* the head in a heartbeat */
     const char *log;
     int past;
     enum batch_place place;

@@ -9,7 +9,7 @@
 
 enum { PATIENCE_MS = 30000 };
 
-/* Counts the threads of this process that have this name. */
+/* Returns the number of threads of this process that are named `wanted`. */
 static int threads_named(const char *wanted)
 {
     int count = 0;
@@ -30,13 +30,13 @@ static int threads_named(const char *wanted)
     return count;
 }
 
-/* nng starts two per processor otherwise. */
+/* Without the option, nng starts two threads per processor. */
 static void test_callback_threads_any_machine_are_two(void **state)
 {
     (void)state;
     nng_socket socket;
     assert_int_equal(nng_pair0_open(&socket), 0);
-    /* A thread gets its name only once it runs. */
+    /* A thread gets its name only when it runs. */
     for (int i = 0; i < PATIENCE_MS && threads_named("nng:task") < 2; i++)
         nng_msleep(1);
     assert_int_equal(threads_named("nng:task"), 2);

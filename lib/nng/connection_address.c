@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAPPED_OFFSET = 12 /* of the IPv4 address in an IPv4-mapped IPv6 address */ };
+enum { MAPPED_OFFSET = 12 /* offset of the IPv4 address in an IPv4-mapped IPv6 address */ };
 
 static void take_ipv4(struct connection_address *out, const void *bytes)
 {
@@ -24,8 +24,8 @@ static void take_ipv6(struct connection_address *out, const struct in6_addr *add
 }
 
 /*
- * Takes the process of the peer. A process in another container has no pid here (0), so its user stands for
- * it.
+ * Records the peer's process as its address. The pid of a process in another container reads as 0 here; the
+ * user id is then used instead.
  */
 static void take_process(struct connection_address *out, int fd)
 {

@@ -1,4 +1,7 @@
-/* The owner of a connection, by which connections.h counts. Pure, except that it asks the kernel for ipc. */
+/*
+ * Finds the owner of a connection, for connections.h, which counts the connections of each owner. Changes no
+ * state. For ipc, queries the kernel.
+ */
 #ifndef SCREENING_NNG_CONNECTION_ADDRESS_H
 #define SCREENING_NNG_CONNECTION_ADDRESS_H
 
@@ -8,9 +11,9 @@
 enum { CONNECTION_ADDRESS_BYTES = 8, CONNECTION_ADDRESS_TEXT_SIZE = 64 };
 
 struct connection_address {
-    /* AF_INET, AF_INET6 (64-bit network), AF_UNIX (process or user), or 0 for any other */
+    /* AF_INET, AF_INET6 (64-bit network), AF_UNIX (process or user), or 0 for any other family */
     uint8_t family;
-    uint8_t bytes[CONNECTION_ADDRESS_BYTES]; /* the address, padded with zeros */
+    uint8_t bytes[CONNECTION_ADDRESS_BYTES]; /* address, network, or process and user id; padded with zeros */
 };
 
 /* Gets the owner of the connection `fd`. `peer` is the address that accept returned. */

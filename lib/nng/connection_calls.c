@@ -1,10 +1,10 @@
 /*
- * The accept, readv, shutdown and close that nng calls in our programs. They report to connections.h which
- * connections nng accepts and what it reads. As in handshake_epipe.c, a function defined in the program takes
- * precedence over the C library's, for calls from nng's library too.
+ * Defines the accept, readv, shutdown and close that nng calls in our programs. They report to connections.h
+ * which connections nng accepts and what it reads. As in handshake_epipe.c, a function defined in the program
+ * takes precedence over the C library's, even for calls from nng's library.
  *
  * Only nng calls accept and readv. libmicrohttpd calls accept4 and recv, and libpq and SQLite call neither.
- * Other libraries do call shutdown and close, but connections.h ignores their descriptors.
+ * Other libraries call shutdown and close, but connections.h ignores their descriptors.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 
 #include "nng/connections.h"
 
-/* CMakeLists.txt links this file by this symbol. */
+/* CMakeLists.txt uses this symbol to link this file. */
 extern const char nng_connection_calls;
 const char nng_connection_calls = 0;
 
@@ -33,7 +33,7 @@ int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size)
     if (accepted < 0 || wanted || connections_admit(accepted, &peer))
         return accepted;
     (void)syscall(SYS_close, accepted);
-    errno = ECONNABORTED; /* nng accepts the next one */
+    errno = ECONNABORTED; /* nng then accepts the next connection */
     return -1;
 }
 

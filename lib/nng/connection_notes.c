@@ -22,7 +22,7 @@ static struct metric totals[CONNECTION_NOTES] = {
 static struct {
     pthread_mutex_t lock;
     int64_t counts[CONNECTION_NOTES];
-    struct connection_address address; /* address of the latest connection */
+    struct connection_address address; /* address of the last counted connection that had one */
     int64_t next_ns;
 } notes = {.lock = PTHREAD_MUTEX_INITIALIZER};
 

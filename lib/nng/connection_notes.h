@@ -1,4 +1,4 @@
-/* Reports refused and ended connections. Counts them immediately and logs them once a minute. */
+/* Reports refused and ended connections: counts them immediately and logs the counts once a minute. */
 #ifndef SCREENING_NNG_CONNECTION_NOTES_H
 #define SCREENING_NNG_CONNECTION_NOTES_H
 
@@ -8,21 +8,27 @@
 
 enum connection_note {
     CONNECTION_REFUSED,    /* refused because there was no room */
-    CONNECTION_SILENT,     /* a silent connection, ended to make room for another */
-    CONNECTION_UNFINISHED, /* ended because a message stayed incomplete */
-    CONNECTION_NO_FILE,    /* not accepted because the process has no descriptor left */
+    CONNECTION_SILENT,     /* ended to make room for a new connection */
+    CONNECTION_UNFINISHED, /* ended because its greeting or a message was unfinished */
+    CONNECTION_NO_FILE,    /* not accepted because the process has no free descriptor */
     CONNECTION_NOTES
 };
 
 void connection_notes_register(void);
 
-/* Counts a connection. Any thread; never blocks on I/O. `address` may be NULL. */
+/*
+ * Counts one connection under `note`. `address` is the address of the connection, or NULL if unknown. Any
+ * thread; never blocks on I/O.
+ */
 void connection_note(enum connection_note note, const struct connection_address *address);
 
-/* Adds `change` to the number of connections. */
+/* Adds `change` to the metric rpc_connections. */
 void connection_notes_count(int64_t change);
 
-/* Logs the counts if there are any and the last line is at least a minute old. One thread. */
+/*
+ * Logs the counts since the last line, unless all are 0 or that line is less than a minute old. One thread at
+ * a time.
+ */
 void connection_notes_log(void);
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * The table has one entry per descriptor. `tracked` is set while nng has the descriptor open, from
  * connections_admit to connections_forget. Only the reading thread touches `frame` (nng reads a connection on
- * one thread at a time). The members by which that thread reports to the others are atomic. `lock` guards
- * everything else. A tracked descriptor is not closed while `lock` is held, so the holder of the lock may use
- * it. Take `lock` last, because nng may hold locks of its own when it calls.
+ * one thread at a time). The members through which the reading thread reports to other threads are atomic.
+ * `lock` guards everything else. A tracked descriptor is not closed while `lock` is held, so the holder of
+ * the lock may use it. Take `lock` last, because nng may hold locks of its own when it calls this module.
  *
- * Time is counted in ticks, so that a process that was suspended does not find all its connections late.
+ * Time is counted in ticks, so that a process that has been suspended does not treat all its connections as
+ * late.
  */
 #include "nng/connections.h"
 
@@ -25,21 +26,24 @@
 #include "nng/frame.h"
 
 enum {
-    TICKS = 10,       /* ticks in a receive_timeout_ms */
-    SILENT_TICKS = 2, /* a connection that was silent for this long may be ended for a newcomer */
-    /* Smaller messages are not counted, because a connection has at most one at a time. */
+    TICKS = 10,       /* ticks per receive_timeout_ms */
+    SILENT_TICKS = 2, /* after this many ticks of silence, a connection may be ended to admit another */
+    /*
+     * Smaller messages are not counted. Their total size is limited anyway, because each connection has at
+     * most one at a time.
+     */
     COUNTED_BYTES = 4096,
     FILES_SPARE = 4096, /* entries for descriptors that are not connections */
 };
 
-/* All connections of one address. */
+/* The connections of one address. */
 struct holder {
     struct connection_address address;
-    size_t count;   /* number of connections that have not left */
-    size_t open;    /* number of those, and of the ones that left but whose descriptor is still open */
-    uint64_t bytes; /* total size of its unfinished messages */
+    size_t count;   /* number of connected clients */
+    size_t open;    /* number of open descriptors, including those of clients that have left */
+    uint64_t bytes; /* total size of the address's counted messages */
     struct list connections;
-    uint64_t all_busy_at; /* the last tick at which no connection was found silent */
+    uint64_t all_busy_at; /* the last tick at which a search found no silent connection */
 };
 
 struct connection {
@@ -54,9 +58,12 @@ struct connection {
     _Atomic bool unfinished;   /* whether the greeting or a message is incomplete */
     /* Guarded by `lock`. */
     struct holder *holder;
-    /* Whether it takes up room: the client is connected, and we have not ended the connection. */
+    /*
+     * Whether the connection counts towards connections_max: its client is connected, and we have not ended
+     * it.
+     */
     bool joined;
-    struct list_node node; /* its node in the holder's list */
+    struct list_node node; /* node in the holder's list */
     uint64_t bytes;        /* size counted for its unfinished message */
     uint64_t begun;        /* sequence number of the message being counted */
     uint32_t seen_reads, seen_messages;
@@ -66,17 +73,17 @@ struct connection {
 /* One per process, because the interposed functions have no context argument. */
 static struct {
     _Atomic bool limited;
-    /* Whether there is a table; it is never freed, because a read may be in progress. */
+    /* Whether the table exists. It is never freed, because another thread may be using it. */
     _Atomic bool has_table;
     struct connection *table;
     size_t table_size;
     struct connection_limits limits;
     pthread_mutex_t lock; /* guards the fields below */
-    size_t highest;       /* highest entry ever used */
+    size_t highest;       /* highest index ever used in `table` */
     struct map holders;   /* address -> struct holder */
-    size_t live;          /* number of connections that have not left */
-    size_t open;          /* number of those, and of the ones that left but whose descriptor is still open */
-    uint64_t bytes;       /* total size of all unfinished messages */
+    size_t live;          /* number of connected clients */
+    size_t open;          /* number of open descriptors, including those of clients that have left */
+    uint64_t bytes;       /* total size of all counted messages */
     uint64_t begun;
     uint64_t ticks;
     uint64_t all_busy_at;
@@ -92,7 +99,7 @@ static struct connection *find(int fd)
     return atomic_load_explicit(&connection->tracked, memory_order_acquire) ? connection : NULL;
 }
 
-/* ---- lock held: joining and leaving ---- */
+/* ---- joining and leaving; the caller holds the lock ---- */
 
 static struct holder *holder_of(const struct connection_address *address)
 {
@@ -152,20 +159,20 @@ static void leave(struct connection *connection)
     connection_notes_count(-1);
 }
 
-/* Ends a connection. nng sees the same as if the client had closed it. */
+/* Ends a connection. nng behaves as if the client had closed it. */
 static void end(struct connection *connection, enum connection_note why)
 {
     connection_note(why, &connection->holder->address);
     leave(connection);
     atomic_store(&connection->ended, true);
     /*
-     * Wakes a waiting read. This may fail because the client has already closed. Our own shutdown would take
-     * the lock again.
+     * Wakes a read that is waiting. This fails harmlessly if the client has already closed the connection.
+     * This is a direct system call, because shutdown in connection_calls.c would take the lock again.
      */
     (void)syscall(SYS_shutdown, (int)(connection - all.table), SHUT_RD);
 }
 
-/* ---- lock held: room ---- */
+/* ---- making room; the caller holds the lock ---- */
 
 static struct connection *more_silent(struct connection *one, struct connection *other)
 {
@@ -190,8 +197,8 @@ static struct connection *most_silent_of_all(void)
 }
 
 /*
- * Ends a silent connection of the address. Returns false if it has none. After a failed search it does not
- * search again until the next tick.
+ * Ends the connection of `holder` that has been silent longest, if it has been silent for SILENT_TICKS.
+ * Otherwise returns false. After a failed search, does not search again until the next tick.
  */
 static bool end_silent_of(struct holder *holder)
 {
@@ -226,8 +233,8 @@ static struct holder *largest_holder(void)
 }
 
 /*
- * Makes room for one more connection of this address, ending another one if necessary. Returns false if there
- * is none.
+ * Makes room for one more connection of the address, ending another connection if necessary. Returns false if
+ * that is impossible.
  */
 static bool make_room(struct holder *newcomer)
 {
@@ -329,7 +336,9 @@ bool connections_ended(int fd)
     return connection != NULL && atomic_load_explicit(&connection->ended, memory_order_relaxed);
 }
 
-/* Returns the connection whose counted message began first. Lock held. */
+/*
+ * Returns the address's connection whose counted message began first, or NULL if none is counted. Lock held.
+ */
 static struct connection *first_unfinished_of(const struct holder *holder)
 {
     struct connection *first = NULL;
@@ -339,7 +348,10 @@ static struct connection *first_unfinished_of(const struct holder *holder)
     return first;
 }
 
-/* Ends one connection of the address with the most bytes in unfinished messages. Lock held. */
+/*
+ * Chooses the address with the most bytes in unfinished messages. Of its connections, ends the one whose
+ * message began first. Returns false if no message is counted. Lock held.
+ */
 static bool end_largest_debtor(void)
 {
     const struct holder *largest = NULL;
@@ -353,7 +365,10 @@ static bool end_largest_debtor(void)
     return found != NULL;
 }
 
-/* Counts a message of `size` bytes that has begun. 0 means that no message that counts is in progress. */
+/*
+ * Counts the connection's unfinished message of `size` bytes in place of the one counted before. If `size` is
+ * 0, counts no message. Ends connections while the total exceeds the limit.
+ */
 static void count(struct connection *connection, uint64_t size)
 {
     pthread_mutex_lock(&all.lock);
@@ -382,7 +397,7 @@ void connections_read(int fd, const struct iovec *pieces, int piece_count, size_
         messages += frame_take(frame, pieces[i].iov_base, part);
         size -= part;
     }
-    /* nng itself closes the connection of a message that is too large. */
+    /* If a message is too large, nng itself closes the connection. */
     bool is_large = frame->place == FRAME_BODY && frame->size_bytes >= COUNTED_BYTES &&
                     frame->size_bytes <= all.limits.receive_bytes_max;
     if (is_large != connection->counted || (is_large && messages > 0)) {
@@ -397,14 +412,17 @@ void connections_read(int fd, const struct iovec *pieces, int piece_count, size_
 
 /* ---- the ticker ---- */
 
-/* Returns whether bytes have arrived that nng has not read yet. If so, it is not the client that is late. */
+/* Returns whether bytes have arrived that nng has not read yet. If so, the client is not late. */
 static bool has_unread(int fd)
 {
     int size = 0;
     return ioctl(fd, FIONREAD, &size) == 0 && size > 0;
 }
 
-/* Checks one connection. Lock held. */
+/*
+ * Counts the ticks for which the connection has been silent, and those for which its greeting or message has
+ * been unfinished. Ends the connection if the greeting or message is late. Lock held.
+ */
 static void look_at(struct connection *connection)
 {
     uint32_t reads = atomic_load(&connection->reads), messages = atomic_load(&connection->messages);
@@ -435,14 +453,14 @@ static void tick(void *context, struct ticker *ticker)
     connections_tick();
 }
 
-/* ---- on and off ---- */
+/* ---- enforcing and lifting the limits ---- */
 
-/* Creates the table. The first limits determine its size. */
+/* Creates the table. The limits of the first call determine its size. Returns false when out of memory. */
 static bool make_table(size_t files_max)
 {
     if (all.table == NULL) {
         all.table_size = files_max + FILES_SPARE;
-        all.table = calloc(all.table_size, sizeof all.table[0]); /* uses no memory until used */
+        all.table = calloc(all.table_size, sizeof all.table[0]); /* takes no memory until used */
         map_init(&all.holders, sizeof(struct connection_address));
         atomic_store_explicit(&all.has_table, all.table != NULL, memory_order_release);
     }

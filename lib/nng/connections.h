@@ -1,17 +1,19 @@
 /*
- * Limits on the connections that nng accepts in this process, on all its listeners together. There are limits
- * on the number of connections, in all and per address, on the time in which a message must arrive, and on
+ * Limits the connections that nng accepts in this process, for all its listeners together. The limits are on
+ * the number of connections, in all and per address, on the time within which a message must arrive, and on
  * the total size of all unfinished messages.
  *
  * nng has no such limits, and exposes neither a connection before its greeting nor a partly received message.
- * So connection_calls.c interposes on the C library's functions and reports to this module. To end a
- * connection, the module makes its next read return end of file, as if the client had closed it, and nng then
- * closes it as usual. We never close one of nng's descriptors ourselves (stuck_reaper.h explains why).
+ * So connection_calls.c interposes on the C library's functions and reports to this module. When the module
+ * ends a connection, nng's next read from it returns end of file, as if the client had closed it. nng then
+ * closes it. We never close one of nng's descriptors ourselves (stuck_reaper.h explains why).
  *
- * An address is an IPv4 address, a 64-bit IPv6 network or, on ipc, the peer process. When there is no room,
- * the address with the most connections loses the one that has been silent longest. If the newcomer's address
- * is at its own limit, or would then have as many connections as any other, only a silent connection makes
- * way. It is one of that address, if that has any connection. Without a silent one the newcomer is refused.
+ * An address is an IPv4 address, a 64-bit IPv6 network or, on ipc, the peer process. When the limit on all
+ * connections is reached, the address with the most connections loses the one that has been silent longest,
+ * unless it would then have fewer connections than the address of the new connection. In that case, or if the
+ * new connection's address is at its own limit, only a silent connection is ended: one of the new
+ * connection's address or, if that has no connections, one of any address. If none is silent, the new
+ * connection is refused.
  */
 #ifndef SCREENING_NNG_CONNECTIONS_H
 #define SCREENING_NNG_CONNECTIONS_H
@@ -25,18 +27,25 @@
 #include "base/status.h"
 
 struct connection_limits {
-    size_t connections_max; /* number of connections in all; at least 1 */
-    size_t per_address_max; /* number of connections per address; at least 1 */
-    size_t files_max; /* number of descriptors, including those that nng has yet to close; at least twice
-                         connections_max if the process may have so many; one address may use half */
-    uint32_t receive_timeout_ms; /* for the greeting, and for each message from its first byte to its last */
-    size_t receive_bytes_max;    /* total size of all unfinished messages; at least the size of the largest
-                                    message */
+    size_t connections_max; /* maximum number of connections in all; at least 1 */
+    size_t per_address_max; /* maximum number of connections per address; at least 1 */
+    /*
+     * The maximum number of descriptors of connections, including ended connections that nng has not closed
+     * yet. At least twice connections_max. One address may use about half of them.
+     */
+    size_t files_max;
+    /* The time limit for the greeting, and for each message from its first byte to its last. */
+    uint32_t receive_timeout_ms;
+    /*
+     * The maximum total size of all unfinished messages of 4 KiB or more. At least the size of the largest
+     * message.
+     */
+    size_t receive_bytes_max;
 };
 
 /*
- * Enforces these limits from now on. Before that there are none. Call it before the first listener is opened.
- * Returns RESOURCE_EXHAUSTED when out of memory or threads.
+ * Enforces `limits` from now on. Call it before the first listener is opened. Returns RESOURCE_EXHAUSTED when
+ * out of memory or threads.
  */
 MUST_CHECK enum status connections_limit(const struct connection_limits *limits, struct error *error);
 
@@ -44,28 +53,28 @@ MUST_CHECK enum status connections_limit(const struct connection_limits *limits,
 void connections_unlimit(void);
 
 /*
- * Advances the time by one tick. The thread that connections_limit starts calls this ten times in each
+ * Advances the time by one tick. The thread that connections_limit starts calls this function ten times per
  * receive_timeout_ms. Tests may call it too.
  */
 void connections_tick(void);
 
 /* ---- for connection_calls.c; any thread, any descriptor ---- */
 
-/* Registers an accepted connection. If it returns false, the caller must close the connection immediately. */
+/* Registers an accepted connection. Returns false if the caller must close it immediately. */
 bool connections_admit(int fd, const struct sockaddr_storage *peer);
 
-/* Reports that accept failed because the process has no descriptor left. */
+/* Reports that accept failed because the process has no free descriptor. */
 void connections_without_file(void);
 
-/* Returns whether the connection was ended. If it was, its reads must return end of file. */
+/* Returns whether this module has ended the connection. If so, reads must return end of file. */
 bool connections_ended(int fd);
 
 /* Reports the bytes that a read returned. One thread at a time for each descriptor. */
 void connections_read(int fd, const struct iovec *pieces, int count, size_t size);
 
 /*
- * Reports that the client has closed the connection, or that nng is about to. It then no longer takes up
- * room.
+ * Reports that the client has closed the connection, or that nng is about to close it. From then on the
+ * connection counts only towards files_max.
  */
 void connections_leave(int fd);
 

@@ -33,7 +33,7 @@ static size_t take_greeting(struct frame *frame, size_t size)
 }
 
 /*
- * Consumes bytes of a length. Returns their number. Sets *completed if the message has no body, so that it is
+ * Consumes bytes of a length. Returns their number. Sets *completed if the message has no body and so is
  * complete.
  */
 static size_t take_length(struct frame *frame, const uint8_t *bytes, size_t size, bool *completed)

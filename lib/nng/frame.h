@@ -25,12 +25,12 @@ struct frame {
     uint8_t have; /* number of bytes received of the greeting or the length */
     uint8_t header[FRAME_HEADER_MAX];
     uint64_t size_bytes; /* size of the message in FRAME_BODY */
-    uint64_t left_bytes; /* number of its bytes still to come */
+    uint64_t left_bytes; /* number of bytes of the message still to come */
 };
 
 void frame_init(struct frame *frame, bool is_ipc);
 
-/* Consumes received bytes. Returns the number of messages that they completed. */
+/* Consumes received bytes. Returns the number of messages that they complete. */
 size_t frame_take(struct frame *frame, const uint8_t *bytes, size_t size);
 
 #endif

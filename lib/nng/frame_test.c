@@ -3,7 +3,10 @@
 #include "base/unit_testing.h"
 #include "nng/frame.h"
 
-/* Writes a greeting and messages of 3, 0 and 300 bytes, with ipc's type byte before each if `is_ipc`. */
+/*
+ * Writes a greeting and messages of 3, 0 and 300 bytes, with ipc's type byte before each message if `is_ipc`.
+ * Returns the total size.
+ */
 static size_t write_stream(uint8_t *out, bool is_ipc)
 {
     static const uint16_t sizes[] = {3, 0, 300};
@@ -42,7 +45,7 @@ static void test_frame_finds_messages_however_they_are_cut(void **state)
     }
 }
 
-static void test_frame_tells_where_it_stands(void **state)
+static void test_frame_reports_its_position(void **state)
 {
     (void)state;
     uint8_t stream[512];
@@ -70,7 +73,7 @@ static void test_frame_takes_any_length(void **state)
     struct frame frame;
     frame_init(&frame, false);
     assert_int_equal(frame_take(&frame, (const uint8_t *)"GET / HTTP/1.1\r\n", 16), 0);
-    assert_int_equal(frame.place, FRAME_BODY); /* the transport closes it */
+    assert_int_equal(frame.place, FRAME_BODY); /* the transport closes the connection */
     assert_true(frame.size_bytes > UINT64_C(1) << 56);
 }
 
@@ -78,7 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frame_finds_messages_however_they_are_cut),
-        cmocka_unit_test(test_frame_tells_where_it_stands),
+        cmocka_unit_test(test_frame_reports_its_position),
         cmocka_unit_test(test_frame_takes_any_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

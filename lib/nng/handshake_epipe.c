@@ -1,19 +1,22 @@
 /*
- * The sendmsg that nng calls in our programs.
+ * Defines the sendmsg that nng calls in our programs.
  *
  * It avoids a defect of nng 1.5.2 (fixed in 1.6.0). If the peer closes the connection before the handshake is
- * written, nng mistakes EPIPE for its own close. The listener never accepts again, and the dialer never dials
- * again, so a client that connects and leaves could shut out all others. If sendmsg reports ECONNRESET
- * instead, nng goes on.
+ * written, nng mistakes EPIPE for its own close. Then the listener never accepts again, and the dialer never
+ * dials again, so a client that connects and leaves could lock out all other clients. If sendmsg reports
+ * ECONNRESET instead, nng keeps working.
  *
- * A function defined in the program takes precedence over the C library's, for calls from nng's library too.
+ * A function defined in the program takes precedence over the C library's, even for calls from nng's library.
  */
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* CMakeLists.txt links this file by this symbol, because sendmsg alone would be resolved from elsewhere. */
+/*
+ * CMakeLists.txt uses this symbol to link this file, because sendmsg alone would be linked from the C
+ * library.
+ */
 extern const char nng_handshake_epipe;
 const char nng_handshake_epipe = 0;
 

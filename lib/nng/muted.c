@@ -23,7 +23,8 @@ void muted_add(struct muted *muted, nng_pipe pipe)
     atomic_store(&muted->count, muted->pipes.count);
     pthread_mutex_unlock(&muted->mutex);
     if (status != STATUS_OK)
-        log_plain(LOG_ERROR, "rpc.out_of_memory"); /* each reply to it still costs a slot a timeout */
+        log_plain(LOG_ERROR, "rpc.out_of_memory"); /* each reply on the pipe still blocks a slot until it
+                                                    * times out */
 }
 
 void muted_remove(struct muted *muted, nng_pipe pipe)
@@ -32,7 +33,7 @@ void muted_remove(struct muted *muted, nng_pipe pipe)
         return;
     int id = nng_pipe_id(pipe);
     pthread_mutex_lock(&muted->mutex);
-    (void)map_remove(&muted->pipes, &id); /* usually there is no entry */
+    (void)map_remove(&muted->pipes, &id); /* usually the connection is not muted */
     atomic_store(&muted->count, muted->pipes.count);
     pthread_mutex_unlock(&muted->mutex);
 }

@@ -1,10 +1,10 @@
 /*
- * The connections whose clients did not take a reply in time. A reply to one of them is dropped unless the
- * client takes it immediately, so that a slow client costs the others no slots. The first reply that the
- * client takes unmutes its connection.
+ * The set of connections whose clients did not read a reply in time. A reply on such a connection is dropped
+ * unless it can be sent immediately, so that a slow client does not block slots that other clients need. The
+ * first reply that can be sent unmutes the connection.
  *
- * We do not close these connections because of stuck_reaper.h: nng may block for good when a connection is
- * closed on which a message may be arriving.
+ * We do not close these connections, because nng may block forever if a connection is closed while a message
+ * is arriving on it (stuck_reaper.h).
  */
 #ifndef SCREENING_NNG_MUTED_H
 #define SCREENING_NNG_MUTED_H

@@ -1,10 +1,10 @@
 /*
- * A dialer that never gives up.
+ * A dialer that keeps trying to connect.
  *
  * nng's own dialer reconnects in a loop, but the loop can end silently (dialer_connect_cb). handshake_epipe.c
- * prevents the case that we know. Even so, in one round of fault tests both subscribers of a service that was
- * killed behind a proxy stayed without a connection for a minute (nng 1.5.2), and we do not know why. So we
- * replace a dialer that has been without a connection for a long time.
+ * prevents the only case that we know of. Even so, after a fault test had killed a service behind a proxy,
+ * both of its subscribers had no connection for a minute (nng 1.5.2). The cause is unknown. So we replace a
+ * dialer that has been without a connection for a long time.
  */
 #ifndef SCREENING_NNG_REDIAL_H
 #define SCREENING_NNG_REDIAL_H
@@ -13,19 +13,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "nng/tls.h"
+
 /* Longer than any pause between two of nng's own attempts to connect. */
 enum { REDIAL_AFTER_MS = 2000 };
 
 struct redial {
     nng_socket socket;
-    const char *address; /* must outlive the struct */
+    const char *address;           /* must outlive the struct */
+    const struct tls_dialing *tls; /* likewise; used for TLS addresses only */
     nng_dialer dialer;
-    /* The start of the time without a connection, as seen by redial_look; 0 = connected at the last look. */
+    /*
+     * When redial_look first found no connection or last redialled; 0 = it found a connection at its last
+     * call.
+     */
     int64_t alone_ns;
 };
 
-/* Starts to dial. `flags` are those of nng_dialer_start. Returns nng's error code, or 0. */
-int redial_start(struct redial *redial, nng_socket socket, const char *address, int flags);
+/*
+ * Starts to dial. `flags` are those of nng_dialer_start; `tls` may be NULL if the address is not one for TLS.
+ * Returns nng's error code, or 0.
+ */
+int redial_start(struct redial *redial, nng_socket socket, const char *address, const struct tls_dialing *tls,
+                 int flags);
 
 /*
  * Starts a new dialer once REDIAL_AFTER_MS have passed without a connection. Call it about once a second

@@ -27,10 +27,10 @@ static void test_redial_dialer_that_ended_is_replaced(void **state)
     assert_int_equal(nng_pair0_open(&dialing), 0);
     assert_int_equal(nng_pipe_notify(dialing, NNG_PIPE_EV_ADD_POST, count_connection, &connections), 0);
     assert_int_equal(nng_listen(listening, ADDRESS, NULL, 0), 0);
-    assert_int_equal(redial_start(&redial, dialing, ADDRESS, 0), 0);
+    assert_int_equal(redial_start(&redial, dialing, ADDRESS, NULL, 0), 0);
     assert_int_equal(atomic_load(&connections), 1);
 
-    assert_int_equal(nng_dialer_close(redial.dialer), 0); /* and its connection */
+    assert_int_equal(nng_dialer_close(redial.dialer), 0); /* also closes its connection */
     int64_t ended_ns = clock_monotonic_ns();
     while (atomic_load(&connections) == 1 &&
            clock_monotonic_ns() < ended_ns + DEADLINE_MS * (int64_t)NS_PER_MS) {

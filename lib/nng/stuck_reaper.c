@@ -17,12 +17,12 @@ enum { TRY_EVERY_MS = 500, CLOSE_WAIT_MS = 1000, LOOK_EVERY_MS = 1 };
 
 /* ---- closing a socket ---- */
 
-/* Whether a close has hung. A reaper that is stuck stays stuck, so later closes get a shorter wait. */
+/* Whether a close has hung. The reaper then remains stuck, so later closes wait for a shorter time. */
 static _Atomic bool hung;
 
 static void *close_socket(void *id)
 {
-    (void)nng_close((nng_socket){.id = (uint32_t)(uintptr_t)id}); /* fails only if it is already closed */
+    (void)nng_close((nng_socket){.id = (uint32_t)(uintptr_t)id}); /* fails only if already closed */
     return NULL;
 }
 
@@ -30,7 +30,7 @@ bool socket_close(nng_socket socket)
 {
     pthread_t thread;
     if (pthread_create(&thread, NULL, close_socket, (void *)(uintptr_t)socket.id) != 0) {
-        (void)nng_close(socket); /* without a thread, we risk blocking */
+        (void)nng_close(socket); /* without a thread, this may block */
         return true;
     }
     int patience_ms = atomic_load(&hung) ? PATIENCE_ONCE_HUNG_MS : PATIENCE_MS;
@@ -51,11 +51,11 @@ bool socket_close(nng_socket socket)
 
 struct transport_watch {
     struct ticker *ticker;
-    _Atomic bool closing;     /* whether to make no further attempt */
+    _Atomic bool closing;     /* whether to stop making attempts */
     _Atomic uint64_t attempt; /* odd while an attempt is under way */
     /* The following members are used only by the caller of transport_watch_is_stuck. */
-    uint64_t seen; /* the last attempt seen */
-    int looks;     /* how often in a row it was seen under way */
+    uint64_t seen; /* value of `attempt` at the last call */
+    int looks;     /* number of consecutive calls that found that attempt still under way */
 };
 
 /*
@@ -121,6 +121,6 @@ void transport_watch_close(struct transport_watch *watch)
             return;
         nng_msleep(LOOK_EVERY_MS);
     }
-    ticker_close(watch->ticker); /* no attempt can be under way any more */
+    ticker_close(watch->ticker); /* no attempt can be under way now */
     free(watch);
 }

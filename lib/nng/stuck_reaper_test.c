@@ -23,14 +23,15 @@ static void test_watch_well_transport_is_never_stuck(void **state)
     assert_int_equal(transport_watch_open(&watch, NULL), STATUS_OK);
     for (int i = 0; i < MANY_LOOKS; i++) {
         assert_false(transport_watch_is_stuck(watch));
-        pause_ms(500); /* a service pauses longer: an attempt on a busy machine is not a stuck one */
+        pause_ms(
+            500); /* a service pauses longer, so that a slow attempt does not look stuck on a busy machine */
     }
     transport_watch_close(watch);
 }
 
 static atomic_bool blocked, released;
 
-/* Runs on nng's reaper thread, which reaps nothing until this returns. */
+/* Runs on nng's reaper thread, which frees no connection until this function returns. */
 static void block_reaper(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     (void)pipe;

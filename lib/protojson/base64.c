@@ -2,7 +2,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
-enum { PADDING = 64 }; /* its index in the alphabet */
+enum { PADDING = 64 }; /* the index of '=' in the alphabet */
 
 size_t protojson_base64_length(size_t size_bytes)
 {
@@ -37,7 +37,7 @@ static int sextet(char c)
     return c == '/' || c == '_' ? 63 : -1;
 }
 
-/* Removes the padding. Returns false if the padding does not complete the last group of four. */
+/* Subtracts the padding from *length. Returns false if the padding or the remaining length is invalid. */
 static bool strip_padding(const char *text, size_t *length)
 {
     size_t padding = 0;

@@ -21,9 +21,7 @@ static void *slot_of(ProtobufCMessage *message, size_t offset)
     return (char *)message + offset;
 }
 
-/*
- * Returns a message with every field at its default. protobuf_c_message_init makes texts empty, never NULL.
- */
+/* Returns a message with every field at its default. protobuf_c_message_init sets texts to "", never NULL. */
 static ProtobufCMessage *new_message(struct arena *arena, const ProtobufCMessageDescriptor *descriptor)
 {
     ProtobufCMessage *message = arena_alloc(arena, descriptor->sizeof_message);
@@ -68,17 +66,14 @@ static enum status decode_array(const struct decoder *decoder, const json_t *jso
         return error_no_memory(decoder->error);
     for (size_t i = 0; i < count; i++) {
         const struct protojson_path step = {.parent = path, .index = i};
-        enum status status =
-            decode_value(decoder, json_array_get(json, i), field, &step, depth, elements + i * value_size);
-        if (status != STATUS_OK)
-            return status;
+        TRY(decode_value(decoder, json_array_get(json, i), field, &step, depth, elements + i * value_size));
     }
     *(char **)slot_of(message, field->offset) = elements;
     *(size_t *)slot_of(message, field->quantifier_offset) = count;
     return STATUS_OK;
 }
 
-/* Marks `field` as the oneof member that is set. */
+/* Marks `field` as the oneof member that is set. Refuses it if another member is already set. */
 static enum status choose_member(const struct decoder *decoder, const ProtobufCFieldDescriptor *field,
                                  const struct protojson_path *path, ProtobufCMessage *message)
 {
@@ -93,7 +88,10 @@ static enum status choose_member(const struct decoder *decoder, const ProtobufCF
     return STATUS_OK;
 }
 
-/* Finds the value of the field under either of its names, or NULL if there is none. Counts the keys found. */
+/*
+ * Sets *value to the value of the field under either of its names, or to NULL if the field is absent. Adds
+ * the number of keys found to *keys_found. Refuses a field that is given under both names.
+ */
 static enum status find_value(const struct decoder *decoder, const json_t *object,
                               const ProtobufCFieldDescriptor *field, const struct protojson_path *path,
                               json_t **value, size_t *keys_found)
@@ -115,17 +113,14 @@ static enum status decode_field(const struct decoder *decoder, const json_t *obj
                                 unsigned depth, ProtobufCMessage *message, size_t *keys_found)
 {
     json_t *value = NULL;
-    enum status status = protojson_field_check(field, path, decoder->error);
-    if (status == STATUS_OK)
-        status = find_value(decoder, object, field, path, &value, keys_found);
-    if (status != STATUS_OK || value == NULL || json_is_null(value))
-        return status;
+    TRY(protojson_field_check(field, path, decoder->error));
+    TRY(find_value(decoder, object, field, path, &value, keys_found));
+    if (value == NULL || json_is_null(value))
+        return STATUS_OK;
     if (field->label == PROTOBUF_C_LABEL_REPEATED)
         return decode_array(decoder, value, field, path, depth, message);
     if (protojson_is_oneof_member(field))
-        status = choose_member(decoder, field, path, message);
-    if (status != STATUS_OK)
-        return status;
+        TRY(choose_member(decoder, field, path, message));
     return decode_value(decoder, value, field, path, depth, slot_of(message, field->offset));
 }
 
@@ -141,8 +136,8 @@ static bool has_field(const ProtobufCMessageDescriptor *descriptor, const char *
 }
 
 /*
- * Reports the first key that is not a field. The cast is harmless: jansson's iterators take a non-const
- * json_t but do not write to it.
+ * Refuses the first key that does not name a field. The cast is harmless, because jansson's iterators take a
+ * non-const json_t but do not write to it.
  */
 static enum status refuse_unknown(const struct decoder *decoder, const json_t *object,
                                   const ProtobufCMessageDescriptor *descriptor,
@@ -167,10 +162,7 @@ static enum status decode_fields(const struct decoder *decoder, const json_t *js
     size_t keys_found = 0;
     for (unsigned i = 0; i < descriptor->n_fields; i++) {
         const struct protojson_path step = {.parent = path, .name = descriptor->fields[i].name};
-        enum status status =
-            decode_field(decoder, json, &descriptor->fields[i], &step, depth, message, &keys_found);
-        if (status != STATUS_OK)
-            return status;
+        TRY(decode_field(decoder, json, &descriptor->fields[i], &step, depth, message, &keys_found));
     }
     if (keys_found < json_object_size(json) && (decoder->flags & PROTOJSON_IGNORE_UNKNOWN) == 0)
         return refuse_unknown(decoder, json, descriptor, path);
@@ -185,9 +177,7 @@ static enum status decode_message(const struct decoder *decoder, const json_t *j
     size_t nanos = 0;
     bool timestamp = protojson_is_timestamp(descriptor, &seconds, &nanos);
     if (!timestamp) {
-        enum status status = protojson_message_check(descriptor, path, depth, decoder->error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(protojson_message_check(descriptor, path, depth, decoder->error));
         if (!json_is_object(json))
             return protojson_refuse(decoder->error, STATUS_INVALID_ARGUMENT, path, "must be an object");
     }

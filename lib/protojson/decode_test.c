@@ -1,4 +1,7 @@
-/* JSON to message: structure, names, presence, and every refusal that does not concern a single scalar. */
+/*
+ * Tests the conversion of JSON to messages: structure, names, presence, and refusals other than those of
+ * single scalars.
+ */
 #include <stdio.h>
 
 #include "protojson/protojson_testing.h"

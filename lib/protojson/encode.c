@@ -26,7 +26,7 @@ static const void *slot_of(const ProtobufCMessage *message, size_t offset)
 
 /* ---- values ---- */
 
-/* jansson formats the number with as many digits as are needed to read it back exactly. */
+/* Writes a number. jansson formats it with as many digits as are needed to read it back exactly. */
 static enum status encode_double(struct encoder *encoder, double value)
 {
     if (isnan(value))
@@ -218,11 +218,8 @@ enum status protojson_write(const ProtobufCMessage *message, unsigned flags, str
                             size_t *size, struct error *error)
 {
     struct encoder encoder = {.flags = flags, .error = error, .output = {.arena = arena, .error = error}};
-    enum status status = encode_message(&encoder, message, NULL, 1);
-    if (status == STATUS_OK)
-        status = output_put(&encoder.output, "", 1); /* its NUL */
-    if (status != STATUS_OK)
-        return status;
+    TRY(encode_message(&encoder, message, NULL, 1));
+    TRY(output_put(&encoder.output, "", 1)); /* the terminating NUL */
     *text = encoder.output.text;
     *size = encoder.output.size - 1;
     return STATUS_OK;

@@ -1,4 +1,4 @@
-/* Message to JSON: golden texts and every refusal. */
+/* Tests the conversion of messages to JSON: golden texts and every refusal. */
 #include <math.h>
 
 #include "protojson/protojson_testing.h"
@@ -90,7 +90,7 @@ static void test_encode_extreme_scalars_are_exact(void **state)
         "\"aFloat\":1.5,\"aDouble\":-0.25,\"aBool\":true,\"aColour\":\"ANTI\",\"aBytes\":\"AP8QgA==\"}");
 }
 
-/* Compares with jansson: each character alone, and a long text, which makes the output grow. */
+/* Compares the output with jansson's, for each character and for a long text, which makes the buffer grow. */
 static void test_encode_every_character_is_escaped_as_it_must(void **state)
 {
     (void)state;

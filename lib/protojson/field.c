@@ -20,8 +20,8 @@ enum status protojson_message_check(const ProtobufCMessageDescriptor *descriptor
 }
 
 /*
- * protobuf-c does not distinguish maps from repeated messages. But protoc generates their element type,
- * FieldNameEntry{key = 1, value = 2}, which identifies them.
+ * Returns whether the field is a map. protobuf-c does not distinguish maps from repeated messages, but the
+ * element type of a map is always FieldNameEntry{key = 1, value = 2}, which protoc generates.
  */
 static bool is_map(const ProtobufCFieldDescriptor *field)
 {

@@ -1,4 +1,4 @@
-/* Connects the walkers to jansson's parser and printer. */
+/* Connects the encoder and the decoder to jansson's parser and printer. */
 #include <string.h>
 
 #include "protojson/path.h"
@@ -38,12 +38,12 @@ enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned 
 }
 
 /*
- * Reports the parser's error. Removes the "near '...'" at the end of jansson's messages, which would put
- * client data, even names, into logs.
+ * Reports the parser's error. Removes "near '...'" from the end of jansson's messages, because it quotes
+ * client data, possibly names, which must not reach the logs.
  */
 static enum status refuse_text(const json_error_t *parsed, struct error *error)
 {
-    if (parsed->text[0] == '\0') /* the parser has a message for every failure but lack of memory */
+    if (parsed->text[0] == '\0') /* the parser has a message for every failure except lack of memory */
         return error_no_memory(error);
     const char *near = strstr(parsed->text, " near '");
     int length = near != NULL ? (int)(near - parsed->text) : (int)strlen(parsed->text);
@@ -52,8 +52,8 @@ static enum status refuse_text(const json_error_t *parsed, struct error *error)
 }
 
 /*
- * Returns the position of the value that exceeds `max`, or NULL if there is none. Counts values by the
- * character before each.
+ * Returns the position at which the number of values exceeds `max`, or NULL if it does not. Counts the values
+ * by the characters that precede them.
  */
 static const char *find_excess(const char *text, size_t size, size_t max)
 {
@@ -65,7 +65,7 @@ static const char *find_excess(const char *text, size_t size, size_t max)
             quoted = !quoted;
             break;
         case '\\':
-            at += quoted; /* the next character ends no value */
+            at += quoted; /* skip the escaped character */
             break;
         case ',':
         case '[':
@@ -104,7 +104,7 @@ enum status protojson_text_to_message(const char *text, size_t size_bytes,
     if (size_bytes > 0 && memchr(text, '\0', size_bytes) != NULL) /* jansson misses a NUL after a number */
         return error_invalid(error, "JSON: NUL byte in the text");
     TRY(protojson_check_values(text, size_bytes, PROTOJSON_VALUES_MAX, error));
-    /* "\u0000" is allowed here, so that the walker can report the field that contains it. */
+    /* The parser allows "\u0000", so that the decoder can report the field that contains it. */
     json_error_t parsed;
     json_t *json =
         json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &parsed);

@@ -1,4 +1,4 @@
-/* Text that the parser refuses before the walker sees it. */
+/* Tests text that is refused before it is converted to a message. */
 #include "base/text.h"
 #include "protojson/protojson_testing.h"
 
@@ -6,8 +6,10 @@
 
 #define CANCEL &screening__v1__cancel_booking_request__descriptor
 
-/* Reads `size` bytes, which must be refused with INVALID_ARGUMENT and a UTF-8 message that begins with
- * "JSON: ". */
+/*
+ * Reads `size` bytes, which must be refused with INVALID_ARGUMENT and a UTF-8 message that begins with
+ * "JSON:" and contains `in_message`.
+ */
 static void assert_no_json(const char *text, size_t size, const char *in_message)
 {
     struct arena arena;
@@ -82,7 +84,7 @@ static void test_json_text_deep_nesting_is_refused(void **state)
 
 enum { VALUE_BYTES = 16 };
 
-/* Writes a text of `count` values: an object, an array and its elements. */
+/* Writes a text of `count` values: an object, an array in it, and the elements of the array. */
 static size_t write_values(char *text, size_t count, const char *value)
 {
     static const char begin[] = "{\"x\":[";

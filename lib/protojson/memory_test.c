@@ -1,6 +1,6 @@
 /*
- * Running out of memory at any point is reported, leaks nothing, and returns nothing half-built. CMake links
- * malloc in our code to __wrap_malloc, and the test makes jansson use it too.
+ * Tests that running out of memory at any point is reported, leaks nothing, and returns no partial result.
+ * The linker redirects malloc in our code to __wrap_malloc, and the test makes jansson use it too.
  */
 #include "protojson/protojson_testing.h"
 
@@ -22,8 +22,10 @@ void *__wrap_malloc(size_t size)
     return __real_malloc(size);
 }
 
-/* Makes one call with memory for `allocations_left` allocations. Returns its status; *made is true if it
- * returned a result. */
+/*
+ * Makes a call with memory for `allocations_left` allocations. Sets *made to whether the call returned a
+ * result.
+ */
 typedef enum status attempt(bool *made, struct error *error);
 
 static enum status attempt_write(bool *made, struct error *error)
@@ -105,7 +107,7 @@ static void test_memory_every_failing_allocation_of_writing_is_reported(void **s
     assert_in_range(count_failures(attempt_write_long), 4, ATTEMPTS_MAX - 1);
 }
 
-/* Each text needs its own chunk in the arena, and the days together need another. */
+/* Each text needs a chunk of its own in the arena, and all days together need another one. */
 static void test_memory_every_failing_allocation_of_reading_is_reported(void **state)
 {
     (void)state;

@@ -80,7 +80,7 @@ static uint64_t below(uint64_t *seed, uint64_t bound)
     return (test_random(seed) >> 11) % bound;
 }
 
-/* Returns 64 bits, often a limit of one of the integer types. */
+/* Returns 64 random bits or, half of the time, an edge case such as a limit of an integer type. */
 static uint64_t random_bits(uint64_t *seed)
 {
     static const uint64_t edges[] = {

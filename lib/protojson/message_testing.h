@@ -1,4 +1,6 @@
-/* Makes random messages of any type for tests, from the descriptor. The same seed gives the same message. */
+/*
+ * Creates random messages of any type from its descriptor, for tests. The same seed gives the same message.
+ */
 #ifndef SCREENING_PROTOJSON_MESSAGE_TESTING_H
 #define SCREENING_PROTOJSON_MESSAGE_TESTING_H
 
@@ -12,10 +14,13 @@
 extern const ProtobufCMessageDescriptor *const test_message_types[];
 extern const size_t test_message_type_count;
 
-/* Returns the next number of the xorshift sequence in `*seed`. It is never 0, and the seed must not be 0. */
+/*
+ * Returns the next number of the xorshift sequence whose state is `*seed`. The number is never 0, and `*seed`
+ * must not be 0.
+ */
 uint64_t test_random(uint64_t *seed);
 
-/* Creates a message of the type in `arena`. Each field is unset, at a limit of its range, or random. */
+/* Creates a message of this type in `arena`. Each field is unset, at a limit of its range, or random. */
 ProtobufCMessage *test_message(const ProtobufCMessageDescriptor *descriptor, uint64_t *seed,
                                struct arena *arena);
 

@@ -1,6 +1,6 @@
 /*
- * Valid texts with reproducible damage. Each is either read, or refused with a message; anything read can be
- * written and read again.
+ * Damages valid texts reproducibly. Checks that each damaged text is either read or refused with an error
+ * message, and that a message that was read can be written and read again.
  */
 #include "base/text.h"
 #include "protojson/message_testing.h"
@@ -13,7 +13,7 @@ struct mutant {
     char bytes[TEXT_MAX_BYTES];
 };
 
-/* Tokens that do the most damage to JSON or its values. */
+/* Tokens that often make JSON or its values invalid. */
 static const char *const tokens[] = {"{",       "}",          "[",       "]",        "\"",   ":",
                                      ",",       "null",       "true",    "-1",       "1e9",  "0.5",
                                      "\\u0000", "\\ud800",    "\"NaN\"", "{}",       "[[]]", "\xff",
@@ -54,7 +54,10 @@ static void mutate(struct mutant *mutant, uint64_t *seed)
     }
 }
 
-/* Reads the mutant with and without unknown fields allowed. Returns whether either reading accepted it. */
+/*
+ * Reads the mutant without and with PROTOJSON_IGNORE_UNKNOWN. Returns whether it was accepted with the
+ * option.
+ */
 static bool check(const struct mutant *mutant, const ProtobufCMessageDescriptor *descriptor,
                   struct arena *arena)
 {
@@ -100,7 +103,7 @@ static void test_mutation_damaged_text_is_read_or_refused(void **state)
         free(text);
         arena_reset(&arena);
     }
-    /* Some are accepted, but not most: the mutants are close to valid texts. */
+    /* Some mutants, but not most, are accepted, because they are close to valid texts. */
     assert_in_range(accepted, ITERATIONS / 100, ITERATIONS / 2);
     arena_fini(&arena);
 }

@@ -49,7 +49,7 @@ enum status output_quoted(struct output *output, const char *text, size_t size)
     return STATUS_OK;
 }
 
-/* Returns the escape of a character within quotes, or NULL if it needs none. */
+/* Returns the escape sequence for a character in a JSON string, or NULL if it needs none. */
 static const char *escape_of(unsigned char c, char unicode[7])
 {
     static const char DIGITS[] = "0123456789ABCDEF";

@@ -1,6 +1,6 @@
 /*
- * JSON text that grows in an arena. When memory runs out, output_extend returns NULL and the other functions
- * return RESOURCE_EXHAUSTED.
+ * Builds JSON text that grows in an arena. When memory runs out, output_extend returns NULL and the other
+ * functions return RESOURCE_EXHAUSTED.
  */
 #ifndef SCREENING_PROTOJSON_OUTPUT_H
 #define SCREENING_PROTOJSON_OUTPUT_H
@@ -12,15 +12,15 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-/* Initially all zero except `arena` and `error`. */
+/* The caller sets `arena` and `error` and zeroes the other members. */
 struct output {
     struct arena *arena;
     struct error *error;
-    char *text; /* moves when it grows; without a NUL */
+    char *text; /* may move when it grows; has no NUL */
     size_t size, capacity;
 };
 
-/* Appends `size_bytes` uninitialised bytes and returns them, or NULL when out of memory. */
+/* Appends `size_bytes` uninitialised bytes. Returns a pointer to them, or NULL when out of memory. */
 char *output_extend(struct output *output, size_t size_bytes);
 
 MUST_CHECK enum status output_put(struct output *output, const char *bytes, size_t size_bytes);

@@ -5,14 +5,17 @@
 #include "protojson/protojson.h"
 #include "protojson/scalar.h"
 
-/* One value of any field that is not a message. */
+/* Holds one value of any field that is not a message. */
 union value {
     char *text;
     ProtobufCBinaryData bytes;
     uint64_t number;
 };
 
-/* Returns the field of that name, or NULL unless it holds exactly one value and is not in a oneof. */
+/*
+ * Returns the field with that name. Returns NULL if there is none, or if the field is repeated, is a message
+ * or is in a oneof.
+ */
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *descriptor,
                                                   const char *name)
 {
@@ -33,7 +36,7 @@ int protojson_field_index(const ProtobufCMessageDescriptor *descriptor, const ch
     return field != NULL ? (int)(field - descriptor->fields) : -1;
 }
 
-/* Makes the JSON value of a text. Every value but a bool can be given as a JSON string. */
+/* Converts text to a JSON value. Every value but a bool can be given as a JSON string. */
 static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
 {
     if (field->type == PROTOBUF_C_TYPE_BOOL && strcmp(text, "true") == 0)
@@ -43,7 +46,9 @@ static json_t *json_of(const ProtobufCFieldDescriptor *field, const char *text)
     return json_string_nocheck(text);
 }
 
-/* Returns whether the field may take the value, because it holds its default or the same value. */
+/*
+ * Returns whether the field may be set to the value, that is, whether it holds its default or the same value.
+ */
 static bool agrees(const ProtobufCFieldDescriptor *field, const void *slot, const union value *value)
 {
     static const union value zero;
@@ -74,8 +79,7 @@ enum status protojson_set_text(ProtobufCMessage *message, const char *name, cons
     union value value = {.number = 0};
     enum status status = protojson_scalar_read(field, json, &path, arena, &value, error);
     json_decref(json);
-    if (status != STATUS_OK)
-        return status;
+    TRY(status);
     void *slot = (char *)message + field->offset;
     if (!agrees(field, slot, &value)) {
         return protojson_refuse(error, STATUS_INVALID_ARGUMENT, &path,

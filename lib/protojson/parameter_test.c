@@ -1,4 +1,4 @@
-/* Setting single fields from text. */
+/* Tests setting single fields from text. */
 #include "protojson/protojson_testing.h"
 
 #include "protojson_test.pb-c.h"

@@ -24,7 +24,7 @@ static void append(struct text *text, const char *bytes, size_t size)
     text->bytes[text->used] = '\0';
 }
 
-/* Returns the number of bytes of `name` to show, which are whole UTF-8 characters only. */
+/* Returns how many bytes of `name` to show, without cutting a UTF-8 character. */
 static size_t shown_size(const char *name)
 {
     size_t size = strnlen(name, STEP_MAX_BYTES + 1);
@@ -37,8 +37,8 @@ static size_t shown_size(const char *name)
 }
 
 /*
- * Appends the text of a path. The chain points from the leaf to the root, but the text starts at the root.
- * PROTOJSON_DEPTH_MAX bounds the recursion.
+ * Appends the path as text. The text starts at the root, but the chain points from the leaf to the root, so
+ * recursion reverses it. PROTOJSON_DEPTH_MAX bounds the recursion.
  */
 static void append_path(struct text *text, const struct protojson_path *path)
 {

@@ -1,4 +1,6 @@
-/* The position of a walker in a message, for error messages. It is a chain of steps on the walker's stack. */
+/*
+ * A position in a message, for error messages: a chain of steps on the stack of the encoder or the decoder.
+ */
 #ifndef SCREENING_PROTOJSON_PATH_H
 #define SCREENING_PROTOJSON_PATH_H
 

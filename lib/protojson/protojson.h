@@ -17,11 +17,12 @@
  *                               (cmake/ProtobufC.cmake)
  *     null                      read as absent, for every field
  *
- * Integers with a fraction or an exponent are exact up to 2^53 and refused above. jansson has no bare integer
- * above 2^63 - 1. Larger uint64 values are read only from strings, the form in which they are written.
+ * Integers written with a fraction or an exponent are exact up to 2^53; larger ones are refused. jansson
+ * cannot read a bare integer above 2^63 - 1. Larger uint64 values are read only from strings, the form in
+ * which they are written.
  *
  * Maps, proto2 fields and the other well-known types are not supported, because none of our .proto files use
- * them. Such a message is refused with UNIMPLEMENTED. Unknown wire fields do not appear in JSON.
+ * them. A message that uses them is refused with UNIMPLEMENTED. Unknown wire fields do not appear in JSON.
  *
  * All functions may be called from any thread and share no state. Each may also return RESOURCE_EXHAUSTED
  * when out of memory. On failure the out-parameters are unchanged.
@@ -46,24 +47,30 @@ enum {
      * members.
      */
     PROTOJSON_EMIT_DEFAULTS = 1 << 0,
-    /* When writing text, write one value per line, indented by two spaces per level, for people. */
+    /* When writing text, write one value per line, indented by two spaces per level. */
     PROTOJSON_INDENT = 1 << 1,
     /* When reading, skip fields that the message type does not have. Unknown enum names are still errors. */
     PROTOJSON_IGNORE_UNKNOWN = 1 << 2,
 };
 
-/* Messages that are nested deeper are INVALID_ARGUMENT in both directions. The outermost counts as 1. */
+/*
+ * The maximum depth of a message. A deeper message is refused with INVALID_ARGUMENT, both when reading and
+ * when writing. The outermost message has depth 1.
+ */
 enum { PROTOJSON_DEPTH_MAX = 32 };
 
-/* Text with more values, of any kind, is refused with INVALID_ARGUMENT before it is parsed. */
+/*
+ * The maximum number of values in a text. A text with more is refused with INVALID_ARGUMENT before it is
+ * parsed.
+ */
 enum { PROTOJSON_VALUES_MAX = 16384 };
 
 /*
- * Writes `message` to `arena` as compact text, an object or, for a Timestamp, a string. The text ends with a
- * NUL, and `*size` is its size without that. A failed call also leaves its allocations in the arena.
+ * Writes `message` to `arena` as compact text: an object or, for a Timestamp, a string. The text ends with a
+ * NUL, and `*size` is its size without the NUL. A failed call also leaves its allocations in the arena.
  *
  * Returns INVALID_ARGUMENT "days[2].date: ..." for text that is not UTF-8, a Timestamp outside the years 1 to
- * 9999, or nesting that is too deep. Returns UNIMPLEMENTED as above.
+ * 9999, or nesting that is too deep. Returns UNIMPLEMENTED for unsupported messages (see above).
  */
 MUST_CHECK enum status protojson_write(const ProtobufCMessage *message, unsigned flags, struct arena *arena,
                                        char **text, size_t *size, struct error *error);
@@ -74,23 +81,23 @@ MUST_CHECK enum status protojson_from_message(const ProtobufCMessage *message, u
                                               struct error *error);
 
 /*
- * Creates the message of type `descriptor` that `json` describes. All of it lives in `arena` until that is
- * reset or freed, so never call free_unpacked on it. `json` remains the caller's and is not referenced
- * afterwards. A failed call also leaves its allocations in the arena.
+ * Creates the message of type `descriptor` that `json` describes. The whole message lives in `arena` until
+ * the arena is reset or freed, so never call free_unpacked on it. The caller keeps `json`; the message does
+ * not refer to it. A failed call also leaves its allocations in the arena.
  *
- * Returns INVALID_ARGUMENT with the place and the rule, using the names of the .proto file, such as
- * "days[2].capacity: must be an integer from 0 to 4294967295". The causes are a value of the wrong kind or
- * out of range, an unknown field or enum name, a field given under both of its names, two members of one
+ * Returns INVALID_ARGUMENT with the path and the rule, using the names of the .proto file, such as
+ * "days[2].capacity: must be an integer from 0 to 4294967295". Possible causes are a value of the wrong kind
+ * or out of range, an unknown field or enum name, a field given under both of its names, two members of one
  * oneof, null in an array, text with NUL or invalid UTF-8, and nesting that is too deep. Returns
- * UNIMPLEMENTED as above.
+ * UNIMPLEMENTED for unsupported messages.
  */
 MUST_CHECK enum status protojson_to_message(const json_t *json, const ProtobufCMessageDescriptor *descriptor,
                                             unsigned flags, struct arena *arena, ProtobufCMessage **out,
                                             struct error *error);
 
 /*
- * Like protojson_write, but writes text with a NUL, compact or indented with PROTOJSON_INDENT. The caller
- * frees `*text`.
+ * Like protojson_write, but allocates the text, which the caller frees. The text is compact, or indented if
+ * PROTOJSON_INDENT is set, and ends with a NUL.
  */
 MUST_CHECK enum status protojson_message_to_text(const ProtobufCMessage *message, unsigned flags, char **text,
                                                  struct error *error);
@@ -98,7 +105,7 @@ MUST_CHECK enum status protojson_message_to_text(const ProtobufCMessage *message
 /*
  * Like protojson_to_message, for `size_bytes` of text. Also returns INVALID_ARGUMENT "JSON: ..., line 1,
  * column 9" for text that is not exactly one JSON value in UTF-8, and for an object with a duplicate key. The
- * message never quotes the text. If memory runs out inside jansson's parser, the failure can look like
+ * error message never quotes the text. If memory runs out inside jansson's parser, the failure can look like
  * malformed JSON.
  */
 MUST_CHECK enum status protojson_text_to_message(const char *text, size_t size_bytes,
@@ -108,17 +115,17 @@ MUST_CHECK enum status protojson_text_to_message(const char *text, size_t size_b
 
 /*
  * Returns INVALID_ARGUMENT "JSON: ..." if the text has more than `max` values, including objects and arrays.
- * The text need not be valid JSON. For callers that need a lower limit than PROTOJSON_VALUES_MAX. Costs a
- * fraction of parsing.
+ * The text need not be valid JSON. Use this function for a lower limit than PROTOJSON_VALUES_MAX. It takes a
+ * fraction of the time that parsing takes.
  */
 MUST_CHECK enum status protojson_check_values(const char *text, size_t size_bytes, size_t max,
                                               struct error *error);
 
 /*
- * Sets the field `name`, given by either of its names, from `text`, an unquoted value as in a path, a query
- * or a header field. Only for singular fields that are neither messages nor in a oneof. Returns NOT_FOUND
- * "NAME: ..." if the message has no such field. Returns INVALID_ARGUMENT like protojson_to_message, and if
- * the field already holds a different value that is not its default. Allocations live in `arena`.
+ * Sets a field from `text`, an unquoted value as in a path, a query or a header field. `name` is either of
+ * the field's names. The field must be singular, and neither a message nor in a oneof. Returns NOT_FOUND
+ * "NAME: ..." if the message has no such field. Returns INVALID_ARGUMENT like protojson_to_message, or if the
+ * field already holds a different value that is not its default. Allocations live in `arena`.
  */
 MUST_CHECK enum status protojson_set_text(ProtobufCMessage *message, const char *name, const char *text,
                                           struct arena *arena, struct error *error);

@@ -1,9 +1,9 @@
-/* Tools of the unit tests in this folder. */
+/* Helpers for the unit tests in this folder. */
 #ifndef SCREENING_PROTOJSON_PROTOJSON_TESTING_H
 #define SCREENING_PROTOJSON_PROTOJSON_TESTING_H
 
 // clang-format off
-/* cmocka.h requires these first. */
+/* cmocka.h requires that these headers come first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 
 #include "protojson/protojson.h"
 
-/* Reads `text`. If it is refused, fails the test with the reader's message. */
+/* Reads `text`. If it is refused, fails the test with the error message. */
 static inline ProtobufCMessage *must_read(const char *text, const ProtobufCMessageDescriptor *descriptor,
                                           unsigned flags, struct arena *arena)
 {
@@ -28,7 +28,7 @@ static inline ProtobufCMessage *must_read(const char *text, const ProtobufCMessa
     return message;
 }
 
-/* Writes `message` and compares the text. */
+/* Writes `message` as text and compares the text with `wanted`. */
 static inline void assert_written(const ProtobufCMessage *message, unsigned flags, const char *wanted)
 {
     struct error error = {.status = STATUS_OK};

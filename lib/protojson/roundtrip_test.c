@@ -1,4 +1,4 @@
-/* Random messages of every type survive the round trip through JSON bit for bit, in each layout. */
+/* Tests that random messages of every type survive the round trip through JSON unchanged, in each layout. */
 #include "protojson/message_testing.h"
 #include "protojson/protojson_testing.h"
 
@@ -61,7 +61,7 @@ static void assert_in_table(const ProtobufCMessageDescriptor *descriptor)
     fail_msg("%s is missing in test_message_types", descriptor->name);
 }
 
-/* Fails if a method is added to the API but not here. */
+/* Fails if a method is added to the API but its messages are not added to test_message_types. */
 static void test_roundtrip_table_has_every_method_of_the_api(void **state)
 {
     (void)state;

@@ -46,10 +46,7 @@ static struct integer integer_from_int64(int64_t value)
     return (struct integer){value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value};
 }
 
-/*
- * Reads an integer in JSON's grammar, which allows an optional minus and digits without leading zeros, and
- * nothing else.
- */
+/* Reads an integer in JSON's grammar: an optional minus sign, then digits without leading zeros. */
 static bool integer_from_text(const char *text, size_t length, struct integer *out)
 {
     struct integer value = {.negative = length > 0 && text[0] == '-'};
@@ -84,7 +81,7 @@ static bool integer_from_json(const json_t *json, struct integer *out)
     return json_is_string(json) && integer_from_text(json_string_value(json), json_string_length(json), out);
 }
 
-/* Reads an integer. On success *bits is its value in 64-bit two's complement. */
+/* Reads an integer. On success, sets *bits to its value in 64-bit two's complement. */
 static enum status read_integer(const json_t *json, struct integer_range range,
                                 const struct protojson_path *path, uint64_t *bits, struct error *error)
 {
@@ -121,8 +118,8 @@ static enum status read_enum(const json_t *json, const ProtobufCEnumDescriptor *
 }
 
 /*
- * Reads a number in a string, which must follow JSON's own grammar. jansson reads it independently of the
- * locale.
+ * Reads a number from a string: NaN, an infinity, or a number in JSON's own grammar, which jansson reads
+ * independently of the locale.
  */
 static bool double_from_text(const char *text, size_t length, double *out)
 {

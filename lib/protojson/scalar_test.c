@@ -1,4 +1,7 @@
-/* One JSON value as each scalar type: accepted values up to the limits of each range, and refused values. */
+/*
+ * Tests which JSON values of each scalar type are accepted, up to the limits of its range, and which are
+ * refused.
+ */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +17,7 @@ static const char uint32_rule[] = "must be an integer from 0 to 4294967295";
 static const char int64_rule[] = "must be an integer from -9223372036854775808 to 9223372036854775807";
 static const char uint64_rule[] = "must be an integer from 0 to 18446744073709551615";
 
-/* A field of Scalars, a JSON value for it, and the rule that refuses the value. */
+/* A field of Scalars, a JSON value for it, and the rule that the value breaks. */
 struct value_case {
     const char *field;
     const char *json;

@@ -1,6 +1,5 @@
 #include "protojson/timestamp.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/civil.h"
@@ -9,6 +8,17 @@ enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000, DATE_LENGTH = CIV
 
 static const int64_t first_second = -62135596800; /* 0001-01-01T00:00:00Z */
 static const int64_t last_second = 253402300799;  /* 9999-12-31T23:59:59Z */
+
+/* Writes the mark and a number of that many digits. Returns the end. */
+static char *put(char *out, char mark, int digits, int number)
+{
+    *out++ = mark;
+    for (int i = digits; i > 0; i--) {
+        out[i - 1] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    return out + digits;
+}
 
 bool protojson_timestamp_format(int64_t seconds, int32_t nanos, char out[PROTOJSON_TIMESTAMP_SIZE])
 {
@@ -20,21 +30,23 @@ bool protojson_timestamp_format(int64_t seconds, int32_t nanos, char out[PROTOJS
         second += SECONDS_PER_DAY;
         day--;
     }
-    char fraction[16];
-    snprintf(fraction, sizeof fraction, ".%09d", (int)nanos);
-    size_t shown = strlen(fraction);
-    while (shown > 1 && strcmp(fraction + shown - 3, "000") == 0) {
-        shown -= 3;
-        fraction[shown] = '\0';
-    }
-    fraction[shown > 1 ? shown : 0] = '\0';
-    char date[CIVIL_TEXT_SIZE];
-    snprintf(out, PROTOJSON_TIMESTAMP_SIZE, "%sT%02d:%02d:%02d%sZ", civil_format((int32_t)day, date),
-             second / 3600, second / 60 % 60, second % 60, fraction);
+    char *at = civil_format((int32_t)day, out) + DATE_LENGTH;
+    at = put(at, 'T', 2, second / 3600);
+    at = put(at, ':', 2, second / 60 % 60);
+    at = put(at, ':', 2, second % 60);
+    int digits = 9;
+    for (; digits > 0 && nanos % 1000 == 0; digits -= 3)
+        nanos /= 1000;
+    if (digits > 0)
+        at = put(at, '.', digits, nanos);
+    memcpy(at, "Z", sizeof "Z");
     return true;
 }
 
-/* Reads two digits from the text. Returns false if their value exceeds `max`. */
+/*
+ * Reads two digits from the text. Returns false if it does not begin with two digits, or if their value
+ * exceeds `max`.
+ */
 static bool take_pair(const char **text, int max, int *value)
 {
     const char *at = *text;
@@ -69,7 +81,9 @@ static bool take_fraction(const char **text, int32_t *nanos)
     return digits > 0;
 }
 
-/* Reads "Z" or an offset such as "+09:00". *offset_s is positive for clocks ahead of UTC. */
+/*
+ * Reads "Z" or an offset such as "+09:00". Sets *offset_s, which is positive if local time is ahead of UTC.
+ */
 static bool take_offset(const char **text, int *offset_s)
 {
     *offset_s = 0;

@@ -1,4 +1,4 @@
-/* RFC 3339 instants, the JSON form of google.protobuf.Timestamp. Pure; any thread. */
+/* Reads and writes RFC 3339 instants, the JSON form of google.protobuf.Timestamp. Pure; any thread. */
 #ifndef SCREENING_PROTOJSON_TIMESTAMP_H
 #define SCREENING_PROTOJSON_TIMESTAMP_H
 
@@ -8,8 +8,9 @@
 enum { PROTOJSON_TIMESTAMP_SIZE = 40 }; /* including the NUL */
 
 /*
- * Writes the instant `seconds` after 1970-01-01 UTC plus `nanos`, with 0, 3, 6 or 9 digits of fraction, the
- * fewest that keep it exact. Returns false outside the years 1 to 9999, or if nanos is not in 0..999,999,999.
+ * Writes the instant that is `seconds` and `nanos` after 1970-01-01 UTC, with 0, 3, 6 or 9 digits of
+ * fraction, the fewest that represent it exactly. Returns false if the instant is outside the years 1 to
+ * 9999, or if `nanos` is not in 0..999,999,999.
  */
 bool protojson_timestamp_format(int64_t seconds, int32_t nanos, char out[PROTOJSON_TIMESTAMP_SIZE]);
 

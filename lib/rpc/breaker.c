@@ -57,7 +57,7 @@ static bool too_many_failed(const struct breaker *breaker, int64_t now_ns)
 
 /* ---- states ---- */
 
-/* Returns whether the diagram in breaker.h has this arrow. */
+/* Returns whether the state diagram in breaker.h allows this transition. */
 static bool may_move(enum breaker_state from, enum breaker_state to)
 {
     switch (from) {
@@ -71,7 +71,7 @@ static bool may_move(enum breaker_state from, enum breaker_state to)
     }
 }
 
-/* Changes the state. There is no other place that does. */
+/* Changes the state. After breaker_init, only this function does so. */
 static void move(struct breaker *breaker, enum breaker_state state, int64_t now_ns)
 {
     CHECK(may_move(breaker->state, state));
@@ -119,7 +119,8 @@ size_t breaker_admit(struct breaker *breaker, size_t wanted, int64_t now_ns, uin
 
 static void record_probes(struct breaker *breaker, const struct breaker_count *count, int64_t now_ns)
 {
-    CHECK(breaker->probing >= count->successes + count->failures + count->nothing); /* each was admitted */
+    /* Every recorded call was admitted. */
+    CHECK(breaker->probing >= count->successes + count->failures + count->nothing);
     breaker->probing -= count->successes + count->failures + count->nothing;
     breaker->streak += count->successes;
     if (count->failures > 0)
@@ -136,7 +137,7 @@ void breaker_record(struct breaker *breaker, uint64_t era, const struct breaker_
         record_probes(breaker, count, now_ns);
         return;
     }
-    CHECK(breaker->state == BREAKER_CLOSED); /* an open one admits nothing */
+    CHECK(breaker->state == BREAKER_CLOSED); /* an open breaker admits no calls */
     count_in_window(breaker, count, now_ns);
     if (count->failures > 0 && too_many_failed(breaker, now_ns))
         move(breaker, BREAKER_OPEN, now_ns);

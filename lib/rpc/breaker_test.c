@@ -10,7 +10,7 @@ static const struct breaker_options OPTIONS = {
 static const int64_t SECOND = INT64_C(1000) * NS_PER_MS;
 static const int64_t START = INT64_C(1000) * 1000 * NS_PER_MS;
 
-/* Records calls that were admitted and ended at `now_ns`. */
+/* Admits calls and records their outcomes, all at `now_ns`. */
 static void record(struct breaker *breaker, size_t successes, size_t failures, int64_t now_ns)
 {
     uint64_t era;
@@ -61,7 +61,7 @@ static void test_breaker_forgets_what_is_older_than_the_window(void **state)
     record(&breaker, 0, 1, START + 10 * SECOND);
     assert_int_equal(breaker.state, BREAKER_CLOSED);
     assert_int_equal(breaker_window(&breaker, START + 10 * SECOND).failures, 1);
-    /* Failures spread over the window all count; a bucket that is reused starts empty. */
+    /* All calls within the window count, and a reused bucket starts empty. */
     breaker_init(&breaker, &OPTIONS);
     for (int64_t i = 0; i < 30; i++)
         record(&breaker, 1, 0, START + i * SECOND);
@@ -127,7 +127,7 @@ static void test_breaker_successes_in_a_row_close_it_with_an_empty_window(void *
     assert_int_equal(breaker.state, BREAKER_CLOSED);
 }
 
-static void test_breaker_failed_probe_opens_it_anew(void **state)
+static void test_breaker_failed_probe_opens_it_again(void **state)
 {
     (void)state;
     struct breaker breaker = opened_at(START);
@@ -136,7 +136,7 @@ static void test_breaker_failed_probe_opens_it_anew(void **state)
     record(&breaker, 0, 1, now_ns);
     assert_int_equal(breaker.state, BREAKER_OPEN);
     assert_int_equal(breaker_wait_ms(&breaker, now_ns), 5000);
-    record(&breaker, 1, 0, now_ns + 5 * SECOND); /* the two successes of the earlier era do not count */
+    record(&breaker, 1, 0, now_ns + 5 * SECOND); /* the two successes from the earlier era do not count */
     record(&breaker, 1, 0, now_ns + 5 * SECOND);
     assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
 }
@@ -163,7 +163,7 @@ static void test_breaker_calls_from_before_a_change_count_no_more(void **state)
     assert_int_equal(breaker_admit(&breaker, 100, START, &early), 100);
     record(&breaker, 0, 20, START);
     const struct breaker_count good = {.successes = 50}, bad = {.failures = 50};
-    breaker_record(&breaker, early, &bad, START + SECOND); /* already open: the time is not extended */
+    breaker_record(&breaker, early, &bad, START + SECOND); /* does not extend the open time */
     assert_int_equal(breaker_wait_ms(&breaker, START + SECOND), 4000);
     assert_int_equal(breaker_admit(&breaker, 1, START + 5 * SECOND, &probe), 1);
     breaker_record(&breaker, early, &good, START + 5 * SECOND);
@@ -217,7 +217,7 @@ int main(void)
         cmocka_unit_test(test_breaker_without_window_lets_everything_through),
         cmocka_unit_test(test_breaker_open_lets_nothing_through_until_its_time_is_over),
         cmocka_unit_test(test_breaker_successes_in_a_row_close_it_with_an_empty_window),
-        cmocka_unit_test(test_breaker_failed_probe_opens_it_anew),
+        cmocka_unit_test(test_breaker_failed_probe_opens_it_again),
         cmocka_unit_test(test_breaker_probe_without_meaning_gives_its_place_back),
         cmocka_unit_test(test_breaker_calls_from_before_a_change_count_no_more),
         cmocka_unit_test(test_breaker_judges_outcomes),

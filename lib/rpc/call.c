@@ -17,7 +17,7 @@
 enum {
     SPARE_MAX = 1024,
     REQUEST_ID_MAX = 128,
-    RESPONSE_HEADER_MAX = 6, /* the payload field's tag and length in the envelope */
+    RESPONSE_HEADER_MAX = 6, /* maximum size of the payload field's tag and length in the envelope */
 };
 
 void rpc_call_pool_init(struct rpc_call_pool *pool)
@@ -74,9 +74,13 @@ struct rpc_call *rpc_call_acquire(struct rpc_server *server, struct rpc_slot *sl
     call->slot = slot;
     call->metrics = server->unknown_method;
     call->connection = (uint32_t)nng_pipe_id(slot->pipe);
+    /* Ask now, and only where the answer matters: a pipe that has gone has no listener any more. */
+    bool matters = server->access.identify != NULL || nng_listener_id(server->gateway_listener) > 0;
+    call->listener = matters ? nng_listener_id(nng_pipe_listener(slot->pipe)) : 0;
     call->arrival_ns = arrival_ns;
     call->size_bytes = 0;
     call->request = NULL;
+    call->caller = &AUTH_ANONYMOUS;
     call->request_id = NULL;
     return call;
 }
@@ -99,7 +103,7 @@ static void release(struct rpc_call *call)
         pool->spare = call;
         pool->spare_count++;
     }
-    CHECK(pool->held > 0); /* a call is released once */
+    CHECK(pool->held > 0); /* each call must be released only once */
     pool->held--;
     if (pool->held == 0)
         pthread_cond_broadcast(&pool->all_released);
@@ -115,7 +119,7 @@ static const char *method_name(const struct rpc_call *call)
     return call->request != NULL ? call->request->method : "";
 }
 
-/* Claims the reply. Returns false if the server has already replied; the call is then freed. */
+/* Claims the call for a reply. If the server has already replied, releases the call and returns false. */
 static bool claim(struct rpc_call *call)
 {
     if (rpc_slot_claim(call->slot, call))
@@ -174,6 +178,11 @@ int64_t rpc_call_deadline_ns(const struct rpc_call *call)
     return call->deadline_ns;
 }
 
+const struct auth_caller *rpc_call_caller(const struct rpc_call *call)
+{
+    return call->caller;
+}
+
 struct arena *rpc_call_arena(struct rpc_call *call)
 {
     return &call->arena;
@@ -198,21 +207,19 @@ bool rpc_call_has_explicit_presence(const struct rpc_call *call)
     return call->request != NULL && call->request->explicit_presence;
 }
 
-/*
- * Returns whether the call came from a gateway. Only a gateway is trusted to name the client that it calls
- * for.
- */
-static bool is_from_gateway(const struct rpc_call *call)
+bool rpc_call_is_from(const struct rpc_call *call, nng_listener listener)
 {
-    int gateway = nng_listener_id(call->server->gateway_listener);
-    return gateway > 0 && nng_listener_id(nng_pipe_listener((nng_pipe){.id = call->connection})) == gateway;
+    int id = nng_listener_id(listener);
+    return id > 0 && call->listener == id;
 }
 
 uint64_t rpc_call_source(const struct rpc_call *call)
 {
     enum { ADDRESS_SHIFT = 32 };
     const char *address = rpc_call_metadata(call, "client-address");
-    uint32_t hash = address != NULL && is_from_gateway(call) ? digest_text(address) : 0;
+    /* Only a gateway is trusted to name the client on whose behalf it calls. */
+    bool believed = address != NULL && rpc_call_is_from(call, call->server->gateway_listener);
+    uint32_t hash = believed ? digest_address(address) : 0;
     return (uint64_t)hash << ADDRESS_SHIFT | call->connection;
 }
 
@@ -227,7 +234,7 @@ static const char *find_request_id(struct rpc_call *call)
     const char *traceparent = rpc_call_traceparent(call);
     if (traceparent[0] != '\0') {
         (void)snprintf(call->request_id_made, sizeof call->request_id_made, "%.*s", TRACE_ID_LENGTH,
-                       traceparent + TRACE_ID_OFFSET); /* 32 of the 36 characters that fit */
+                       traceparent + TRACE_ID_OFFSET); /* 32 characters; 36 would fit */
         return call->request_id_made;
     }
     const char *given = rpc_call_metadata(call, "x-request-id");

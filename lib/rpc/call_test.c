@@ -5,7 +5,10 @@
 #include "rpc/call.h"
 #include "rpc/rpc_testing.h"
 
-/* Calls "trace" with one metadata entry; the booking shows what the handler saw of it. */
+/*
+ * Calls GetBooking for the id "trace" with one metadata entry. Returns a booking that shows what the handler
+ * received. The caller frees the booking.
+ */
 static Screening__V1__Booking *ask_trace(nng_socket client, const char *key, const char *value)
 {
     Rpc__V1__Metadata entry = RPC__V1__METADATA__INIT;

@@ -1,10 +1,12 @@
 #include "rpc/channel.h"
 
+#include <errno.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/util/platform.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "nng/stuck_reaper.h"
@@ -20,7 +22,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
     if (event == NNG_PIPE_EV_ADD_POST) {
         atomic_store(&channel->pipe_id, id);
     } else {
-        /* Only the current one, because a refused connection is removed too, though it was never added. */
+        /* Reset only the current id, because nng also reports the removal of a refused connection. */
         (void)atomic_compare_exchange_strong(&channel->pipe_id, &id, 0);
     }
 }
@@ -32,8 +34,8 @@ static int set_options(struct rpc_channel *channel)
                                  channel->message_max_bytes + RPC_NNG_HEADER_BYTES);
     if (rv == 0) {
         /*
-         * Otherwise nng itself sends a request again when the connection is lost, and the server would
-         * execute it twice.
+         * Without this, nng itself would resend a request after it has lost the connection, and the server
+         * could execute the request twice.
          */
         rv = nng_socket_set_ms(channel->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     }
@@ -50,7 +52,7 @@ static int set_options(struct rpc_channel *channel)
 
 static enum status dial(struct rpc_channel *channel, bool connect_now, struct error *error)
 {
-    int rv = redial_start(&channel->redial, channel->socket, channel->address,
+    int rv = redial_start(&channel->redial, channel->socket, channel->address, &channel->tls,
                           connect_now ? 0 : NNG_FLAG_NONBLOCK);
     switch (rv) {
     case 0:
@@ -65,20 +67,40 @@ static enum status dial(struct rpc_channel *channel, bool connect_now, struct er
     }
 }
 
+/* Checks what TLS needs. nng would not say which file is wrong. */
+static enum status check_tls(const struct rpc_channel_options *options, struct error *error)
+{
+    if (!tls_is_address(options->address))
+        return STATUS_OK;
+    if (options->tls_ca == NULL || options->tls_name == NULL)
+        return error_invalid(error, "address: %s: needs the certificates of the trusted authorities",
+                             options->address);
+    if (access(options->tls_ca, R_OK) != 0)
+        return error_invalid(error, "%s: %s", options->tls_ca, strerror(errno));
+    return STATUS_OK;
+}
+
 enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
                              struct error *error)
 {
+    TRY(check_tls(options, error));
     struct rpc_channel *channel = calloc(1, sizeof *channel);
     char *address = strdup(options->address);
-    if (channel == NULL || address == NULL) {
+    char *tls_ca = options->tls_ca != NULL ? strdup(options->tls_ca) : NULL;
+    if (channel == NULL || address == NULL || (tls_ca == NULL && options->tls_ca != NULL)) {
+        free(tls_ca);
         free(address);
         free(channel);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc channel: out of memory");
     }
     channel->address = address;
+    channel->tls_ca = tls_ca;
+    channel->tls = (struct tls_dialing){.ca = tls_ca, .fallback = options->tls_name};
     channel->message_max_bytes =
         options->message_max_bytes != 0 ? options->message_max_bytes : RPC_MESSAGE_MAX_DEFAULT;
     channel->calls_max = options->calls_max;
+    channel->authorize = options->authorize;
+    channel->authorize_context = options->authorize_context;
     enum status status = rpc_guard_init(&channel->guard, options->peer, &options->breaker, &options->retry);
     if (status != STATUS_OK) {
         (void)error_set(error, status, NULL, "rpc channel: out of memory");
@@ -107,6 +129,7 @@ free_channel:
     pthread_mutex_destroy(&channel->mutex);
     rpc_guard_fini(&channel->guard);
 free_memory:
+    free(channel->tls_ca);
     free(channel->address);
     free(channel);
     return status;
@@ -133,13 +156,14 @@ void rpc_channel_close(struct rpc_channel *channel)
         channel->all = exchange->next_of_all;
         rpc_exchange_destroy(exchange);
     }
+    /* Do not close a connection while a message is arriving (stuck_reaper.h). */
     if (channel->answers_may_come)
-        nng_msleep(
-            CLOSE_SETTLE_MS); /* stuck_reaper.h explains why not to close a connection while it reads */
+        nng_msleep(CLOSE_SETTLE_MS);
     if (!socket_close(channel->socket))
         return; /* nng's callbacks may still use the channel */
     pthread_mutex_destroy(&channel->mutex);
     rpc_guard_fini(&channel->guard);
+    free(channel->tls_ca);
     free(channel->address);
     free(channel);
 }
@@ -164,7 +188,10 @@ const char *rpc_channel_address(const struct rpc_channel *channel)
     return channel->address;
 }
 
-/* Checks whether another call may be in flight. Lock held. */
+/*
+ * Returns UNAVAILABLE if the channel is closing, and RESOURCE_EXHAUSTED if calls_max calls are in flight.
+ * Lock held.
+ */
 static enum status check_room(const struct rpc_channel *channel, struct error *error)
 {
     if (channel->closing)
@@ -188,8 +215,8 @@ static void change_busy(struct rpc_channel *channel, int delta)
 }
 
 /*
- * Creates an exchange, which the caller has already counted as in flight, and adds it to `all`. Returns NULL
- * with `error` set on failure.
+ * Creates an exchange and adds it to `all`. The caller has already counted it in `busy`. On failure,
+ * decrements `busy`, sets `error` and returns NULL.
  */
 static struct rpc_exchange *add_exchange(struct rpc_channel *channel, struct error *error)
 {
@@ -204,7 +231,8 @@ static struct rpc_exchange *add_exchange(struct rpc_channel *channel, struct err
     }
     pthread_mutex_unlock(&channel->mutex);
     if (exchange == NULL) {
-        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call"); /* clients may see it */
+        /* Clients see this message. */
+        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call");
         return NULL;
     }
     if (closing) {

@@ -1,6 +1,6 @@
 /*
- * The client side of RPC: a channel to one server, with deadlines and with typed stubs through protobuf-c's
- * service descriptors.
+ * The client side of RPC: a channel to one server. Calls have deadlines, and protobuf-c generates a typed
+ * stub for each method.
  *
  * An asynchronous call with a generated stub:
  *
@@ -8,18 +8,20 @@
  *     mine->call.timeout_ms = 600;
  *     screening__v1__hospital_service__batch_reserve(rpc_client_service(client), &request, on_answer, mine);
  *
- * closure_data must point to a struct rpc_client_call. `on_answer` gets the response, or NULL and the reason
- * in call.error. It runs on an nng callback thread or, if nothing could be sent, on the caller's thread
- * before the stub returns. It must not block, and the response is valid only until it returns.
+ * closure_data must point to a struct rpc_client_call. `on_answer` receives the response, or NULL with the
+ * reason in call.error. It runs on an nng callback thread or, if nothing could be sent, on the caller's
+ * thread before the stub returns. `on_answer` must not block. The response is valid only until `on_answer`
+ * returns, unless call.into is set.
  *
- * Three options protect a server in trouble: a circuit breaker, a bulkhead (a limit on calls in flight) and a
- * retry budget. Each is off by default. The channel retries a request only within the retry budget and the
- * call's own budget, and only if nothing was executed or the call is marked idempotent. nng's own resending
- * is off. Regardless of the options, the channel sends nothing to a draining server for as long as the server
- * asks, nor on the connection on which the server said so, until that is closed.
+ * Three options protect an overloaded or failing server: a circuit breaker, a bulkhead (a limit on calls in
+ * flight) and a retry budget. Each is off by default. The channel retries a request only within the retry
+ * budget and the call's own budget, and only if nothing was executed or the call is marked idempotent. nng's
+ * own resending is off. Regardless of the options, the channel sends nothing to a draining server for the
+ * time that the server requests (at most 10 s). It sends nothing for up to 2 s more on the connection on
+ * which the server replied DRAINING, because the server is about to close that connection.
  *
- * The channel refuses a call without sending anything (left = false) with UNAVAILABLE `BREAKER_OPEN` or
- * `DRAINING`, both with retry_after_ms, or RESOURCE_EXHAUSTED `CALLS_MAX`.
+ * A call that the channel itself refuses fails with UNAVAILABLE `BREAKER_OPEN` or `DRAINING`, both with
+ * retry_after_ms, or with RESOURCE_EXHAUSTED `CALLS_MAX`. Nothing was sent (left = false).
  */
 #ifndef SCREENING_RPC_CHANNEL_H
 #define SCREENING_RPC_CHANNEL_H
@@ -38,81 +40,111 @@ struct rpc_channel;
 struct rpc_guard;
 struct rpc_client;
 
+/*
+ * Sets *out to the `authorization` of this program, allocated in `arena`. Returns any error, with which the
+ * call then fails before it is sent. Any thread; must not block.
+ */
+typedef enum status (*rpc_authorize_fn)(void *context, struct arena *arena, const char **out,
+                                        struct error *error);
+
 struct rpc_channel_options {
     const char *address;
-    /* The largest message; 0 = 1 MiB. A larger request fails with RESOURCE_EXHAUSTED before it is sent. */
+    /*
+     * The maximum size of a message; 0 = 1 MiB. A larger request fails with RESOURCE_EXHAUSTED before it is
+     * sent.
+     */
     size_t message_max_bytes;
     /*
-     * Whether rpc_channel_open fails with UNAVAILABLE if nothing listens now. Otherwise the channel keeps
-     * trying to connect in the background.
+     * If true, rpc_channel_open connects before it returns, and fails with UNAVAILABLE if it cannot. If
+     * false, the channel connects in the background.
      */
     bool connect_now;
     /*
-     * The server's name in metrics and log. It must outlive the channel. NULL: no metrics, and no name in the
-     * log.
+     * The server's name in the metrics and the log. The string must outlive the channel. NULL = no metrics,
+     * and no name in the log.
      */
     const char *peer;
     struct breaker_options breaker;
     struct retry_options retry;
-    size_t calls_max; /* maximum calls in flight; 0 = no limit */
+    size_t calls_max;           /* maximum number of calls in flight; 0 = no limit */
+    rpc_authorize_fn authorize; /* for calls with own_token; NULL = they are sent without a token */
+    void *authorize_context;    /* the first argument of `authorize`; must outlive the channel */
+    /*
+     * For an address tls+tcp://HOST:PORT: a PEM file with the trusted authorities, read at each dialling, and
+     * the name that the server's certificate must have if the host is an IP address (nng/tls.h), which must
+     * outlive the channel.
+     */
+    const char *tls_ca, *tls_name;
 };
 
 /*
- * The inputs and the result of a call. The stubs' closure_data points to it. Embed it and use container_of.
+ * The inputs and results of a call. The closure_data passed to a stub must point to this struct. To attach
+ * other data to a call, embed the struct and use container_of.
  */
 struct rpc_client_call {
     /* in */
-    uint32_t timeout_ms;        /* the whole budget, sent to the server; 0 = 1000 */
+    uint32_t timeout_ms;        /* the call's budget, including retries; sent to the server; 0 = 1000 */
     const char *traceparent;    /* NULL or "" = none; must stay valid until the closure is called */
     const char *authorization;  /* like traceparent */
-    const char *client_address; /* like traceparent; set by a gateway to the client that it calls for */
-    /* Whether the call may be executed twice; if so it is retried even if the server may have executed it. */
+    const char *client_address; /* like traceparent; the client on whose behalf a gateway calls */
+    /*
+     * Whether the program calls for itself and shows its own token, instead of `authorization`. Never set
+     * this for a call on behalf of a client.
+     */
+    bool own_token;
+    /*
+     * Whether executing the call twice is harmless. If so, the channel also retries a call that the server
+     * may have executed.
+     */
     bool idempotent;
-    /* Whether the caller itself asks the breaker, records the outcome and decides about retries. */
+    /* Whether the caller itself queries the breaker, records the outcome and decides about retries. */
     bool unguarded;
     struct arena *into; /* the arena for the response; NULL = the response is valid only during the closure */
     /* out */
     struct error error; /* OK if the response was delivered */
-    bool left;          /* whether the message left or may have left; if not, nothing was executed */
+    bool left;          /* whether the message may have been sent; if not, the server executed nothing */
 };
 
 /*
- * Opens a channel, which carries any number of concurrent calls. Returns INVALID_ARGUMENT for a malformed
- * address, and UNAVAILABLE as connect_now says.
+ * Opens a channel, which can carry many calls at the same time. Returns INVALID_ARGUMENT if the address is
+ * malformed, or is one for TLS and tls_ca is missing or cannot be read, and UNAVAILABLE if `connect_now` is
+ * set and the connection fails.
  */
 MUST_CHECK enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
                                         struct error *error);
 
 /*
  * Fails the calls in flight with UNAVAILABLE and waits until their closures have returned. Later calls fail
- * in the same way immediately, on the caller's thread. The channel and its guard may still be queried. Do not
- * call from an nng callback.
+ * with UNAVAILABLE immediately, on the caller's thread. The channel and its guard may still be queried. Do
+ * not call this function from an nng callback.
  */
 void rpc_channel_stop(struct rpc_channel *channel);
 
 /*
- * Stops the channel unless it is stopped already, then closes it. No thread may use the channel or its guard
- * any longer. NULL is allowed.
+ * Stops the channel unless it has already been stopped, then closes it. No thread may use the channel or its
+ * guard afterwards. NULL is allowed.
  */
 void rpc_channel_close(struct rpc_channel *channel);
 
-/* Returns true while there is a connection. Any thread. */
+/* Returns whether there is a connection. Any thread. */
 bool rpc_channel_connected(struct rpc_channel *channel);
 
 /*
- * Repairs a lost connection. Call it about once a second while the channel is not connected, always from the
- * same thread, which must not be one of nng's. Without it, a connection that broke during its setup might
- * never be made again (redial.h).
+ * Replaces the dialer after a long time without a connection. Call this function about once a second while
+ * the channel is not connected, always from the same thread, which must not be one of nng's. Otherwise the
+ * channel might never reconnect after a connection broke during its setup (redial.h).
  */
 void rpc_channel_look_after(struct rpc_channel *channel);
 
-/* Returns the channel's guard, for callers of unguarded calls. It lives as long as the channel. */
+/*
+ * Returns the channel's guard, for callers that make unguarded calls. The guard lives as long as the channel.
+ */
 struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel);
 
-/* Returns the address that the channel was opened with. */
+/* Returns the address with which the channel was opened. */
 const char *rpc_channel_address(const struct rpc_channel *channel);
 
-/* Creates a client of one service over the channel. Returns NULL when out of memory. */
+/* Creates a client for one service over the channel. Returns NULL when out of memory. */
 struct rpc_client *rpc_client_create(struct rpc_channel *channel,
                                      const ProtobufCServiceDescriptor *descriptor);
 void rpc_client_destroy(struct rpc_client *client);
@@ -121,8 +153,9 @@ void rpc_client_destroy(struct rpc_client *client);
 ProtobufCService *rpc_client_service(struct rpc_client *client);
 
 /*
- * Makes a call and waits for its reply, for threads that may block. `call` is as above and may be reused.
- * After OK, *response is in `arena`. Do not call it from an nng callback.
+ * Makes a call and waits for its reply. Returns the status of call->error, which is UNIMPLEMENTED if the
+ * service has no such method. `call` has the same meaning as for a stub, and may be reused. On OK, *response
+ * is allocated in `arena`. Call this function only on threads that may block, not from an nng callback.
  */
 MUST_CHECK enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
                                             const ProtobufCMessage *request, struct rpc_client_call *call,

@@ -15,21 +15,24 @@
 
 struct rpc_channel {
     nng_socket socket;
-    char *address;
+    char *address, *tls_ca; /* tls_ca: or NULL */
+    struct tls_dialing tls;
     struct redial redial; /* used only by the thread that calls rpc_channel_look_after */
     size_t message_max_bytes;
-    size_t calls_max;    /* largest number of calls in flight; 0 = no limit */
+    rpc_authorize_fn authorize;
+    void *authorize_context;
+    size_t calls_max;    /* maximum number of calls in flight; 0 = no limit */
     _Atomic int pipe_id; /* id of the current connection; 0 = none */
     struct rpc_guard guard;
     pthread_mutex_t mutex; /* guards the fields below; no other lock is taken while it is held */
     bool closing;
     bool answers_may_come;     /* whether calls were in flight when the channel was stopped */
     size_t busy;               /* number of exchanges that are not idle */
-    struct rpc_exchange *idle; /* the most recently used comes first, because its memory is warm */
+    struct rpc_exchange *idle; /* the most recently used first, because its memory is likely to be cached */
     struct rpc_exchange *all;
 };
 
-/* Returns an idle exchange, or a new one if none is idle. Returns NULL with `error` set on failure. */
+/* Returns an idle exchange, or a new one if none is idle. On failure, sets `error` and returns NULL. */
 struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, struct error *error);
 
 void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange);

@@ -47,7 +47,8 @@ static void test_channel_thousand_calls_at_once_get_their_own_answers(void **sta
         assert_soon(atomic_load(&pending[i].answers) == 1);
         if (!pending[i].call.left) {
             /*
-             * On a loaded machine the connection may take no message for 100 ms; nothing was executed then.
+             * On a busy machine, the connection may accept no message for 100 ms. The call then fails without
+             * being executed.
              */
             unsent++;
             assert_int_equal(pending[i].call.error.status, STATUS_UNAVAILABLE);
@@ -107,7 +108,10 @@ static void test_channel_budget_and_metadata_travel_with_the_call(void **state)
     struct rpc_client_call hanging = {.timeout_ms = 50};
     assert_int_equal(test_get_and_wait(client, "hold", &hanging, NULL), STATUS_DEADLINE_EXCEEDED);
     assert_true(hanging.left);
-    /* The server's own reply is just as late, and nng may hang forever if its connection closes just then. */
+    /*
+     * Wait for the server's own reply, because nng may hang if the connection is closed while a message is
+     * arriving.
+     */
     assert_soon(rpc_server_in_flight(server.server) == 0);
     test_assert_works(client);
     rpc_client_destroy(client);
@@ -115,7 +119,7 @@ static void test_channel_budget_and_metadata_travel_with_the_call(void **state)
     test_server_stop(&server);
 }
 
-/* The server's own reply comes just when the receive expires. */
+/* The server's DEADLINE_EXCEEDED reply arrives just as the client's receive times out. */
 static void test_channel_call_after_an_expired_one_has_its_own_budget(void **state)
 {
     (void)state;
@@ -127,7 +131,7 @@ static void test_channel_call_after_an_expired_one_has_its_own_budget(void **sta
         struct rpc_client_call hanging = {.timeout_ms = 5};
         assert_int_not_equal(test_get_and_wait(client, "hold", &hanging, NULL), STATUS_OK);
         test_assert_works(client);
-        test_server_release(&server); /* too late, but the server has room for the next one */
+        test_server_release(&server); /* too late for a reply, but makes room for the next call */
     }
     rpc_client_destroy(client);
     rpc_channel_close(channel);
@@ -177,7 +181,7 @@ static void test_channel_request_larger_than_a_message_is_not_sent(void **state)
     struct rpc_channel *channel = test_open_channel(server.address);
     struct rpc_client *client = test_create_client(channel);
     struct rpc_client_call call = {.timeout_ms = 5000};
-    /* Envelope: method 2 + 41, payload header 4, explicit_presence 2, timeout 3; payload: name's header 4. */
+    /* Envelope: method 2 + 41, payload header 4, explicit_presence 2, timeout 3. Payload: name header 4. */
     size_t largest = 1024 * 1024 - (2 + 41 + 4 + 2 + 3 + 4);
     assert_int_equal(create_with_name(client, largest, &call), STATUS_OK);
     assert_int_equal(create_with_name(client, largest + 1, &call), STATUS_RESOURCE_EXHAUSTED);
@@ -190,7 +194,7 @@ static void test_channel_request_larger_than_a_message_is_not_sent(void **state)
 
 /* ---- no listener ---- */
 
-static void test_channel_without_listener_fails_soon_and_nothing_left(void **state)
+static void test_channel_without_listener_fails_soon_and_sends_nothing(void **state)
 {
     (void)state;
     char address[64];
@@ -232,7 +236,7 @@ static void test_channel_connects_when_the_server_comes_later_and_again(void **s
     test_server_stop(&server);
 }
 
-static void test_channel_connect_now_tells_what_is_wrong(void **state)
+static void test_channel_connect_now_reports_what_is_wrong(void **state)
 {
     (void)state;
     char address[64];
@@ -244,6 +248,12 @@ static void test_channel_connect_now_tells_what_is_wrong(void **state)
     assert_non_null(strstr(error.message, address));
     options = (struct rpc_channel_options){.address = "nonsense"};
     assert_int_equal(rpc_channel_open(&options, &channel, &error), STATUS_INVALID_ARGUMENT);
+    options = (struct rpc_channel_options){.address = "tls+tcp://localhost:1", .tls_name = "x"};
+    assert_int_equal(rpc_channel_open(&options, &channel, &error), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "tls+tcp://localhost:1: needs the certificates"));
+    options.tls_ca = "/nowhere";
+    assert_int_equal(rpc_channel_open(&options, &channel, &error), STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "/nowhere: No such file or directory");
 }
 
 int main(void)
@@ -256,9 +266,9 @@ int main(void)
         cmocka_unit_test(test_channel_call_after_an_expired_one_has_its_own_budget),
         cmocka_unit_test(test_channel_unknown_method_name_is_unimplemented),
         cmocka_unit_test(test_channel_request_larger_than_a_message_is_not_sent),
-        cmocka_unit_test(test_channel_without_listener_fails_soon_and_nothing_left),
+        cmocka_unit_test(test_channel_without_listener_fails_soon_and_sends_nothing),
         cmocka_unit_test(test_channel_connects_when_the_server_comes_later_and_again),
-        cmocka_unit_test(test_channel_connect_now_tells_what_is_wrong),
+        cmocka_unit_test(test_channel_connect_now_reports_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

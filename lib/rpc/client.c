@@ -1,4 +1,4 @@
-/* The function that the generated stubs call, and a blocking call that uses it. */
+/* The function that the generated stubs call, and a blocking call built on it. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -16,6 +16,22 @@ struct rpc_client {
     const char **methods; /* full names in the descriptor's order */
 };
 
+/* Packs the request, with the program's own token if the call shows it. Sets call->error on failure. */
+static enum status pack(struct rpc_channel *channel, struct rpc_client_call *call,
+                        struct rpc_request *request, nng_msg **out)
+{
+    struct arena arena;
+    arena_init(&arena);
+    enum status status = STATUS_OK;
+    if (call->own_token && channel->authorize != NULL)
+        status =
+            channel->authorize(channel->authorize_context, &arena, &request->authorization, &call->error);
+    if (status == STATUS_OK)
+        status = rpc_envelope_request(request, channel->message_max_bytes, out, &call->error);
+    arena_fini(&arena);
+    return status;
+}
+
 static void start(struct rpc_client *client, unsigned method_index, const ProtobufCMessage *input,
                   ProtobufCClosure closure, struct rpc_client_call *call)
 {
@@ -32,7 +48,7 @@ static void start(struct rpc_client *client, unsigned method_index, const Protob
     };
     int64_t deadline_ns = clock_monotonic_ns() + (int64_t)request.timeout_ms * NS_PER_MS;
     nng_msg *msg;
-    if (rpc_envelope_request(&request, channel->message_max_bytes, &msg, &call->error) != STATUS_OK) {
+    if (pack(channel, call, &request, &msg) != STATUS_OK) {
         closure(NULL, call);
         return;
     }
@@ -93,7 +109,7 @@ ProtobufCService *rpc_client_service(struct rpc_client *client)
     return &client->service;
 }
 
-/* A thread that waits for the reply to its call. */
+/* A blocking call, on the stack of the thread that waits for the reply. */
 struct waiter {
     struct rpc_client_call call;
     struct monitor monitor;
@@ -107,7 +123,8 @@ static void on_answer(const ProtobufCMessage *response, void *closure_data)
     monitor_lock(&waiter->monitor);
     waiter->response = response;
     waiter->done = true;
-    monitor_notify(&waiter->monitor); /* with the lock held, because the waiter ends right afterwards */
+    /* Notify with the lock held, because the waiter may be gone once the lock is released. */
+    monitor_notify(&waiter->monitor);
     monitor_unlock(&waiter->monitor);
 }
 

@@ -1,4 +1,4 @@
-/* Limits on accepted connections: raw clients on several loopback addresses against a server. */
+/* Tests the limits on accepted connections: raw clients on several loopback addresses connect to a server. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #include "rpc/rpc_testing.h"
 #include "rpc/server.h"
 
-/* nng 1.5.2 leaks some of the connections that break during setup. */
+/* nng 1.5.2 leaks some connections that break during setup. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -23,7 +23,7 @@ const char *__lsan_default_suppressions(void)
 
 enum {
     TIMEOUT_MS = 1000,      /* ten ticks */
-    STILL_MS = 3600 * 1000, /* tick interval for tests that tick themselves: even a slow machine adds none */
+    STILL_MS = 3600 * 1000, /* so long that only the test's own ticks occur */
     SILENCE_TICKS_MAX = 10, /* two ticks are enough once nng has read the greetings */
     CONNECTIONS = 8,
     PER_ADDRESS = 5,
@@ -113,7 +113,7 @@ static int connect_ipc(void)
     return fd;
 }
 
-/* Ignores errors: the connection may have been ended already. */
+/* Sends the bytes. Ignores errors, because the server may already have closed the connection. */
 static void send_bytes(int fd, const void *bytes, size_t size)
 {
     (void)send(fd, bytes, size, MSG_NOSIGNAL);
@@ -121,7 +121,7 @@ static void send_bytes(int fd, const void *bytes, size_t size)
 
 /*
  * Sends the greeting and waits for the server's, which shows that the connection was accepted. Returns false
- * if it was refused.
+ * if the connection was refused.
  */
 static bool greet(int fd)
 {
@@ -137,7 +137,9 @@ static int greeted_from(uint8_t host)
     return fd;
 }
 
-/* Ticks until a silent connection is ended in favor of a new one, which it returns. */
+/*
+ * Ticks until the server closes a silent connection to make room for a new one. Returns the new connection.
+ */
 static int greeted_after_silence(uint8_t host)
 {
     for (int i = 0; i < SILENCE_TICKS_MAX; i++) {
@@ -158,7 +160,7 @@ static bool is_closed(int fd)
     return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
-/* Sends `sent` bytes of a message of `size` bytes. */
+/* Sends the header of a message of `size` bytes, then `sent` zero bytes. */
 static void send_part(int fd, bool is_ipc, uint32_t size, size_t sent)
 {
     uint8_t header[9] = {1};
@@ -210,7 +212,7 @@ static void test_connections_of_one_address_are_bounded(void **state)
     assert_int_equal(close(refused_fd), 0);
 }
 
-static void test_connections_in_all_are_taken_from_who_has_most(void **state)
+static void test_connections_beyond_the_total_are_taken_from_the_address_with_most(void **state)
 {
     (void)state;
     int fds[PER_ADDRESS], others[CONNECTIONS - PER_ADDRESS];
@@ -244,7 +246,10 @@ static void test_connections_of_as_many_addresses_leave_when_silent(void **state
     assert_serves();
 }
 
-/* Checks connections that stop before or inside each part of a message. */
+/*
+ * Checks that the server closes connections that stop before or within any part of a message, but not an idle
+ * one.
+ */
 static void check_unfinished(bool is_ipc)
 {
     int silent = is_ipc ? connect_ipc() : connect_from(ATTACKER);
@@ -259,7 +264,7 @@ static void check_unfinished(bool is_ipc)
     int64_t began_ms = test_now_ms();
     int64_t sent_ms = began_ms;
     while (!is_closed(body) && test_now_ms() < began_ms + TEST_PATIENCE_MS) {
-        if (test_now_ms() > sent_ms + TIMEOUT_MS / 10) { /* a trickle of bytes must not help */
+        if (test_now_ms() > sent_ms + TIMEOUT_MS / 10) { /* sending a few bytes at a time must not help */
             send_bytes(body, "x", 1);
             sent_ms = test_now_ms();
         }
@@ -311,7 +316,10 @@ static void test_connections_share_a_budget_for_unfinished_messages(void **state
         fds[i] = greeted_from(ATTACKER);
         send_part(fds[i], false, MIB, MIB - 1);
     }
-    /* Four are allowed, and `other` has one of them: two of the attacker's must be ended. */
+    /*
+     * The limit allows four messages of 1 MiB, and `other` uses one of them. So the server must close two of
+     * the attacker's five connections.
+     */
     assert_soon(closed_of(fds, PER_ADDRESS) >= 2);
     assert_int_equal(closed_of(fds, PER_ADDRESS), 2);
     assert_false(is_closed(other));
@@ -320,7 +328,7 @@ static void test_connections_share_a_budget_for_unfinished_messages(void **state
     assert_int_equal(close(other), 0);
 }
 
-/* A connection accepted by the program's accept, like nng's own. */
+/* A connection that was accepted through the program's own accept, which nng also calls. */
 struct pair {
     int client, accepted;
 };
@@ -336,7 +344,7 @@ static struct pair accepted_from(int listener, uint8_t host)
     return pair;
 }
 
-/* Greets and begins a message of 1 MiB; the program's readv reads the message's length. */
+/* Sends the greeting and the header of a message of 1 MiB, and reads both with the program's own readv. */
 static void begin_message(const struct pair *pair)
 {
     send_bytes(pair->client, HELLO, sizeof HELLO);
@@ -377,7 +385,7 @@ static void test_connections_of_large_messages_that_arrive_go_on(void **state)
 {
     (void)state;
     nng_socket client = test_dial(server.address);
-    static uint8_t payload[MIB / 2]; /* not a valid message, but the server replies all the same */
+    static uint8_t payload[MIB / 2]; /* not a valid message, but the server replies to it */
     for (int i = 0; i < 4 * BYTES_MAX / MIB; i++) {
         Rpc__V1__Response *response =
             test_ask(client, TEST_BOOKING_SERVICE "/CreateBooking", payload, sizeof payload, 0);
@@ -391,8 +399,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_connections_of_one_address_are_bounded, begin_still, finish),
-        cmocka_unit_test_setup_teardown(test_connections_in_all_are_taken_from_who_has_most, begin_still,
-                                        finish),
+        cmocka_unit_test_setup_teardown(
+            test_connections_beyond_the_total_are_taken_from_the_address_with_most, begin_still, finish),
         cmocka_unit_test_setup_teardown(test_connections_of_as_many_addresses_leave_when_silent, begin_still,
                                         finish),
         cmocka_unit_test_setup_teardown(test_connections_with_an_unfinished_message_are_ended, begin, finish),

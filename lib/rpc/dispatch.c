@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault_point.h"
+#include "rpc/identify.h"
 #include "rpc/server_state.h"
 #include "rpc/wire.h"
 
@@ -49,9 +50,10 @@ static enum status find_method(struct rpc_call *call, struct error *error)
 }
 
 /*
- * Limits the memory of large requests. A request keeps its memory until its call is answered, and may be far
- * larger than its useful content, because of text that will be refused, or unknown fields. The number of
- * calls limits the small requests.
+ * Limits the total memory of large requests. Returns RESOURCE_EXHAUSTED if the total exceeds the limit. A
+ * request keeps its memory until its handler has answered the call, and may be far larger than its useful
+ * content, because of unknown fields or text that will be refused. For small requests, the limit on the
+ * number of calls is enough.
  */
 static enum status check_memory(struct rpc_call *call, struct error *error)
 {
@@ -89,7 +91,7 @@ enum status rpc_dispatch_decode(struct rpc_call *call, nng_msg *msg, struct erro
     return find_method(call, error);
 }
 
-/* Checks whether the server serves the call's service now. */
+/* Checks whether the server currently serves the call's service. */
 static enum status check_open(struct rpc_call *call, struct error *error)
 {
     struct rpc_server *server = call->server;
@@ -109,7 +111,7 @@ static enum status check_open(struct rpc_call *call, struct error *error)
     return status;
 }
 
-/* Replies with a handler's response. This is the closure that handlers call. */
+/* The closure that handlers call to reply with a response. */
 static void on_response(const ProtobufCMessage *response, void *closure_data)
 {
     rpc_call_reply(closure_data, response);
@@ -118,7 +120,7 @@ static void on_response(const ProtobufCMessage *response, void *closure_data)
 static void dispatch(struct rpc_call *call)
 {
     struct error error;
-    if (check_open(call, &error) != STATUS_OK) {
+    if (check_open(call, &error) != STATUS_OK || rpc_identify(call, &error) != STATUS_OK) {
         rpc_call_fail(call, &error);
         return;
     }
@@ -141,7 +143,7 @@ static void dispatch(struct rpc_call *call)
 void rpc_dispatch(struct rpc_call *call)
 {
     struct rpc_server *server = call->server; /* the call may be freed by the time its handler returns */
-    /* Increment before check_open reads the flags. shut() sets them first and reads the count afterwards. */
+    /* Increment the count before check_open reads the flags: shut() sets the flags, then reads the count. */
     atomic_fetch_add(&server->invoking, 1);
     dispatch(call);
     size_t invoking = atomic_fetch_sub(&server->invoking, 1);

@@ -6,7 +6,7 @@
 
 #include "rpc/v1/envelope.pb-c.h"
 
-/* The field numbers of proto/rpc/v1/envelope.proto. */
+/* The field numbers in proto/rpc/v1/envelope.proto. */
 enum { METADATA_KEY = 1, METADATA_VALUE = 2 };
 enum { REQUEST_METHOD = 1, REQUEST_PAYLOAD = 2, REQUEST_TIMEOUT_MS = 3, REQUEST_METADATA = 4 };
 enum { REQUEST_EXPLICIT_PRESENCE = 5 };
@@ -74,9 +74,7 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
                   entry_field_size(&authorization) + entry_field_size(&client) +
                   wire_varint_field_size(REQUEST_EXPLICIT_PRESENCE, true);
     nng_msg *msg;
-    enum status status = allocate("request", size, max_bytes, &msg, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(allocate("request", size, max_bytes, &msg, error));
     uint8_t *at = wire_put_bytes(nng_msg_body(msg), REQUEST_METHOD, request->method, method_size);
     at = wire_put_bytes_header(at, REQUEST_PAYLOAD, payload_size);
     at += protobuf_c_message_pack(request->message, at);
@@ -84,7 +82,7 @@ enum status rpc_envelope_request(const struct rpc_request *request, size_t max_b
     at = put_entry(at, &authorization);
     at = put_entry(at, &client);
     at = wire_put_varint_field(at, REQUEST_EXPLICIT_PRESENCE, true);
-    /* It comes last, where rpc_envelope_shorten finds it. */
+    /* The timeout comes last, because rpc_envelope_shorten expects it there. */
     (void)wire_put_varint_field(at, REQUEST_TIMEOUT_MS, request->timeout_ms);
     *out = msg;
     return STATUS_OK;
@@ -94,7 +92,7 @@ void rpc_envelope_shorten(nng_msg *request, uint32_t old_ms, uint32_t timeout_ms
 {
     uint8_t field[WIRE_VARINT_FIELD_MAX];
     uint8_t *end = wire_put_varint_field(field, REQUEST_TIMEOUT_MS, timeout_ms);
-    /* Neither call can fail. The field is present, and its replacement is no longer than the field. */
+    /* Neither call can fail, because the field is present and its replacement is not longer. */
     (void)nng_msg_chop(request, wire_varint_field_size(REQUEST_TIMEOUT_MS, old_ms));
     (void)nng_msg_append(request, field, (size_t)(end - field));
 }
@@ -104,19 +102,16 @@ enum status rpc_envelope_response(const ProtobufCMessage *message, size_t max_by
 {
     size_t payload_size = protobuf_c_message_get_packed_size(message);
     nng_msg *msg;
-    enum status status =
-        allocate("response", wire_bytes_size(RESPONSE_PAYLOAD, payload_size), max_bytes, &msg, error);
-    if (status != STATUS_OK)
-        return status;
+    TRY(allocate("response", wire_bytes_size(RESPONSE_PAYLOAD, payload_size), max_bytes, &msg, error));
     uint8_t *at = wire_put_bytes_header(nng_msg_body(msg), RESPONSE_PAYLOAD, payload_size);
-    (void)protobuf_c_message_pack(message, at); /* it writes exactly the size measured above */
+    (void)protobuf_c_message_pack(message, at); /* writes exactly payload_size bytes */
     *out = msg;
     return STATUS_OK;
 }
 
 nng_msg *rpc_envelope_error(const struct error *error)
 {
-    /* protobuf-c takes char *, but only reads it. */
+    /* protobuf-c declares the texts as char *, but only reads them. */
     Rpc__V1__Response response = RPC__V1__RESPONSE__INIT;
     response.code = (uint32_t)error->status;
     response.message = (char *)error->message;

@@ -1,4 +1,4 @@
-/* rpc.v1.Request and rpc.v1.Response, packed straight into nng messages. Pure; any thread. */
+/* Packs rpc.v1.Request and rpc.v1.Response directly into nng messages. Pure; any thread. */
 #ifndef SCREENING_RPC_ENVELOPE_H
 #define SCREENING_RPC_ENVELOPE_H
 
@@ -10,7 +10,7 @@
 #include "base/status.h"
 
 /*
- * NNG_OPT_RECVMAXSZ also counts the request id of REQ/REP before the envelope, which takes
+ * NNG_OPT_RECVMAXSZ also counts the request id of REQ/REP, which precedes the envelope and takes
  * RPC_NNG_HEADER_BYTES.
  */
 enum { RPC_NNG_HEADER_BYTES = 4, RPC_MESSAGE_MAX_DEFAULT = 1024 * 1024 };
@@ -21,7 +21,7 @@ struct rpc_request {
     uint32_t timeout_ms;
     const char *traceparent;    /* NULL or "" = none */
     const char *authorization;  /* like traceparent */
-    const char *client_address; /* like traceparent; the client that a gateway calls for */
+    const char *client_address; /* like traceparent; the client on whose behalf a gateway calls */
 };
 
 /*
@@ -31,7 +31,9 @@ struct rpc_request {
 MUST_CHECK enum status rpc_envelope_request(const struct rpc_request *request, size_t max_bytes,
                                             nng_msg **out, struct error *error);
 
-/* Replaces the timeout of a packed request, `old_ms`, by a smaller one. Each retry has less budget left. */
+/*
+ * For a retry: replaces the timeout `old_ms` of a packed request with `timeout_ms`, which must not be larger.
+ */
 void rpc_envelope_shorten(nng_msg *request, uint32_t old_ms, uint32_t timeout_ms);
 
 /* Packs a successful response. Fails like rpc_envelope_request. */

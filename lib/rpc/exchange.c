@@ -14,16 +14,16 @@
 #include "screening/v1/words.h"
 
 /*
- * The longest wait for a connection. A caller must learn soon that there is none, however large its budget.
+ * The longest wait for a connection. Without a connection, a call must fail soon, however large its budget.
  */
 enum { SEND_TIMEOUT_MAX_MS = 100 };
 
-/* The bounds of the pause before a retry, unless the server asks for a longer one. */
+/* The bounds of the pause before a retry; the server may ask for a longer pause. */
 enum { PAUSE_FIRST_MS = 20, PAUSE_MAX_MS = 500 };
 
 static void on_event(void *context);
 
-/* Ends the call. If `response` is NULL, the call's error says why. */
+/* Ends the call. If `response` is NULL, the call's error has the reason. */
 static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
     exchange->state = RPC_EXCHANGE_IDLE;
@@ -34,7 +34,7 @@ static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *respon
     rpc_channel_release(exchange->channel, exchange);
 }
 
-/* Starts `operation` on `aio`. Returns false if the exchange was stopped. */
+/* Starts `operation` on `aio`. Returns false if the exchange has been stopped. */
 static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_aio *), nng_aio *aio)
 {
     pthread_mutex_lock(&exchange->mutex);
@@ -52,8 +52,8 @@ static enum breaker_outcome judge(const struct rpc_exchange *exchange)
     const struct error *error = &exchange->call->error;
     int64_t now_ns = clock_monotonic_ns();
     /*
-     * A message that never left has waited since the call began. For one that left, the server had the budget
-     * that remained when the attempt began.
+     * A message that was never sent has been waiting since the call began. If the message was sent, the
+     * server had the budget that remained when the attempt began.
      */
     int64_t began_ns = exchange->deadline_ns - (int64_t)exchange->timeout_ms * NS_PER_MS;
     int64_t had_ns = exchange->left ? exchange->deadline_ns - exchange->begun_ns : now_ns - began_ns;
@@ -75,7 +75,10 @@ static void record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
     rpc_guard_record(&exchange->channel->guard, exchange->era, &count);
 }
 
-/* Returns the pause in ms before the failed call is sent again, or 0 if it is not retried. */
+/*
+ * Returns the pause in ms before the failed call is retried, or 0 if it is not retried. Takes the retry from
+ * the retry budget.
+ */
 static nng_duration next_pause(struct rpc_exchange *exchange)
 {
     const struct rpc_client_call *call = exchange->call;
@@ -89,7 +92,7 @@ static nng_duration next_pause(struct rpc_exchange *exchange)
     return rpc_guard_take_retry(&exchange->channel->guard) ? (nng_duration)pause_ms : 0;
 }
 
-/* Begins the pause. Returns false if the exchange was stopped. */
+/* Begins the pause. Returns false if the exchange has been stopped. */
 static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
 {
     CHECK(exchange->kept != NULL && pause_ms > 0);
@@ -103,7 +106,8 @@ static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
 }
 
 /*
- * Ends an attempt. Retries after a pause, or ends the call. If `response` is NULL, the call's error says why.
+ * Ends an attempt: begins the pause before a retry, or ends the call. If `response` is NULL, the call's error
+ * has the reason.
  */
 static void conclude(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
@@ -126,8 +130,8 @@ static void fail(struct rpc_exchange *exchange, enum status status, const char *
 /* ---- sending and receiving ---- */
 
 /*
- * Returns the remaining budget in ms, at least 1. After a send nng requires a receive, even one that times
- * out immediately.
+ * Returns the remaining budget in ms, but at least 1, because nng requires a receive after a send, even if
+ * the receive times out immediately.
  */
 static nng_duration remaining(const struct rpc_exchange *exchange)
 {
@@ -155,13 +159,13 @@ static void on_sent(struct rpc_exchange *exchange)
         fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
 }
 
-/* Returns the status that the server sent. For a code that we do not know, blames the server. */
+/* Returns the status that the server sent, or INTERNAL for an unknown code. */
 static enum status status_of(uint32_t code)
 {
     return code >= STATUS_COUNT || code == STATUS_UNKNOWN ? STATUS_INTERNAL : (enum status)code;
 }
 
-/* Unpacks the reply. On failure, returns NULL, and the call's error says why. */
+/* Unpacks the reply. On failure, returns NULL and sets the call's error. */
 static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
 {
     struct error *error = &exchange->call->error;
@@ -176,8 +180,8 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
         (void)error_set(error, status_of(envelope->code), envelope->reason, "%s", envelope->message);
         error->retry_after_ms = envelope->retry_after_ms;
         if (strcmp(error->reason, SCREENING_REASON_DRAINING) == 0) {
-            rpc_guard_leave_alone(&exchange->channel->guard, error->retry_after_ms,
-                                  nng_pipe_id(nng_msg_get_pipe(msg)));
+            rpc_guard_record_draining(&exchange->channel->guard, error->retry_after_ms,
+                                      nng_pipe_id(nng_msg_get_pipe(msg)));
         }
         return NULL;
     }
@@ -212,12 +216,15 @@ static void on_received(struct rpc_exchange *exchange)
     }
 }
 
-/* Returns false while the server drains. The call's error then says so. */
+/*
+ * Returns whether a request may be sent to the server now. If not, because the server is draining, sets the
+ * call's error.
+ */
 static bool may_be_asked(struct rpc_exchange *exchange)
 {
     struct rpc_channel *channel = exchange->channel;
     struct error *error = &exchange->call->error;
-    uint32_t wait_ms = rpc_guard_alone_ms(&channel->guard, atomic_load(&channel->pipe_id));
+    uint32_t wait_ms = rpc_guard_pause_ms(&channel->guard, atomic_load(&channel->pipe_id));
     if (wait_ms > 0) {
         (void)error_set(error, STATUS_UNAVAILABLE, SCREENING_REASON_DRAINING, "%s is shutting down",
                         channel->address);
@@ -226,7 +233,7 @@ static bool may_be_asked(struct rpc_exchange *exchange)
     return wait_ms == 0;
 }
 
-/* Returns whether the breaker admits the attempt. If it does not, the call's error says so. */
+/* Returns whether the breaker admits the attempt. If not, sets the call's error. */
 static bool admit(struct rpc_exchange *exchange, bool first)
 {
     struct rpc_channel *channel = exchange->channel;
@@ -242,10 +249,10 @@ static bool admit(struct rpc_exchange *exchange, bool first)
     return exchange->admitted;
 }
 
-/* Sends `msg` and takes ownership of it. */
+/* Sends `msg`, unless the server is draining or the breaker refuses the attempt. Takes ownership of `msg`. */
 static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
 {
-    CHECK(!exchange->admitted); /* the result of the previous attempt was recorded */
+    CHECK(!exchange->admitted); /* the result of the previous attempt must have been recorded */
     exchange->left = false;
     exchange->begun_ns = clock_monotonic_ns();
     if (!may_be_asked(exchange)) {
@@ -255,7 +262,7 @@ static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
     }
     if (!admit(exchange, first)) {
         nng_msg_free(msg);
-        /* No retry, because a caller that meets an open breaker must learn it immediately. */
+        /* Do not retry, because the caller must be told immediately that the breaker is open. */
         finish(exchange, NULL);
         return;
     }
@@ -350,14 +357,14 @@ void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
     }
     exchange->backoff = (struct backoff){.first_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MAX_MS};
     if (!exchange->call->unguarded && exchange->channel->guard.has_retries)
-        (void)nng_msg_dup(&exchange->kept, msg); /* if out of memory, the message is sent only once */
+        (void)nng_msg_dup(&exchange->kept, msg); /* if this fails, the call is not retried */
     attempt(exchange, msg, true);
 }
 
 void rpc_exchange_stop(struct rpc_exchange *exchange)
 {
     pthread_mutex_lock(&exchange->mutex);
-    exchange->stopped = true; /* from here on receive.aio is not replaced */
+    exchange->stopped = true; /* from here on, receive.aio is not replaced */
     pthread_mutex_unlock(&exchange->mutex);
     nng_aio_stop(exchange->aio);
     nng_aio_stop(exchange->receive.aio);

@@ -1,13 +1,13 @@
 /*
- * One request and its reply over a channel: an nng context of the channel's REQ socket, with an arena for
- * the response.
+ * One request and its reply over a channel: an nng context of the channel's REQ socket, with an arena for the
+ * response.
  *
  *   IDLE --started--> SENDING --handed to a connection--> RECEIVING --answered or failed--> IDLE
  *                        ^------PAUSING <--to be sent again-----/
  *
- * The receive starts only after the send has ended, and a send is never cancelled while a receive is
- * pending: nng before 1.6.0 crashes on either. Once the send has started, the exchange belongs to its
- * callback until it is back in the channel's pool.
+ * The receive starts only after the send has ended, and a send is never cancelled while a receive is pending,
+ * because nng before 1.6.0 crashes otherwise. Once the send has started, the exchange is owned by its
+ * callback until it returns to the channel's pool.
  */
 #ifndef SCREENING_RPC_EXCHANGE_H
 #define SCREENING_RPC_EXCHANGE_H
@@ -37,13 +37,13 @@ struct rpc_exchange {
     struct rpc_exchange *next_of_all;
     nng_ctx ctx;
     nng_aio *aio;                /* for sending and pausing */
-    struct expiring_aio receive; /* a separate one, as explained in expiring_aio.h */
-    pthread_mutex_t mutex; /* held while an operation is started, so that rpc_exchange_stop either cancels it
-                              or prevents it */
+    struct expiring_aio receive; /* a separate aio, as explained in expiring_aio.h */
+    pthread_mutex_t mutex; /* held while an operation starts, so that rpc_exchange_stop either cancels the
+                              operation or prevents it */
     bool stopped;
     enum rpc_exchange_state state;
     /* The following members belong to the current attempt. */
-    bool admitted; /* whether the breaker admitted it, in its `era` */
+    bool admitted; /* whether the breaker admitted the attempt, in era `era` */
     bool left;
     uint64_t era;
     int64_t begun_ns;
@@ -55,26 +55,26 @@ struct rpc_exchange {
     struct rpc_client_call *call;
     const ProtobufCMessageDescriptor *output;
     ProtobufCClosure closure;
-    struct arena *into; /* the arena for the response: `arena`, or the caller's */
+    struct arena *into; /* the arena for the response: `arena` or the caller's */
     struct arena arena;
 };
 
-/* Returns NULL when out of memory. */
+/* Creates an idle exchange. Returns NULL when out of memory. */
 struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel);
 
 /* Frees the exchange. Call it after rpc_exchange_stop. */
 void rpc_exchange_destroy(struct rpc_exchange *exchange);
 
 /*
- * Sends `msg` and takes ownership of it. The caller has set the fields from timeout_ms to `into`. The closure
- * is called exactly once, on a callback thread or, if nothing could be sent, on the calling thread. Then the
- * exchange returns to the channel's pool.
+ * Sends `msg` and takes ownership of it. The caller must have set the fields from timeout_ms to `into`. The
+ * closure is called exactly once, on a callback thread or, if nothing could be sent, on the calling thread.
+ * Then the exchange returns to the channel's pool.
  */
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg);
 
 /*
- * Fails the call in flight with UNAVAILABLE and waits until its closure has returned. No operation can start
- * afterwards.
+ * Fails the call in flight, if any, with UNAVAILABLE and waits until its closure has returned. No operation
+ * can start afterwards.
  */
 void rpc_exchange_stop(struct rpc_exchange *exchange);
 

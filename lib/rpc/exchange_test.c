@@ -1,4 +1,4 @@
-/* Exchanges with a misbehaving server, a bare REP socket, and on a channel that is being closed. */
+/* Tests exchanges with a misbehaving server (a bare REP socket), and on a channel that is being closed. */
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <stdatomic.h>
@@ -35,11 +35,11 @@ static void bare_server_close(struct bare_server *server)
     nng_close(server->socket);
     char path[96];
     (void)snprintf(path, sizeof path, "%s/rpc", server->folder);
-    (void)unlink(path); /* nng has removed it already */
+    (void)unlink(path); /* nng has already removed it */
     assert_int_equal(rmdir(server->folder), 0);
 }
 
-/* Receives the next request and copies the booking id that it asks for; the caller frees the message. */
+/* Receives the next request and copies its booking id to `booking_id`. The caller frees the message. */
 static nng_msg *bare_server_receive(struct bare_server *server, char booking_id[64])
 {
     nng_msg *msg;
@@ -68,7 +68,7 @@ static void test_exchange_lost_connection_is_unknown_and_never_sent_again(void *
         assert_soon(rpc_channel_connected(channel));
         struct test_pending pending = {.call = {.timeout_ms = 30000}};
         test_begin_get(client, expected, &pending);
-        /* A retry of the request would arrive before this one. */
+        /* A retry of the previous request would arrive before this request. */
         nng_msg *msg = bare_server_receive(&server, booking_id);
         assert_string_equal(booking_id, expected);
         assert_int_equal(nng_pipe_close(nng_msg_get_pipe(msg)), 0);
@@ -136,7 +136,7 @@ static void test_exchange_strange_answers_are_internal(void **state)
 
 enum { LATE_CALLS = 300, LATE_ROUNDS = 10, LATE_ID_BYTES = 32768 };
 
-/* Accepts a channel's connection and greets, but reads no further. */
+/* Accepts a channel's connection and exchanges greetings, but reads nothing more. */
 static int accept_raw(int listener)
 {
     static const uint8_t HELLO[8] = {0, 'S', 'P', 0, 0, 0x31, 0, 0}; /* REP */
@@ -148,7 +148,7 @@ static int accept_raw(int listener)
     return fd;
 }
 
-/* Returns whether one of the calls has ended. */
+/* Returns whether any of the calls has ended. */
 static bool has_ended(const struct test_pending *pending)
 {
     bool ended = false;
@@ -157,7 +157,7 @@ static bool has_ended(const struct test_pending *pending)
     return ended;
 }
 
-/* Reads without replying until each call has either arrived completely or ended. */
+/* Reads requests, without replying, until each call has arrived completely or has ended. */
 static void read_until_all_left_or_ended(int fd, const struct test_pending *pending)
 {
     static uint8_t bytes[4 * LATE_ID_BYTES];
@@ -166,14 +166,14 @@ static void read_until_all_left_or_ended(int fd, const struct test_pending *pend
     while (settled < LATE_CALLS && test_now_ms() < until_ms) {
         ssize_t size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
         taken += size > 0 ? (size_t)size : 0;
-        settled = taken / LATE_ID_BYTES; /* each message adds a few bytes, all together fewer than one id */
+        settled = taken / LATE_ID_BYTES; /* everything but the ids adds up to less than one id */
         for (int i = 0; i < LATE_CALLS; i++)
             settled += (size_t)atomic_load(&pending[i].answers);
     }
     assert_true(settled >= LATE_CALLS);
 }
 
-/* The connection takes the requests just as their send timeout ends. */
+/* The connection accepts the requests just as their sends time out. */
 static void test_exchange_receive_keeps_its_time_when_the_send_took_all_of_its_own(void **state)
 {
     (void)state;
@@ -197,7 +197,7 @@ static void test_exchange_receive_keeps_its_time_when_the_send_took_all_of_its_o
             pending[i] = (struct test_pending){.call = {.timeout_ms = 30000}};
             test_begin_get(client, id, &pending[i]);
         }
-        assert_soon(has_ended(pending)); /* so the other calls have timed out too, or nearly */
+        assert_soon(has_ended(pending)); /* the other calls have timed out too, or are about to */
         read_until_all_left_or_ended(fd, pending);
         rpc_channel_close(channel);
         for (int i = 0; i < LATE_CALLS; i++) {
@@ -262,7 +262,7 @@ static void test_exchange_stopped_channel_fails_calls_and_can_still_be_asked(voi
     bare_server_close(&server);
 }
 
-/* Begins another call as soon as one is answered, as a retry would. */
+/* A call whose closure starts another call, as a retry does. */
 struct again {
     struct rpc_client_call call; /* must be first */
     struct rpc_client *client;

@@ -4,12 +4,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* The longest time for which a server can keep its clients silent. */
-enum { LEFT_ALONE_MAX_MS = 10000 };
+/* The maximum retry_after_ms that is accepted from a draining server. */
+enum { DRAINING_PAUSE_MAX_MS = 10000 };
 
 /*
  * A draining server closes the connections on which it replied DRAINING. If it has not done so after
- * CLOSING_MAX_MS, it is sent requests again.
+ * CLOSING_MAX_MS, the channel sends requests again.
  */
 enum { CLOSING_MAX_MS = 2000, CLOSING_LOOK_MS = 50 };
 
@@ -27,7 +27,7 @@ enum status rpc_guard_init(struct rpc_guard *guard, const char *peer, const stru
     breaker_init(&guard->breaker, breaker);
     retry_budget_init(&guard->budget, retry, clock_monotonic_ns());
     atomic_init(&guard->state, BREAKER_CLOSED);
-    atomic_init(&guard->left_alone_ns, 0);
+    atomic_init(&guard->paused_until_ns, 0);
     atomic_init(&guard->drained, 0);
     pthread_mutex_init(&guard->mutex, NULL);
     return STATUS_OK;
@@ -41,10 +41,10 @@ void rpc_guard_fini(struct rpc_guard *guard)
 /* ---- the breaker ---- */
 
 /*
- * Reports a change of state and, for BREAKER_OPEN, the calls that led to it. Lock held, so that the log lines
- * appear in the order of the changes.
+ * Reports the breaker's new state and, for BREAKER_OPEN, the calls that led to it. The caller holds the lock,
+ * so that the log lines appear in the order of the changes.
  */
-static void tell(struct rpc_guard *guard, struct breaker_count led_to_it)
+static void report_change(struct rpc_guard *guard, struct breaker_count led_to_it)
 {
     enum breaker_state state = guard->breaker.state;
     atomic_store(&guard->state, (int)state);
@@ -80,7 +80,7 @@ size_t rpc_guard_admit(struct rpc_guard *guard, size_t wanted, bool first, uint6
     size_t admitted = breaker_admit(&guard->breaker, wanted, clock_monotonic_ns(), era);
     CHECK(admitted <= wanted);
     if (guard->breaker.state != before)
-        tell(guard, (struct breaker_count){0});
+        report_change(guard, (struct breaker_count){0});
     if (first && admitted > 0)
         retry_budget_earn(&guard->budget);
     pthread_mutex_unlock(&guard->mutex);
@@ -98,8 +98,8 @@ void rpc_guard_record(struct rpc_guard *guard, uint64_t era, const struct breake
     int64_t now_ns = clock_monotonic_ns();
     breaker_record(&guard->breaker, era, count, now_ns);
     if (guard->breaker.state != before) {
-        /* If a failed probe reopened it, report only the probes just recorded, not the old window. */
-        tell(guard, before == BREAKER_CLOSED ? breaker_window(&guard->breaker, now_ns) : *count);
+        /* If a failed probe has reopened the breaker, report the probes just recorded, not the old window. */
+        report_change(guard, before == BREAKER_CLOSED ? breaker_window(&guard->breaker, now_ns) : *count);
     }
     pthread_mutex_unlock(&guard->mutex);
 }
@@ -140,19 +140,20 @@ bool rpc_guard_take_retry(struct rpc_guard *guard)
 
 /* ---- a server that drains ---- */
 
-void rpc_guard_leave_alone(struct rpc_guard *guard, uint32_t retry_after_ms, int connection)
+void rpc_guard_record_draining(struct rpc_guard *guard, uint32_t retry_after_ms, int connection)
 {
     atomic_store(&guard->drained, connection);
-    uint32_t pause_ms = retry_after_ms < LEFT_ALONE_MAX_MS ? retry_after_ms : LEFT_ALONE_MAX_MS;
+    uint32_t pause_ms = retry_after_ms < DRAINING_PAUSE_MAX_MS ? retry_after_ms : DRAINING_PAUSE_MAX_MS;
     int64_t until_ns = clock_monotonic_ns() + (int64_t)pause_ms * NS_PER_MS;
-    int64_t known_ns = atomic_load(&guard->left_alone_ns);
-    while (known_ns < until_ns && !atomic_compare_exchange_weak(&guard->left_alone_ns, &known_ns, until_ns)) {
+    int64_t known_ns = atomic_load(&guard->paused_until_ns);
+    while (known_ns < until_ns &&
+           !atomic_compare_exchange_weak(&guard->paused_until_ns, &known_ns, until_ns)) {
     }
 }
 
-uint32_t rpc_guard_alone_ms(struct rpc_guard *guard, int connection)
+uint32_t rpc_guard_pause_ms(struct rpc_guard *guard, int connection)
 {
-    int64_t until_ns = atomic_load_explicit(&guard->left_alone_ns, memory_order_relaxed);
+    int64_t until_ns = atomic_load_explicit(&guard->paused_until_ns, memory_order_relaxed);
     if (until_ns == 0)
         return 0;
     int64_t left_ns = until_ns - clock_monotonic_ns();

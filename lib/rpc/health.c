@@ -18,7 +18,7 @@ static void check(Grpc__Health__V1__Health_Service *service,
                   Grpc__Health__V1__HealthCheckResponse_Closure closure, void *closure_data)
 {
     struct rpc_server *server = container_of(service, struct rpc_health, base)->server;
-    /* The empty name stands for the server as a whole. */
+    /* The empty name means the server as a whole. */
     if (request->service[0] != '\0' && !is_known(server, request->service)) {
         struct error error;
         (void)error_set(&error, STATUS_NOT_FOUND, NULL, "no service %s here", request->service);

@@ -1,4 +1,4 @@
-/* grpc.health.v1.Health for a server: SERVING while the service is ready and not draining. */
+/* Implements grpc.health.v1.Health for a server: SERVING while the server is ready and not draining. */
 #ifndef SCREENING_RPC_HEALTH_H
 #define SCREENING_RPC_HEALTH_H
 
@@ -11,7 +11,7 @@ struct rpc_health {
     struct rpc_server *server;
 };
 
-/* Returns the service to add to the server. */
+/* Initialises and returns the service, which the caller adds to the server. */
 ProtobufCService *rpc_health_init(struct rpc_health *health, struct rpc_server *server);
 
 #endif

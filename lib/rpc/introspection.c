@@ -70,7 +70,7 @@ static void describe(Rpc__V1__Introspection_Service *service, const Rpc__V1__Des
     closure(&response, closure_data);
 }
 
-/* Adds one metric to the response. Returns false when out of memory. */
+/* Writes one metric to *stat. Returns false when out of memory. */
 static bool show(struct arena *arena, struct metric *metric, Rpc__V1__Stat *stat)
 {
     rpc__v1__stat__init(stat);

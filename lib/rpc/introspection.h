@@ -1,4 +1,4 @@
-/* rpc.v1.Introspection for a server: the services that it offers, and the current values of its metrics. */
+/* Implements rpc.v1.Introspection for a server: its services, its state, and the current metrics. */
 #ifndef SCREENING_RPC_INTROSPECTION_H
 #define SCREENING_RPC_INTROSPECTION_H
 
@@ -11,7 +11,7 @@ struct rpc_introspection {
     struct rpc_server *server;
 };
 
-/* Returns the service to add to the server. */
+/* Initialises and returns the service, which the caller adds to the server. */
 ProtobufCService *rpc_introspection_init(struct rpc_introspection *introspection, struct rpc_server *server);
 
 #endif

@@ -1,4 +1,4 @@
-/* Introspection and Health as seen by a client. */
+/* Tests Introspection and Health as seen by a client. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 void *__real_arena_alloc(struct arena *arena, size_t size_bytes);
 void *__wrap_arena_alloc(struct arena *arena, size_t size_bytes);
 
-/* Metrics that another thread registers while the metrics are listed. */
+/* Metrics that are registered while the list is built, as if by another thread. */
 static struct metric late[8];
 static atomic_size_t late_count = sizeof late / sizeof late[0];
 
@@ -35,12 +35,12 @@ static void assert_get(nng_socket client, const char *booking_id, enum status co
     rpc__v1__response__free_unpacked(response, NULL);
 }
 
-static const char *tell_not_ready(void *context)
+static const char *report_not_ready(void *context)
 {
     return *(_Atomic bool *)context ? NULL : "the database is on holiday";
 }
 
-static size_t tell_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
+static size_t report_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
 {
     (void)context;
     (void)snprintf(reasons[0], RPC_DEGRADED_TEXT_SIZE, "%s", "hospital log diverged");
@@ -52,11 +52,11 @@ static void start_observed(struct test_server *server, _Atomic bool *ready)
 {
     test_server_init(server);
     test_server_start(server, NULL, false);
-    rpc_server_observe(server->server, tell_not_ready, tell_degraded, ready);
+    rpc_server_observe(server->server, report_not_ready, report_degraded, ready);
     rpc_server_serve(server->server);
 }
 
-static void test_health_tells_whether_the_service_is_ready(void **state)
+static void test_health_reports_whether_the_service_is_ready(void **state)
 {
     (void)state;
     struct test_server server;
@@ -119,7 +119,7 @@ static int64_t stat_value(nng_socket client, const char *name)
     return value;
 }
 
-static void test_introspection_stats_count_calls_and_tell_what_is_degraded(void **state)
+static void test_introspection_stats_count_calls_and_report_what_is_degraded(void **state)
 {
     (void)state;
     struct test_server server;
@@ -165,11 +165,11 @@ static void test_introspection_stats_miss_no_metric_while_others_are_registered(
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            test_introspection_stats_miss_no_metric_while_others_are_registered), /* the oldest metric */
-        cmocka_unit_test(test_health_tells_whether_the_service_is_ready),
+        /* This test must run first, because its metric must be the oldest. */
+        cmocka_unit_test(test_introspection_stats_miss_no_metric_while_others_are_registered),
+        cmocka_unit_test(test_health_reports_whether_the_service_is_ready),
         cmocka_unit_test(test_introspection_describe_lists_services_and_methods),
-        cmocka_unit_test(test_introspection_stats_count_calls_and_tell_what_is_degraded),
+        cmocka_unit_test(test_introspection_stats_count_calls_and_report_what_is_degraded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

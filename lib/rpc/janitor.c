@@ -6,7 +6,10 @@
 #include "rpc/metrics.h"
 #include "rpc/server_state.h"
 
-/* The minimum time between two scans of the slots, which is how late the reply to an expired call may be. */
+/*
+ * The minimum time between a scan of the slots and the next scan that it plans. The reply to an expired call
+ * may be late by this much.
+ */
 enum { SCAN_GAP_MS = 2 };
 
 static void answer_expired(struct rpc_slot *slot, const struct rpc_expired *expired)
@@ -20,7 +23,7 @@ static void answer_expired(struct rpc_slot *slot, const struct rpc_expired *expi
     rpc_slot_send(slot, rpc_envelope_error(&error));
 }
 
-/* Replies to all expired calls. Returns the earliest deadline still to come. */
+/* Replies to all expired calls. Returns the earliest remaining deadline. */
 static int64_t answer_all_expired(struct rpc_server *server, int64_t now_ns)
 {
     int64_t earliest_ns = RPC_SLOT_NO_DEADLINE;
@@ -49,7 +52,7 @@ static void open_slots_if_low(struct rpc_server *server)
     }
 }
 
-/* Does all work that is due. Returns the time of the next scan. */
+/* Scans the slots and opens more if necessary. Returns the time of the next scan. */
 static int64_t look(struct rpc_server *server)
 {
     int64_t now_ns = clock_monotonic_ns();
@@ -60,7 +63,7 @@ static int64_t look(struct rpc_server *server)
     return next_ns;
 }
 
-/* Sleeps until the planned time. Lock held. */
+/* Sleeps until the planned time, or until a scan or a stop is requested. Lock held. */
 static void sleep_until_planned(struct rpc_janitor *janitor)
 {
     for (;;) {
@@ -82,9 +85,9 @@ static void *run(void *context)
             break;
         janitor->asked = false;
         /*
-         * From here on every new call announces its deadline, even if look() has already passed its slot.
-         * rpc_janitor_expect reads planned_ns after the slot's deadline was stored, and look() reads the
-         * deadlines after planned_ns was reset.
+         * From here on every new call reports its deadline, even if look() has already passed its slot: the
+         * call's thread stores the slot's deadline before rpc_janitor_expect reads planned_ns, and look()
+         * reads the deadlines after this reset of planned_ns.
          */
         atomic_store(&janitor->planned_ns, RPC_SLOT_NO_DEADLINE);
         monitor_unlock(&janitor->monitor);

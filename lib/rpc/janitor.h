@@ -1,6 +1,6 @@
 /*
  * The server's own thread. It replies to calls whose budget has ended, and opens more slots when few are
- * receiving. Between these it sleeps.
+ * receiving. Otherwise it sleeps.
  */
 #ifndef SCREENING_RPC_JANITOR_H
 #define SCREENING_RPC_JANITOR_H
@@ -20,7 +20,7 @@ struct rpc_janitor {
     bool started;
     struct monitor monitor;
     _Atomic int64_t planned_ns; /* time of the next scan; written with the lock held */
-    bool asked;                 /* whether a scan was requested */
+    bool asked;                 /* whether a scan has been requested */
     bool stop;
 };
 
@@ -35,8 +35,8 @@ MUST_CHECK enum status rpc_janitor_start(struct rpc_janitor *janitor, struct rpc
 void rpc_janitor_stop(struct rpc_janitor *janitor);
 
 /*
- * Makes the janitor scan the slots by `deadline_ns` at the latest. The caller has already stored the slot's
- * deadline.
+ * Makes the janitor scan the slots by `deadline_ns` at the latest. The caller must already have stored the
+ * deadline in the slot.
  */
 void rpc_janitor_expect(struct rpc_janitor *janitor, int64_t deadline_ns);
 

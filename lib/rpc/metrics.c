@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 
-enum { FIRST_BOUND_US = 64 }; /* the last bound of a method's histogram is then 8.4 s */
+enum { FIRST_BOUND_US = 64 }; /* so that the last bound of a method's histogram is 8.4 s */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the two lists, not the metrics */
 
@@ -40,7 +40,7 @@ void rpc_server_metrics_register(void)
 
 /* ---- methods ---- */
 
-/* The metrics of one service or, with descriptor NULL, of unknown methods. */
+/* The metrics of one service or, if `descriptor` is NULL, of unknown methods. */
 struct service {
     const ProtobufCServiceDescriptor *descriptor;
     struct service *next;
@@ -79,7 +79,7 @@ static bool init_methods(struct service *service)
     return true;
 }
 
-/* Adds the metrics of a service. Lock held. */
+/* Adds the metrics of a service. Returns NULL when out of memory. Lock held. */
 static struct service *add_service(const ProtobufCServiceDescriptor *descriptor)
 {
     const size_t count = descriptor != NULL ? descriptor->n_methods : 1;
@@ -154,7 +154,7 @@ static void register_peer(struct rpc_peer_metrics *metrics, const char *labels)
     }
 }
 
-/* Adds the metrics of a peer. Lock held. */
+/* Adds and registers the metrics of a peer. Returns NULL when out of memory. Lock held. */
 static struct peer *add_peer(const char *name)
 {
     struct peer *peer = calloc(1, sizeof *peer);

@@ -1,7 +1,7 @@
 /*
- * Metrics of the calls that the process serves and makes. Those of a service or a peer are created once and
- * kept until the process exits, even after the server or the channel is closed. Counting takes no lock. Any
- * thread.
+ * Metrics of the calls that the process serves and makes. The metrics of a service or a peer are created once
+ * and kept until the process exits, even after the server or the channel has been closed. Counting takes no
+ * lock. Any thread.
  */
 #ifndef SCREENING_RPC_METRICS_H
 #define SCREENING_RPC_METRICS_H
@@ -12,14 +12,14 @@
 #include "base/metrics.h"
 #include "base/status.h"
 
-/* The metrics of all servers of the process together. */
+/* The metrics of all servers in the process, added up. */
 struct rpc_server_metrics {
     struct metric calls;
     struct metric in_flight;
-    /* Calls that the server answered because the handler exceeded the call's budget. */
+    /* Calls that the server itself answered, because the handler did not reply within the call's budget. */
     struct metric expired;
-    struct metric dropped;   /* replies that a handler gave after that */
-    struct metric not_taken; /* replies that were dropped because the client did not take them in time */
+    struct metric dropped;   /* handlers' replies dropped because the server had already replied */
+    struct metric not_taken; /* replies dropped because the client did not read them in time */
     struct metric slots;
     struct metric connections;
 };
@@ -33,21 +33,21 @@ void rpc_server_metrics_register(void);
  */
 struct rpc_method_metrics {
     struct histogram seconds;
-    struct metric answers[STATUS_COUNT]; /* each one is registered with its first reply */
+    struct metric answers[STATUS_COUNT]; /* each is registered on its first reply */
 };
 
 /*
- * Returns the metrics of the service's methods in the descriptor's order. For NULL, returns those that all
- * requests for unknown methods share. Returns NULL when out of memory.
+ * Returns the metrics of the service's methods in the descriptor's order. If `service` is NULL, returns the
+ * metrics that all requests for unknown methods share. Returns NULL when out of memory.
  */
 struct rpc_method_metrics *rpc_method_metrics_of(const ProtobufCServiceDescriptor *service);
 
 /* Counts a reply with `status`, sent `took_us` after the request arrived. */
 void rpc_method_metrics_answered(struct rpc_method_metrics *method, enum status status, int64_t took_us);
 
-/* The metrics of a server that the process calls under a name (`peer` in channel.h). */
+/* Client-side metrics for one named server that this process calls (`peer` in channel.h). */
 struct rpc_peer_metrics {
-    struct metric breaker_state; /* the value of the enum breaker_state */
+    struct metric breaker_state; /* a value of enum breaker_state */
     struct metric breaker_opened;
     struct metric breaker_half_opened;
     struct metric breaker_closed;
@@ -58,7 +58,10 @@ struct rpc_peer_metrics {
     struct metric in_flight;
 };
 
-/* Returns the registered metrics of this peer, or NULL when out of memory. */
+/*
+ * Returns the metrics of `peer`. The first call for a peer creates and registers them. Returns NULL when out
+ * of memory.
+ */
 struct rpc_peer_metrics *rpc_peer_metrics_of(const char *peer);
 
 #endif

@@ -3,7 +3,10 @@
 #include "base/check.h"
 #include "rpc/slot.h"
 
-/* The holding thread itself sends up to this many replies, because a wake-up would cost more. */
+/*
+ * A thread that holds no more replies than this sends them itself, because waking the outbox's thread would
+ * cost more.
+ */
 enum { SENT_AT_ONCE = 2 };
 
 /* The replies that the calling thread holds. */
@@ -20,7 +23,10 @@ static void send_all(struct queue slots)
         rpc_slot_send_now(container_of(node, struct rpc_slot, to_send));
 }
 
-/* Waits for replies and takes all of them. Returns an empty queue when the outbox is stopping. */
+/*
+ * Waits for replies and takes all of them. Returns an empty queue if the outbox is stopping and no reply is
+ * left.
+ */
 static struct queue take_all(struct rpc_outbox *outbox)
 {
     monitor_lock(&outbox->monitor);

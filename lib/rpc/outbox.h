@@ -1,7 +1,8 @@
 /*
- * Sends replies that one thread gives together, such as a writer thread that has committed for many callers.
- * Every caller waits for the writer thread, and sending is expensive, so that thread hands the batch over
- * with a single wake-up. The outbox's thread sends the replies while the writer thread writes the next batch.
+ * Sends replies that one thread produces in a batch, such as a writer thread after a group commit. Sending is
+ * expensive, and every caller waits for the writer thread. So the writer thread hands over the whole batch
+ * with a single wake-up. The outbox's thread sends the replies while the writer thread works on the next
+ * batch.
  */
 #ifndef SCREENING_RPC_OUTBOX_H
 #define SCREENING_RPC_OUTBOX_H
@@ -29,16 +30,16 @@ void rpc_outbox_fini(struct rpc_outbox *outbox);
 
 MUST_CHECK enum status rpc_outbox_start(struct rpc_outbox *outbox, struct error *error);
 
-/* Sends the queued replies, then ends the thread. The caller must not hand over further replies. */
+/* Sends the queued replies, then ends the thread. No replies may be queued afterwards. */
 void rpc_outbox_stop(struct rpc_outbox *outbox);
 
-/* Holds the calling thread's replies from now on, until rpc_outbox_release. */
+/* Holds the calling thread's replies until that thread calls rpc_outbox_release. */
 void rpc_outbox_hold(void);
 
-/* Returns whether the calling thread holds its replies. If it does, this slot's reply is held too. */
+/* If the calling thread holds its replies, adds the reply of `slot` to them and returns true. */
 bool rpc_outbox_take(struct rpc_slot *slot);
 
-/* Sends the held replies and ends the hold. Later replies of the calling thread leave immediately. */
+/* Sends the held replies and ends the hold. Later replies of the calling thread are sent immediately. */
 void rpc_outbox_release(struct rpc_outbox *outbox);
 
 #endif

@@ -1,4 +1,4 @@
-/* A channel with breaker, bulkhead and retries against a server in trouble. */
+/* Tests a channel with a breaker, a bulkhead and retries against a failing server. */
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <stdatomic.h>
@@ -13,13 +13,13 @@
 #include "rpc/guard.h"
 #include "rpc/rpc_testing.h"
 
-/* Long enough not to pass between two steps of a test on a busy machine. */
+/* Longer than the time between two steps of a test, even on a busy machine. */
 enum { OPEN_MS = 1000, RETRY_AFTER_MS = 1500 };
 
 static const struct breaker_options BREAKER = {
     .window_ms = 10000, .min_calls = 4, .failure_percent = 50, .open_ms = OPEN_MS, .probes = 2};
 
-/* A raw REP socket: the test chooses every reply. */
+/* A bare REP socket, on which the test chooses every reply, and a channel to it. */
 struct scripted {
     char folder[64];
     char address[96];
@@ -50,11 +50,11 @@ static void scripted_close(struct scripted *scripted)
     nng_close(scripted->socket);
     char path[96];
     (void)snprintf(path, sizeof path, "%s/rpc", scripted->folder);
-    (void)unlink(path); /* nng has removed it already */
+    (void)unlink(path); /* nng has already removed it */
     assert_int_equal(rmdir(scripted->folder), 0);
 }
 
-/* Receives the next request and its budget in ms. */
+/* Receives the next request. Unless `timeout_ms` is NULL, sets *timeout_ms to the request's budget. */
 static nng_msg *receive(struct scripted *scripted, uint32_t *timeout_ms)
 {
     nng_msg *msg;
@@ -86,7 +86,7 @@ static void answer(struct scripted *scripted, nng_msg *request, enum status stat
     assert_int_equal(nng_sendmsg(scripted->socket, request, 0), 0);
 }
 
-/* Makes a call and gives this reply; OK is a booking with default values. */
+/* Makes a call and replies with `status`. A reply with OK holds a booking with default values. */
 static void exchange(struct scripted *scripted, enum status status, const char *reason)
 {
     struct test_pending pending = {.call = {.timeout_ms = 30000}};
@@ -118,7 +118,7 @@ static void test_resilience_breaker_open_answers_without_the_server_then_probes_
     assert_false(call.left);
     assert_soon(rpc_guard_wait_ms(rpc_channel_guard(scripted.channel)) == 0);
 
-    /* Of three concurrent calls two are probes. */
+    /* Two of three concurrent calls are probes. */
     struct test_pending pending[3];
     for (int i = 0; i < 3; i++) {
         pending[i] = (struct test_pending){.call = {.timeout_ms = 30000}};
@@ -197,7 +197,7 @@ static void test_resilience_unguarded_calls_pass_an_open_breaker_and_do_not_coun
 
 static const struct retry_options RETRY = {.percent = 10, .min_per_s = 10};
 
-static void test_resilience_idempotent_call_is_sent_again_with_what_is_left_of_its_budget(void **state)
+static void test_resilience_idempotent_call_is_sent_again_with_its_remaining_budget(void **state)
 {
     (void)state;
     struct scripted scripted;
@@ -210,7 +210,7 @@ static void test_resilience_idempotent_call_is_sent_again_with_what_is_left_of_i
         nng_msg *msg = receive(&scripted, &timeout_ms);
         assert_true(timeout_ms < last_ms && timeout_ms > 0);
         last_ms = timeout_ms;
-        if (i == 2) { /* connection lost; perhaps executed */
+        if (i == 2) { /* the connection is lost, and the call may have been executed */
             assert_int_equal(nng_pipe_close(nng_msg_get_pipe(msg)), 0);
             nng_msg_free(msg);
         } else {
@@ -231,7 +231,7 @@ static void test_resilience_call_that_may_have_been_executed_is_not_sent_again(v
     test_begin_get(scripted.client, "x", &pending);
     answer(&scripted, receive(&scripted, NULL), STATUS_UNAVAILABLE, NULL, 0);
     test_assert_outcome(&pending, STATUS_UNAVAILABLE, true);
-    /* A call that was refused for now was not executed. */
+    /* A temporarily refused call was not executed, so it is sent again. */
     struct test_pending refused = {.call = {.timeout_ms = 30000}};
     test_begin_get(scripted.client, "x", &refused);
     int64_t begin_ms = test_now_ms();
@@ -243,7 +243,7 @@ static void test_resilience_call_that_may_have_been_executed_is_not_sent_again(v
     scripted_close(&scripted);
 }
 
-/* nng reports a timeout after a sleep as success. */
+/* After a sleep, nng reports a timeout of the same aio as success (expiring_aio.h). */
 static void test_resilience_silence_after_a_pause_is_deadline_exceeded(void **state)
 {
     (void)state;
@@ -315,10 +315,10 @@ static void test_resilience_draining_server_is_left_alone_by_every_call(void **s
     struct test_pending pending = {.call = {.timeout_ms = 30000}};
     test_begin_get(scripted.client, "x", &pending);
     int64_t begin_ms = test_now_ms();
-    nng_msg *told = receive(&scripted, NULL);
-    nng_pipe connection = nng_msg_get_pipe(told);
-    answer(&scripted, told, STATUS_UNAVAILABLE, "DRAINING", RETRY_AFTER_MS);
-    assert_soon(rpc_guard_alone_ms(rpc_channel_guard(scripted.channel), 0) > 0);
+    nng_msg *refused = receive(&scripted, NULL);
+    nng_pipe connection = nng_msg_get_pipe(refused);
+    answer(&scripted, refused, STATUS_UNAVAILABLE, "DRAINING", RETRY_AFTER_MS);
+    assert_soon(rpc_guard_pause_ms(rpc_channel_guard(scripted.channel), 0) > 0);
 
     struct rpc_client_call unguarded = {.timeout_ms = 30000, .unguarded = true};
     enum status status = test_get_and_wait(scripted.client, "refused", &unguarded, NULL);
@@ -329,7 +329,7 @@ static void test_resilience_draining_server_is_left_alone_by_every_call(void **s
 
     struct test_pending waiting = {.call = {.timeout_ms = 30000}};
     test_begin_get(scripted.client, "x", &waiting);
-    assert_soon(rpc_guard_alone_ms(rpc_channel_guard(scripted.channel), 0) == 0);
+    assert_soon(rpc_guard_pause_ms(rpc_channel_guard(scripted.channel), 0) == 0);
     assert_true(test_now_ms() - begin_ms >= RETRY_AFTER_MS);
     /* The pause is over, but the server may still close this connection while a request is in transit. */
     nng_msg *early;
@@ -380,7 +380,7 @@ int main(void)
         cmocka_unit_test(test_resilience_refusals_and_overload_never_open_the_breaker),
         cmocka_unit_test(test_resilience_hurried_callers_do_not_open_the_breaker),
         cmocka_unit_test(test_resilience_unguarded_calls_pass_an_open_breaker_and_do_not_count),
-        cmocka_unit_test(test_resilience_idempotent_call_is_sent_again_with_what_is_left_of_its_budget),
+        cmocka_unit_test(test_resilience_idempotent_call_is_sent_again_with_its_remaining_budget),
         cmocka_unit_test(test_resilience_call_that_may_have_been_executed_is_not_sent_again),
         cmocka_unit_test(test_resilience_silence_after_a_pause_is_deadline_exceeded),
         cmocka_unit_test(test_resilience_retry_that_does_not_fit_into_the_budget_is_not_waited_for),

@@ -7,7 +7,7 @@
 
 #include "screening/v1/words.h"
 
-/* Tokens are counted in thousandths of a retry. The budget saves up at most 100 retries. */
+/* Tokens are counted in thousandths of a retry. The budget holds at most 100 retries. */
 enum { RETRY = 1000, TOKENS_MAX = 100 * RETRY, TOKENS_PER_PERCENT = RETRY / 100 };
 
 static void fill(struct retry_budget *budget, int64_t tokens)
@@ -33,7 +33,9 @@ bool retry_budget_take(struct retry_budget *budget, int64_t now_ns)
     /* One retry per second is a thousandth of a retry per millisecond. */
     int64_t passed_ms = (now_ns - budget->filled_ns) / NS_PER_MS;
     budget->filled_ns += passed_ms * NS_PER_MS;
-    /* After TOKENS_MAX ms the budget is full even at the smallest rate. A larger number could overflow. */
+    /*
+     * TOKENS_MAX ms are enough to fill the budget at any rate above 0. With more, the product could overflow.
+     */
     fill(budget, (passed_ms < TOKENS_MAX ? passed_ms : TOKENS_MAX) * budget->options.min_per_s);
     if (budget->tokens < RETRY)
         return false;
@@ -57,9 +59,11 @@ bool retry_is_harmless(enum status status, const char *reason, bool left)
 bool retry_may_help(const struct error *error, bool left, bool idempotent)
 {
     /*
-     * RESOURCE_EXHAUSTED without retry_after_ms means, for example, that the message is too large. A retry
+     * RESOURCE_EXHAUSTED without retry_after_ms means, for example, that the message is too large, so a retry
      * would fail too.
      */
+    if (strcmp(error->reason, SCREENING_REASON_TOO_MANY_CALLS) == 0)
+        return false; /* the limit is the caller's own, so the caller has to wait */
     bool for_now = error->status == STATUS_UNAVAILABLE ||
                    (error->status == STATUS_RESOURCE_EXHAUSTED && error->retry_after_ms > 0);
     return for_now && (idempotent || retry_is_harmless(error->status, error->reason, left));

@@ -46,7 +46,7 @@ static void test_retry_budget_of_a_quiet_client_grows_with_time(void **state)
     assert_false(retry_budget_take(&budget, START + SECOND / 10 - 1));
     assert_true(retry_budget_take(&budget, START + SECOND / 10));
     assert_int_equal(take_all(&budget, START + 2 * SECOND + SECOND / 10), 20);
-    /* Frequent calls must not yield more retries than a single one. */
+    /* Frequent checks must not allow more retries than a single check does. */
     int taken = 0;
     for (int64_t now_ns = START + 3 * SECOND; now_ns < START + 4 * SECOND; now_ns += SECOND / 7000)
         taken += retry_budget_take(&budget, now_ns);
@@ -76,7 +76,11 @@ static void test_retry_helps_only_where_nothing_was_executed_or_twice_does_no_ha
         {{.status = STATUS_UNAVAILABLE, .reason = "NOT_READY"}, true, true, true},
         {{.status = STATUS_UNAVAILABLE, .reason = "RECOVERING"}, true, true, true},
         {{.status = STATUS_RESOURCE_EXHAUSTED, .retry_after_ms = 5}, true, true, true},
-        {{.status = STATUS_RESOURCE_EXHAUSTED}, true, false, false}, /* too large for good */
+        {{.status = STATUS_RESOURCE_EXHAUSTED}, true, false, false}, /* permanently too large */
+        {{.status = STATUS_RESOURCE_EXHAUSTED, .reason = "TOO_MANY_CALLS", .retry_after_ms = 5},
+         true,
+         false,
+         false},
         {{.status = STATUS_DEADLINE_EXCEEDED}, true, false, false},
         {{.status = STATUS_INTERNAL}, true, false, false},
         {{.status = STATUS_FAILED_PRECONDITION, .reason = "SOLD_OUT"}, true, false, false},
@@ -87,7 +91,7 @@ static void test_retry_helps_only_where_nothing_was_executed_or_twice_does_no_ha
     }
 }
 
-static void test_backoff_doubles_with_jitter_up_to_its_longest_and_begins_anew(void **state)
+static void test_backoff_doubles_with_jitter_up_to_its_longest_and_starts_over(void **state)
 {
     (void)state;
     struct backoff backoff = {.first_ms = 20, .max_ms = 100};
@@ -108,7 +112,7 @@ int main(void)
         cmocka_unit_test(test_retry_budget_of_a_quiet_client_grows_with_time),
         cmocka_unit_test(test_retry_budget_saves_up_no_more_than_a_burst),
         cmocka_unit_test(test_retry_helps_only_where_nothing_was_executed_or_twice_does_no_harm),
-        cmocka_unit_test(test_backoff_doubles_with_jitter_up_to_its_longest_and_begins_anew),
+        cmocka_unit_test(test_backoff_doubles_with_jitter_up_to_its_longest_and_starts_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,7 +170,7 @@ void test_server_stop(struct test_server *server)
     pthread_mutex_destroy(&server->mutex);
     char path[96];
     (void)snprintf(path, sizeof path, "%s/rpc", server->folder);
-    (void)unlink(path); /* with tcp there is no such file */
+    (void)unlink(path); /* fails for tcp, where there is no such file */
     assert_int_equal(rmdir(server->folder), 0);
 }
 

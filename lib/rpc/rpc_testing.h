@@ -1,13 +1,12 @@
 /*
- * Tools of the unit tests of this folder: cmocka, a server, and raw clients for messages that no channel
- * would send. The server has a BookingService whose replies a test selects by the booking_id that it asks
- * for.
+ * Helpers for the unit tests of this folder: cmocka, a server, and raw clients for messages that no channel
+ * would send. The server has a BookingService; a test selects the reply by the booking_id of its request.
  */
 #ifndef SCREENING_RPC_RPC_TESTING_H
 #define SCREENING_RPC_RPC_TESTING_H
 
 // clang-format off
-/* cmocka.h needs these headers first. */
+/* cmocka.h requires that these headers come first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +49,7 @@ struct test_server {
     char address[96];
     struct rpc_server *server;
     pthread_mutex_t mutex;                /* guards the fields below */
-    struct rpc_call *held[TEST_HELD_MAX]; /* calls of GetBooking for the id "hold" */
+    struct rpc_call *held[TEST_HELD_MAX]; /* calls to GetBooking with the id "hold" */
     size_t held_count;
     size_t invoked; /* number of method calls so far */
 };
@@ -58,7 +57,7 @@ struct test_server {
 /*
  * Initialises the server. The id in GetBooking selects the reply. "hold" keeps the call in `held`. "sold-out"
  * fails with FAILED_PRECONDITION SOLD_OUT and retry_after_ms 7. "broken" fails with INTERNAL. "huge" returns
- * more than a message holds. "trace" returns the traceparent as customer_name, the request id as
+ * more than a message may hold. "trace" returns the traceparent as customer_name, the request id as
  * status_reason, the metadata "authorization" as date, and the source as customer_id in 16 hexadecimal
  * digits. For any other id the response holds that id. CreateBooking returns a booking with the request's
  * fields.
@@ -66,12 +65,12 @@ struct test_server {
 void test_server_init(struct test_server *server);
 
 /*
- * Opens the server at an ipc address in its own folder, or on tcp, and starts it. `options` may be NULL. It
- * does not serve yet.
+ * Opens the server at an ipc address in its own folder, or at a TCP address if `tcp` is set, and starts it.
+ * Does not call rpc_server_serve. `options` may be NULL.
  */
 void test_server_start(struct test_server *server, const struct rpc_server_options *options, bool tcp);
 
-/* Initializes the server, starts it on ipc with default options, and serves. */
+/* Initialises the server, starts it on ipc with default options, and calls rpc_server_serve. */
 void test_server_serve(struct test_server *server);
 
 /* Replies to all held calls and closes the server. */
@@ -83,7 +82,7 @@ size_t test_server_invoked(struct test_server *server);
 /* Replies to every held call. The server drops a reply that comes too late. */
 void test_server_release(struct test_server *server);
 
-/* Returns a TCP port that nothing listens on. */
+/* Returns a TCP port on which no process listens. */
 int test_free_port(void);
 
 /* Returns a REQ socket connected to the address, with a receive timeout of 5 s. */

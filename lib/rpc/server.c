@@ -1,6 +1,6 @@
 /*
- * The life cycle of a server: open (bound, silent), start (serves Health and Introspection), serve (serves
- * everything), drain, close. slot.h, dispatch.h and call.h describe the life of one request.
+ * The life cycle of a server: open (binds, but does not reply yet), start (serves Health and Introspection),
+ * serve (serves everything), drain, close. slot.h, dispatch.h and call.h describe the life of one request.
  */
 #include "rpc/server.h"
 
@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "nng/stuck_reaper.h"
 #include "rpc/envelope.h"
+#include "rpc/identify.h"
 #include "rpc/server_state.h"
 
 enum {
@@ -40,7 +41,7 @@ static uint32_t ms_or(uint32_t value, uint32_t fallback)
 
 static void add_service(struct rpc_server *server, ProtobufCService *service, bool always)
 {
-    CHECK(server->service_count < RPC_SERVICES_MAX); /* a program that adds more must raise the maximum */
+    CHECK(server->service_count < RPC_SERVICES_MAX); /* raise the maximum for a program with more services */
     server->services[server->service_count++] =
         (struct rpc_service_entry){.service = service, .always = always};
 }
@@ -56,13 +57,15 @@ static struct rpc_server *create(const struct rpc_server_options *options)
     server->max_timeout_ms = ms_or(options->max_timeout_ms, TIMEOUT_MAX_DEFAULT_MS);
     server->reply_timeout_ms = ms_or(options->reply_timeout_ms, REPLY_TIMEOUT_DEFAULT_MS);
     server->program = strdup(options->program);
-    server->slots = calloc(server->slot_max, sizeof server->slots[0]); /* untouched until opened */
+    /* The table takes no memory until slots are opened. */
+    server->slots = calloc(server->slot_max, sizeof server->slots[0]);
     if (server->program == NULL || server->slots == NULL) {
         free(server->slots);
         free(server->program);
         free(server);
         return NULL;
     }
+    server->access = options->access;
     rpc_call_pool_init(&server->calls);
     rpc_janitor_init(&server->janitor);
     muted_init(&server->muted);
@@ -77,6 +80,8 @@ static void destroy(struct rpc_server *server)
     size_t count = atomic_load(&server->slot_count);
     for (size_t i = 0; i < count; i++)
         rpc_slot_fini(&server->slots[i]);
+    for (size_t i = 0; i < server->service_count; i++)
+        free(server->services[i].rules);
     rpc_outbox_fini(&server->outbox);
     muted_fini(&server->muted);
     rpc_janitor_fini(&server->janitor);
@@ -96,7 +101,9 @@ static enum status listen_at(struct rpc_server *server, const char *setting, con
                                    server->message_max_bytes + RPC_NNG_HEADER_BYTES);
     }
     if (rv == 0 && strncmp(address, "tcp://", 6) == 0) {
-        /* A client whose machine vanished leaves a connection that only keepalive probes can detect. */
+        /*
+         * If a client's machine vanishes, its connection stays open, and only keepalive probes detect that.
+         */
         rv = nng_listener_set_bool(listener, NNG_OPT_TCP_KEEPALIVE, true);
     }
     if (rv == 0)
@@ -110,12 +117,13 @@ static enum status listen_at(struct rpc_server *server, const char *setting, con
 static enum status listen_at_all(struct rpc_server *server, const struct rpc_server_options *options,
                                  struct error *error)
 {
-    nng_listener listener;
     const char *gateway = options->gateway_address;
-    enum status status = listen_at(server, "rpc-listen", options->address, &listener, error);
-    if (status == STATUS_OK && gateway != NULL && gateway[0] != '\0')
-        status = listen_at(server, "gateway-listen", gateway, &server->gateway_listener, error);
-    return status;
+    TRY(listen_at(server, "rpc-listen", options->address, &server->service_listener, error));
+    if (gateway != NULL && gateway[0] != '\0')
+        TRY(listen_at(server, "gateway-listen", gateway, &server->gateway_listener, error));
+    if (options->client_address != NULL && options->client_address[0] != '\0')
+        TRY(listen_at(server, "client-listen", options->client_address, &server->client_listener, error));
+    return STATUS_OK;
 }
 
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
@@ -127,8 +135,8 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
 }
 
 /*
- * Counts the connections. Returns nng's error code, or 0. nng also reports REM_POST for a connection that the
- * protocol refused, which never had an ADD_POST, so this counts with ADD_PRE.
+ * Counts the connections from now on. Returns nng's error code, or 0. Uses ADD_PRE instead of ADD_POST,
+ * because nng reports REM_POST, but not ADD_POST, for a connection that the protocol refused.
  */
 static int watch_pipes(struct rpc_server *server)
 {
@@ -159,6 +167,7 @@ enum status rpc_server_open(const struct rpc_server_options *options, struct rpc
         return status;
     }
     rpc_server_metrics_register();
+    rpc_identify_register_metrics();
     *out = server;
     return STATUS_OK;
 }
@@ -183,9 +192,7 @@ enum status rpc_server_grow(struct rpc_server *server, struct error *error)
     CHECK(count <= server->slot_max);
     for (; count < wanted; count++) {
         struct rpc_slot *slot = &server->slots[count];
-        enum status status = rpc_slot_open(slot, server, error);
-        if (status != STATUS_OK)
-            return status;
+        TRY(rpc_slot_open(slot, server, error));
         atomic_store(&server->slot_count, count + 1);
         metric_add(&rpc_server_metrics.slots, 1);
         rpc_slot_receive(slot);
@@ -206,16 +213,30 @@ static bool find_metrics(struct rpc_server *server)
     return complete;
 }
 
+/* Reads the access rules of all methods. */
+static enum status load_rules(struct rpc_server *server, struct error *error)
+{
+    const struct rpc_access *access = &server->access;
+    for (size_t i = 0; access->descriptors != NULL && i < server->service_count; i++) {
+        const ProtobufCServiceDescriptor *descriptor = server->services[i].service->descriptor;
+        server->services[i].rules = calloc(descriptor->n_methods, sizeof(struct access_rule));
+        if (server->services[i].rules == NULL)
+            return error_no_memory(error);
+        TRY(access_rules_load(access->descriptors, access->descriptors_size, descriptor,
+                              server->services[i].rules, error));
+    }
+    return STATUS_OK;
+}
+
 enum status rpc_server_start(struct rpc_server *server, struct error *error)
 {
+    CHECK(server->access.identify == NULL || server->access.descriptors != NULL);
+    TRY(load_rules(server, error));
     if (!find_metrics(server))
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc server: out of memory");
-    enum status status = rpc_outbox_start(&server->outbox, error);
-    if (status == STATUS_OK)
-        status = rpc_server_grow(server, error);
-    if (status != STATUS_OK)
-        return status;
-    /* Start the janitor last, because it opens slots too, as soon as requests arrive. */
+    TRY(rpc_outbox_start(&server->outbox, error));
+    TRY(rpc_server_grow(server, error));
+    /* Start the janitor last, because only one thread at a time may call rpc_server_grow. */
     return rpc_janitor_start(&server->janitor, server, error);
 }
 
@@ -227,7 +248,7 @@ void rpc_server_serve(struct rpc_server *server)
 const char *rpc_server_not_ready(struct rpc_server *server)
 {
     if (atomic_load(&server->draining))
-        return "stopping"; /* the caller may soon close what not_ready queries */
+        return "stopping"; /* the caller may soon close what not_ready uses */
     const char *observed = server->not_ready == NULL ? NULL : server->not_ready(server->observer);
     return observed != NULL || atomic_load(&server->serving) ? observed : "starting";
 }
@@ -239,7 +260,7 @@ size_t rpc_server_in_flight(struct rpc_server *server)
 
 void rpc_server_hold_answers(struct rpc_server *server)
 {
-    (void)server; /* a thread replies for one server only */
+    (void)server; /* a thread sends replies of one server only */
     rpc_outbox_hold();
 }
 
@@ -248,15 +269,16 @@ void rpc_server_send_answers(struct rpc_server *server)
     rpc_outbox_release(&server->outbox);
 }
 
-/* Returns whether a call is in flight, or a reply not yet handed to a connection. */
+/* Returns whether a call is in flight, or a reply has not yet been handed to a connection. */
 static bool is_busy(struct rpc_server *server)
 {
     return atomic_load(&server->in_flight) > 0 || atomic_load(&server->sending) > 0;
 }
 
 /*
- * Returns whether the server was quiet long enough. A client whose reply just left may send another request,
- * so a busy server restarts the quiet period in order to refuse that one too.
+ * Returns whether the server has been quiet for DRAIN_QUIET_MS. While the server is busy, the quiet period
+ * starts again, because a client that has just received a reply may send another request, which must be
+ * refused too.
  */
 static bool is_quiet(struct rpc_server *server)
 {
@@ -279,7 +301,8 @@ static void hang_up(struct rpc_server *server)
         metric_add(&rpc_server_metrics.slots, -1);
     }
     /*
-     * Without slots a connection reads no further than its next request. Wait for that read (stuck_reaper.h).
+     * Without slots, each connection reads at most one more request. Wait for that read to end
+     * (stuck_reaper.h).
      */
     nng_msleep(CLOSE_SETTLE_MS);
     server->callbacks_linger = !socket_close(server->socket);
@@ -287,8 +310,8 @@ static void hang_up(struct rpc_server *server)
 }
 
 /*
- * Waits until no handler runs, and prevents new ones. Calls may still be answered. The wait has no time
- * limit, because handlers never block and the caller frees everything that they use.
+ * Prevents new handlers from starting, and waits until none runs. Calls may still be answered. The wait has
+ * no time limit, because handlers never block, and because the caller then frees everything that they use.
  */
 static void shut(struct rpc_server *server)
 {

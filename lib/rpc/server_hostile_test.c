@@ -1,6 +1,6 @@
 /*
- * Clients that break the rules harm only themselves: raw TCP clients against a server that must keep serving
- * a good client.
+ * Tests that clients that break the rules harm only themselves: the server must keep serving a well-behaved
+ * client while raw TCP clients misbehave.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "rpc/server.h"
 #include "rpc/wire.h"
 
-/* nng 1.5.2 leaks some of the connections that break during setup. The other tests look for our own leaks. */
+/* nng 1.5.2 leaks some connections that break during setup. The other tests look for our own leaks. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -127,7 +127,7 @@ static void test_server_message_too_large_closes_only_its_connection(void **stat
     nng_socket greedy = test_dial(server.address);
     char bytes[1001] = {0};
     Rpc__V1__Response *response = test_ask_bytes(greedy, bytes, 1000);
-    assert_int_equal(response->code, STATUS_INVALID_ARGUMENT); /* the server read it */
+    assert_int_equal(response->code, STATUS_INVALID_ARGUMENT); /* the server has read the message */
     rpc__v1__response__free_unpacked(response, NULL);
     assert_int_equal(nng_send(greedy, bytes, 1001, 0), 0);
     nng_msg *answer;
@@ -140,7 +140,10 @@ static void test_server_message_too_large_closes_only_its_connection(void **stat
 
 /* ---- a client that sends and never reads ---- */
 
-/* A CreateBooking in wire format whose response is as large as the request. */
+/*
+ * Writes a CreateBooking request in wire format whose response is as large as the request. Returns the size
+ * of the request.
+ */
 static size_t pack_flood(uint8_t *out)
 {
     static char name[FLOOD_NAME_BYTES];
@@ -169,10 +172,10 @@ struct flood {
     int fd;
     uint8_t message[FLOOD_NAME_BYTES + 128];
     size_t size;
-    size_t sent; /* bytes sent of the current message */
+    size_t sent; /* number of bytes of the current message sent so far */
 };
 
-/* Sends as much as the connection takes, but at most 100 requests. */
+/* Sends as much as the connection accepts, but at most 100 requests. */
 static void flood_on(struct flood *flood)
 {
     for (size_t total = 0; total < 100 * flood->size;) {
@@ -210,7 +213,7 @@ static void test_server_client_that_never_reads_stalls_nobody(void **state)
         slowest_ms = took_ms > slowest_ms ? took_ms : slowest_ms;
     }
     assert_true(test_metric(NOT_TAKEN) >= enough);
-    assert_true(slowest_ms < 4000); /* far below the reply timeout: with few slots left the server hurries */
+    assert_true(slowest_ms < 4000); /* the timeout is shorter while more than half of the slots are sending */
     assert_int_equal(close(flood.fd), 0);
     (void)socket_close(client);
     test_server_stop(&server);
@@ -219,7 +222,7 @@ static void test_server_client_that_never_reads_stalls_nobody(void **state)
 static const uint32_t FLOOD_ID = 0x80000001;
 static const uint32_t LAST_ID = 0x80000002;
 
-/* Sends a request in the format of a raw REQ socket. */
+/* Sends a request with the request id `id` on a raw REQ socket. */
 static void send_raw(nng_socket raw, const void *request, size_t size, uint32_t id)
 {
     nng_msg *msg;
@@ -227,10 +230,10 @@ static void send_raw(nng_socket raw, const void *request, size_t size, uint32_t 
     assert_int_equal(nng_msg_append(msg, request, size), 0);
     assert_int_equal(nng_msg_header_append_u32(msg, id), 0);
     if (nng_sendmsg(raw, msg, NNG_FLAG_NONBLOCK) != 0)
-        nng_msg_free(msg); /* the connection takes no more for now */
+        nng_msg_free(msg); /* the connection accepts no more for now */
 }
 
-/* Receives the next reply if one comes soon. Returns whether it belongs to the request `id`. */
+/* Receives the next reply if one arrives soon. Returns whether it belongs to the request `id`. */
 static bool takes_answer(nng_socket raw, uint32_t id)
 {
     nng_msg *msg;
@@ -274,7 +277,9 @@ static void test_server_client_that_reads_again_is_answered_again(void **state)
     test_server_stop(&server);
 }
 
-/* Closes a connection while requests arrive on it: nng may hang, see stuck_reaper.h. */
+/*
+ * Stops the server while requests are arriving on a connection, which can make nng hang (see stuck_reaper.h).
+ */
 static void test_server_close_under_load_ends(void **state)
 {
     (void)state;
@@ -295,7 +300,7 @@ static void test_server_close_under_load_ends(void **state)
 
 enum { LARGE_MAX = 8192, LARGE_CALLS = 40, LARGE_ALLOWED = 32 };
 
-/* GetBooking "hold" with an unknown field, as large as the server accepts. */
+/* Writes a GetBooking request for "hold". An unknown field makes it almost as large as the server accepts. */
 static size_t pack_large(uint8_t *out)
 {
     static uint8_t payload[LARGE_MAX];
@@ -369,7 +374,7 @@ static void test_server_answers_to_vanished_clients_are_dropped(void **state)
 
 static void *release_later(void *context)
 {
-    nng_msleep(50); /* while the server closes; the other tests cover earlier and later times */
+    nng_msleep(50); /* while the server is closing; other tests cover earlier and later times */
     test_server_release(context);
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* After rpc_server_drain a service frees what handlers and observers use, even with calls unanswered. */
+/* Tests that a drained service may free what handlers and observers use, even while calls are unanswered. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 enum { HANDLER_MS = 400 };
 
-/* Stands for what a service frees after a drain: an access while `freed` is set would be a use after free. */
+/* Represents what a service frees after a drain. An access while `freed` is set would be a use after free. */
 static struct {
     _Atomic int inside;
     _Atomic bool freed;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/access.h"
 #include "nng/muted.h"
 #include "rpc/call.h"
 #include "rpc/health.h"
@@ -30,13 +31,17 @@ enum {
 struct rpc_service_entry {
     ProtobufCService *service;
     struct rpc_method_metrics *metrics; /* one for each method; set by rpc_server_start */
-    /* Whether it is served even before rpc_server_serve and while draining. */
+    struct access_rule *rules;          /* one for each method; NULL = no rules; set by rpc_server_start */
+    /* Whether the service is also served before rpc_server_serve and while draining. */
     bool always;
 };
 
 struct rpc_server {
     nng_socket socket;
+    nng_listener service_listener;
     nng_listener gateway_listener; /* NNG_LISTENER_INITIALIZER = none */
+    nng_listener client_listener;  /* likewise */
+    struct rpc_access access;
     char *program;
     size_t message_max_bytes;
     uint32_t default_timeout_ms;
@@ -53,12 +58,12 @@ struct rpc_server {
 
     struct rpc_slot *slots; /* slot_max entries; the first slot_count are open */
     size_t slot_max;
-    _Atomic size_t slot_count; /* only grows: in rpc_server_start, then in the janitor */
-    _Atomic size_t receiving;  /* number of slots in this state; likewise the next two */
+    _Atomic size_t slot_count; /* only grows, first in rpc_server_start, later in the janitor */
+    _Atomic size_t receiving;  /* number of slots that are receiving */
     _Atomic size_t in_flight;
     _Atomic size_t sending;
     _Atomic size_t large_bytes; /* total size of the large requests whose calls are held */
-    _Atomic size_t invoking;    /* number of callbacks that are calling a handler, or may still do so */
+    _Atomic size_t invoking;    /* number of callbacks that are calling a handler or may be about to */
 
     struct rpc_call_pool calls;
     struct rpc_janitor janitor;
@@ -67,19 +72,19 @@ struct rpc_server {
 
     _Atomic bool serving;
     _Atomic bool draining;
-    /* Whether no handler may be called from now on, not even of an `always` service. */
+    /* Once set, no handler is called, not even one of an `always` service. */
     _Atomic bool shut;
-    _Atomic int64_t last_heard_ns; /* while draining, when the server last refused a request or still had a
-                                      call to finish */
+    /* While draining: the last time at which the server refused a request or was busy. */
+    _Atomic int64_t last_heard_ns;
 
     /* The following members are used only by the thread that drains and closes. */
     bool hung_up; /* whether the listener and all connections are closed */
-    /* Whether closing hung, so that the server must stay in memory for nng's callbacks. */
+    /* Whether closing the socket hung, so that the server must stay in memory for nng's callbacks. */
     bool callbacks_linger;
 };
 
 /*
- * Opens up to RPC_SLOTS_BLOCK more slots, but no more than slot_max in all, and starts to receive on them.
+ * Opens up to RPC_SLOTS_BLOCK more slots, but no more than slot_max in total, and starts to receive on them.
  * One thread at a time.
  */
 MUST_CHECK enum status rpc_server_grow(struct rpc_server *server, struct error *error);

@@ -123,7 +123,7 @@ static void test_server_hanging_method_is_answered_when_the_budget_ends(void **s
     int64_t begin_ms = test_now_ms();
     test_assert_answer(test_get(client, "hold", 60), STATUS_DEADLINE_EXCEEDED, "the call's time is up");
     int64_t took_ms = test_now_ms() - begin_ms;
-    assert_true(took_ms >= 60 && took_ms < 30000); /* without a budget it would hang forever */
+    assert_true(took_ms >= 60 && took_ms < 30000); /* without a budget the call would hang forever */
     assert_int_equal(rpc_server_in_flight(server.server), 0);
     assert_int_equal(test_server_held(&server), 1);
     /* The handler's reply comes too late and has no effect. */
@@ -299,7 +299,7 @@ static void *send_thread(void *argument)
     struct test_server *server = argument;
     rpc_server_hold_answers(server->server);
     test_server_release(server);
-    nng_msleep(2300); /* longer than the drain refuses: now it waits only for these replies */
+    nng_msleep(2300); /* longer than a drain waits for new requests; now it waits only for these replies */
     rpc_server_send_answers(server->server);
     return NULL;
 }
@@ -311,7 +311,7 @@ static void test_server_drain_waits_for_answers_held_back(void **state)
     struct test_server server;
     test_server_serve(&server);
     nng_socket holders[COUNT];
-    /* Receive immediately. When a connection ends, nng drops a reply that no receive is waiting for. */
+    /* Receive immediately. When a connection ends, nng drops a reply if no receive is waiting for it. */
     nng_aio *answers[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
         holders[i] = test_dial(server.address);
@@ -351,7 +351,7 @@ static void test_server_drain_refuses_new_calls_and_finishes_those_in_flight(voi
     assert_int_equal(response->retry_after_ms, 300);
     test_assert_answer(response, STATUS_UNAVAILABLE, "test-svc is shutting down");
     test_assert_health(client, "", TEST_NOT_SERVING);
-    nng_msleep(2300); /* longer than the drain refuses: from now on it waits only for the held call */
+    nng_msleep(2300); /* longer than a drain waits for new requests; now it waits only for the held call */
     assert_false(atomic_load(&drain.done));
 
     test_server_release(&server);
@@ -363,8 +363,8 @@ static void test_server_drain_refuses_new_calls_and_finishes_those_in_flight(voi
     test_server_stop(&server);
 }
 
-/* That client may send another request, which must be refused. */
-static void test_server_drain_waits_200_ms_for_whoever_was_answered_last(void **state)
+/* The client that got the last reply may send another request, which must be refused. */
+static void test_server_drain_waits_200_ms_for_the_client_answered_last(void **state)
 {
     (void)state;
     struct test_server server;
@@ -407,11 +407,11 @@ static void test_server_idle_drain_takes_200_ms(void **state)
     int64_t begin_ms = test_now_ms();
     assert_true(rpc_server_drain(server.server, GRACE_MS));
     int64_t took_ms = test_now_ms() - begin_ms;
-    assert_true(took_ms >= 199 && took_ms < GRACE_MS); /* less than the grace period */
+    assert_true(took_ms >= 199 && took_ms < GRACE_MS);
     test_server_stop(&server);
 }
 
-/* A refused client retries 300 ms later: by then its connection must be closed, not closing. */
+/* A refused client retries 300 ms later. By then its connection must be closed, not just closing. */
 static void test_server_drained_has_closed_its_connections(void **state)
 {
     (void)state;
@@ -443,7 +443,7 @@ int main(void)
         cmocka_unit_test(test_server_close_without_start_is_clean),
         cmocka_unit_test(test_server_answers_held_back_are_sent_together),
         cmocka_unit_test(test_server_drain_refuses_new_calls_and_finishes_those_in_flight),
-        cmocka_unit_test(test_server_drain_waits_200_ms_for_whoever_was_answered_last),
+        cmocka_unit_test(test_server_drain_waits_200_ms_for_the_client_answered_last),
         cmocka_unit_test(test_server_drain_gives_up_after_its_grace),
         cmocka_unit_test(test_server_idle_drain_takes_200_ms),
         cmocka_unit_test(test_server_drained_has_closed_its_connections),

@@ -11,8 +11,8 @@
 #include "rpc/server_state.h"
 
 /*
- * While more than half of the slots are sending, slow clients begin to cost the others, so replies time out
- * sooner.
+ * While more than half of the slots are sending, slow clients may leave too few slots for other clients, so
+ * replies time out sooner.
  */
 enum { HURRIED_TIMEOUT_MS = 100 };
 
@@ -38,14 +38,13 @@ static void on_sent(struct rpc_slot *slot)
         drop_answer(slot);
         break;
     default:
-        drop_answer(
-            slot); /* the slot is being stopped, so it receives nothing more; or nng is out of memory */
+        drop_answer(slot); /* nng is out of memory, or the slot is being stopped and receives nothing more */
         break;
     }
     rpc_slot_receive(slot);
 }
 
-/* Lets the slot hold the call. From here on the janitor may answer it. */
+/* Puts the call into the slot. From here on, the janitor may answer the call. */
 static void hold(struct rpc_slot *slot, struct rpc_call *call)
 {
     metric_add(&rpc_server_metrics.calls, 1);
@@ -68,15 +67,15 @@ static void on_received(struct rpc_slot *slot)
     int rv = nng_aio_result(slot->aio);
     if (rv == NNG_ETIMEDOUT) {
         /*
-         * A receive has no timeout. This is the timeout of the send before it, which nng reports to the next
-         * operation (nng/expiring_aio.h). No message was taken from the socket. `receiving` still counts the
-         * slot: a lower count, even for a moment, could skip RPC_SLOTS_LOW below.
+         * A receive has no timeout. This is the timeout of the previous send, which nng reports to the next
+         * operation (nng/expiring_aio.h). No message was received. `receiving` still counts the slot, because
+         * the check against RPC_SLOTS_LOW below must not see a lower count even for a moment.
          */
         nng_ctx_recv(slot->ctx, slot->aio);
         return;
     }
     if (rv != 0)
-        return; /* the slot is being stopped; a REP receive fails for no other reason */
+        return; /* the slot is being stopped; a REP receive does not fail for any other reason */
     nng_msg *msg = nng_aio_get_msg(slot->aio);
     nng_aio_set_msg(slot->aio, NULL);
     size_t receiving = atomic_fetch_sub(&server->receiving, 1);
@@ -104,10 +103,7 @@ static void on_received(struct rpc_slot *slot)
 static void on_event(void *context)
 {
     struct rpc_slot *slot = context;
-    /*
-     * This is safe without the mutex, because the state was written before the operation that just ended was
-     * started.
-     */
+    /* This read needs no mutex, because the state was written before the current operation was started. */
     if (slot->state == RPC_SLOT_SENDING)
         on_sent(slot);
     else
@@ -141,7 +137,7 @@ void rpc_slot_receive(struct rpc_slot *slot)
     nng_ctx_recv(slot->ctx, slot->aio);
 }
 
-/* Takes the call from the slot. Mutex held. */
+/* Removes the call from the slot. Mutex held. */
 static void take(struct rpc_slot *slot)
 {
     CHECK(slot->state == RPC_SLOT_IN_FLIGHT && slot->call != NULL);
@@ -172,7 +168,7 @@ bool rpc_slot_claim_expired(struct rpc_slot *slot, int64_t now_ns, struct rpc_ex
     return mine;
 }
 
-/* Returns how long the reply may wait for its client while `sending` others wait. */
+/* Returns how long, in ms, the reply may wait for its client if `sending` other replies are waiting too. */
 static nng_duration patience(const struct rpc_slot *slot, size_t sending)
 {
     struct rpc_server *server = slot->server;
@@ -193,7 +189,7 @@ void rpc_slot_send_now(struct rpc_slot *slot)
 {
     struct rpc_server *server = slot->server;
     nng_msg *msg = slot->answer;
-    CHECK(slot->state == RPC_SLOT_SENDING); /* the thread that replies has claimed it */
+    CHECK(slot->state == RPC_SLOT_SENDING); /* the thread that replies must have claimed the call */
     if (msg == NULL) {
         log_plain(LOG_ERROR, "rpc.out_of_memory");
         atomic_fetch_sub(&server->in_flight, 1);
@@ -203,7 +199,7 @@ void rpc_slot_send_now(struct rpc_slot *slot)
     FAULT_POINT("rpc.server.before_reply");
     size_t sending = atomic_fetch_add(&server->sending, 1);
     size_t in_flight =
-        atomic_fetch_sub(&server->in_flight, 1); /* after `sending`, so that draining sees at least one */
+        atomic_fetch_sub(&server->in_flight, 1); /* after `sending`, so that is_busy sees one of the two */
     CHECK(in_flight > 0);
     nng_aio_set_msg(slot->aio, msg);
     nng_aio_set_timeout(slot->aio, patience(slot, sending));
@@ -217,7 +213,7 @@ void rpc_slot_stop(struct rpc_slot *slot)
 
 void rpc_slot_close(struct rpc_slot *slot)
 {
-    /* A stopped aio still holds a reply that was passed to it afterwards. */
+    /* A reply that was passed to the aio after rpc_slot_stop is still in the aio. */
     nng_msg *unsent = nng_aio_get_msg(slot->aio);
     if (unsent != NULL)
         nng_msg_free(unsent);

@@ -1,5 +1,7 @@
-/* nng can cancel the receive of a slot when the timeout of the send before it expires: expiring_aio.h says
- * how. The slot receives again. */
+/*
+ * Tests that a slot receives again after nng has cancelled its receive because the timeout of its previous
+ * send expired (see expiring_aio.h).
+ */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,8 +17,8 @@
 enum {
     SLOTS = TEST_HELD_MAX,
     REPLY_TIMEOUT_MS = 50,
-    NAME_BYTES = 400000, /* more than the buffer of a connection */
-    FRAME_BYTES = 13,    /* before the envelope: a type, its size and the request id */
+    NAME_BYTES = 400000, /* more than a connection can buffer */
+    FRAME_BYTES = 13,    /* bytes before the envelope: message type, length and request id */
 };
 
 static void start(struct test_server *server)
@@ -50,7 +52,7 @@ static int connect_raw(const struct test_server *server)
     return fd;
 }
 
-/* Sends a call whose payload is this one field. */
+/* Sends a call whose payload has a single field. */
 static void send_call(int fd, const char *method, uint32_t field, const char *text, size_t size)
 {
     static const uint8_t REQUEST_ID[4] = {0x80, 0, 0, 1};
@@ -67,7 +69,7 @@ static void send_call(int fd, const char *method, uint32_t field, const char *te
     send_all(fd, message, (size_t)(end - message));
 }
 
-/* Sends `count` calls and waits until the handler holds them: each takes a slot. */
+/* Sends `count` calls, each of which takes a slot, and waits until the handler holds them. */
 static void hold(struct test_server *server, int fd, size_t count)
 {
     size_t held = test_server_held(server) + count;
@@ -94,11 +96,14 @@ static void test_slot_receives_again_when_its_receive_times_out(void **state)
     test_server_stop(&server);
 }
 
-/* ---- clients that read just when the time of their answers ends ---- */
+/* ---- clients that read just as their answers time out ---- */
 
 enum { READERS = 8, CALLS_OF_A_READER = 4, ROUNDS = 40, EARLY_STEPS = 8, EARLY_STEP_US = 120 };
 
-/* Connects and asks for an answer too large for the connection: later ones wait until the client reads it. */
+/*
+ * Connects and requests an answer that is too large for the connection's buffers, so that later answers wait
+ * until the client reads.
+ */
 static int connect_busy(const struct test_server *server)
 {
     static char name[NAME_BYTES];
@@ -125,8 +130,8 @@ static void read_until_nothing_is_sent(const struct test_server *server, const i
 }
 
 /*
- * All answers time out in the same millisecond. nng takes them from its list together and cancels first those
- * to the client that never reads; meanwhile the others read and take some of theirs.
+ * All answers time out in the same millisecond. nng takes their aios off its list together, and first cancels
+ * those for the client that never reads. Meanwhile, the other clients read some of their answers.
  */
 static void test_slot_receives_again_when_its_answer_was_taken_as_its_time_ended(void **state)
 {
@@ -143,7 +148,7 @@ static void test_slot_receives_again_when_its_answer_was_taken_as_its_time_ended
         int mute = connect_busy(&server);
         hold(&server, mute, SLOTS - READERS * CALLS_OF_A_READER);
         int64_t end_ms = test_now_ms() + REPLY_TIMEOUT_MS + 1; /* nng counts whole milliseconds */
-        test_server_release(&server);                          /* the last one first */
+        test_server_release(&server);                          /* answers the most recent call first */
         sleep_until(end_ms * NS_PER_MS - (int64_t)(round % EARLY_STEPS * EARLY_STEP_US) * NS_PER_US);
         read_until_nothing_is_sent(&server, fds);
         for (int i = 0; i < READERS; i++)

@@ -15,7 +15,7 @@ enum verdict { WELL_FORMED, MALFORMED, REFUSED /* `error` has the reason */ };
 /* A message on the path from the payload down to the current field. */
 struct frame {
     const struct frame *outer;
-    const ProtobufCFieldDescriptor *field; /* the current field; NULL if the descriptor does not know it */
+    const ProtobufCFieldDescriptor *field; /* the current field; NULL if it is not in the descriptor */
     uint32_t number;
 };
 
@@ -24,10 +24,10 @@ struct reader {
     const uint8_t *end;
 };
 
-/* The state of one wire_check. */
+/* The state of one call to wire_check. */
 struct scan {
     size_t elements_max;
-    size_t elements; /* counted so far */
+    size_t elements; /* number of elements counted so far */
     struct error *error;
 };
 
@@ -84,8 +84,8 @@ static enum verdict count_elements(const struct frame *frame, size_t count, stru
 }
 
 /*
- * Returns the number of numbers in a packed field. For malformed content this may be any number up to its
- * size.
+ * Counts the numbers in a packed field. For malformed content, the result may be any number up to the size in
+ * bytes.
  */
 static size_t packed_count(ProtobufCType type, struct reader content)
 {
@@ -127,7 +127,7 @@ static enum verdict check_content(const struct frame *frame, struct reader conte
     case PROTOBUF_C_TYPE_BYTES:
         return WELL_FORMED;
     default:
-        /* Packed numbers are only counted. unpack checks each. */
+        /* Packed numbers are only counted here. protobuf-c's unpack checks each of them. */
         return count_elements(frame, packed_count(frame->field->type, content), scan);
     }
 }
@@ -157,7 +157,10 @@ static enum verdict check_field(struct reader *reader, const struct frame *frame
     }
 }
 
-/* Returns whether the field counts as an element: it has occurred before in its message, or is unknown. */
+/*
+ * Returns whether the field counts as an element (see wire.h). A field whose index is FIELDS_SEEN_MAX or
+ * higher always does.
+ */
 static bool is_element(const ProtobufCMessageDescriptor *descriptor, const ProtobufCFieldDescriptor *field,
                        uint64_t *seen)
 {

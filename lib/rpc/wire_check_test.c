@@ -37,11 +37,11 @@ static void test_wire_check_whole_message_is_ok(void **state)
     size_t size = screening__v1__register_hospital_request__pack(&request, packed);
     struct error error;
     assert_int_equal(check_register(packed, packed + size, &error), STATUS_OK);
-    /* A message cut anywhere except between two fields is invalid. */
+    /* A message that is cut off anywhere except between two fields is invalid. */
     size_t ok = 0;
     for (size_t cut = 0; cut < size; cut++)
         ok += check_register(packed, packed + cut, &error) == STATUS_OK ? 1 : 0;
-    assert_int_equal(ok, 3); /* empty, after the name, after the first day */
+    assert_int_equal(ok, 3); /* cut before the name, after the name, and after the first day */
 }
 
 static void test_wire_check_bad_text_is_refused_with_its_path(void **state)
@@ -97,7 +97,7 @@ static void test_wire_check_garbage_is_refused(void **state)
     }
 }
 
-/* None of our messages contains itself; one that does must still not exhaust the stack. */
+/* None of our message types contains itself, but one that does must not exhaust the stack. */
 extern const ProtobufCMessageDescriptor nested_descriptor;
 static const ProtobufCFieldDescriptor nested_field = {
     .name = "child", .id = 1, .type = PROTOBUF_C_TYPE_MESSAGE, .descriptor = &nested_descriptor};
@@ -140,7 +140,7 @@ static void test_wire_check_nesting_is_limited_to_16(void **state)
 
 enum { ELEMENTS_MAX = 100, ALL_BYTES = 4096 };
 
-/* Writes the bytes of one element `count` times. */
+/* Writes the bytes of an element `count` times. */
 static uint8_t *repeat(uint8_t *at, const void *element, size_t size, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -172,7 +172,10 @@ static void test_wire_check_elements_of_every_kind_are_bounded(void **state)
         &screening__v1__register_hospital_request__descriptor;
     static const ProtobufCMessageDescriptor *const stats = &rpc__v1__stats_response__descriptor;
     static uint8_t bytes[ALL_BYTES];
-    /* The first occurrence of a known field does not count: a message with each field once has none. */
+    /*
+     * The first occurrence of a known field does not count, so a message with each field once has no
+     * elements.
+     */
     assert_elements(requests, bytes, repeat(bytes, "\x0a\0", 2, 101), 100, "requests");
     assert_elements(hospital, bytes, repeat(bytes, "\x22\0", 2, 101), 100, "days");
     assert_elements(stats, bytes, repeat(bytes, "\x12\0", 2, 101), 100, "degraded"); /* strings */
@@ -191,13 +194,13 @@ static void test_wire_check_elements_of_nested_messages_are_counted_together(voi
                                   0x78, 1,  0x78, 1, 0x78, 1, 0x78, 1, 0x78, 1};
     assert_elements(&screening__v1__register_hospital_request__descriptor, bytes,
                     repeat(bytes, day, sizeof day, 10), 99, "days.field 15");
-    /* An unknown field is not parsed: its content could be anything. */
+    /* An unknown field is not parsed, because its content could be anything. */
     uint8_t *end = wire_put_bytes_header(bytes, 1023, 200);
     end = repeat(end, "\x22\0", 2, 100);
     assert_elements(&screening__v1__register_hospital_request__descriptor, bytes, end, 1, "field 1023");
 }
 
-/* None of our messages has packed fields. */
+/* None of our message types has packed fields. */
 static const ProtobufCFieldDescriptor packed_fields[] = {
     {.name = "numbers", .id = 1, .label = PROTOBUF_C_LABEL_REPEATED, .type = PROTOBUF_C_TYPE_UINT64},
     {.name = "words", .id = 2, .label = PROTOBUF_C_LABEL_REPEATED, .type = PROTOBUF_C_TYPE_FIXED32},
@@ -225,7 +228,7 @@ static void test_wire_check_packed_numbers_are_counted(void **state)
                     "numbers"); /* not packed */
 }
 
-/* The largest allowed messages: requests of our own services, and the response of a full Fetch. */
+/* The largest messages that we send: a BatchReserve request, and the response to a full Fetch. */
 static void test_wire_check_largest_messages_of_ours_fit(void **state)
 {
     (void)state;
@@ -284,7 +287,7 @@ static void test_wire_unpack_refuses_what_the_check_refuses(void **state)
     arena_fini(&arena);
 }
 
-/* A message that passes must unpack without reads beyond its end. With sanitizers: a small fuzz test. */
+/* Unpacking an accepted message must not read beyond its end. With sanitizers, this is a fuzz test. */
 static void test_wire_check_random_changes_never_break_unpack(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Starts, stops and replays. app_listen.c has the listeners and their reports. */
+/* Starts and stops a service, and replays dead letters. app_listen.c has the listeners and their reports. */
 #include "service/app.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 /* ---- start ---- */
 
-/* Repeats the step until it succeeds. Returns false if a stop was requested. */
+/* Repeats the step until it succeeds. Returns false if a stop is requested first. */
 static bool do_step(struct app *app, service_step_fn step, void *context)
 {
     service_waiting_fn log_waiting = app->options->log_waiting;
@@ -19,6 +19,10 @@ static bool do_step(struct app *app, service_step_fn step, void *context)
 static bool open_database(struct app *app)
 {
     const struct app_options *options = app->options;
+    struct error error;
+    if (security_check_database(&options->settings->security, options->settings->database, &error) !=
+        STATUS_OK)
+        service_config_error(options->program, &error);
     app->db = service_open_database(options->program, options->settings->database, options->prepare,
                                     options->service);
     return app->db != NULL;
@@ -28,7 +32,7 @@ static bool open_writer(struct app *app)
 {
     if (!do_step(app, app->options->open_writer, app->options->service))
         return false;
-    app->db = NULL; /* the writer has taken it over */
+    app->db = NULL; /* the writer has taken ownership */
     return true;
 }
 
@@ -67,12 +71,27 @@ static bool open_parts(struct app *app)
     return true;
 }
 
-/* The listeners come first, so that a start that finds a port taken leaves no new database behind. */
+/*
+ * Opens everything. Returns false if a stop is requested first. The listeners come first, so that a start
+ * that fails because a port is taken does not create a database.
+ */
 static bool start(struct app *app)
 {
+    struct error error;
+    if (security_open(&app->options->settings->security, app->options->program, &app->security, &error) !=
+        STATUS_OK)
+        service_config_error(app->options->program, &error);
     app_listen(app);
     return open_database(app) && open_writer(app) && do_step(app, open_readers, app) &&
            do_step(app, start_publisher, app) && open_parts(app) && do_step(app, open_watch, app);
+}
+
+/* Looks after what may change while the service runs. Returns whether nng is stuck. */
+static bool look(void *context)
+{
+    struct app *app = context;
+    security_look_after(app->security, service_take_hangup());
+    return transport_watch_is_stuck(app->watch);
 }
 
 static void serve(struct app *app)
@@ -110,7 +129,10 @@ static void call(void (*step)(void *service), const struct app *app)
         step(app->options->service);
 }
 
-/* Closes everything that is open, in reverse order. Each producer of work ends before its consumer. */
+/*
+ * Closes everything that is open, in the order given in app.h. Each producer of work ends before its
+ * consumer.
+ */
 static void stop(struct app *app)
 {
     const struct app_options *options = app->options;
@@ -129,16 +151,29 @@ static void stop(struct app *app)
         call(options->parts[i - 1].close, app);
     if (app->writer != NULL)
         options->close_writer(options->service);
+    security_close(app->security);
 }
 
 /* ---- run ---- */
 
+static int migrate(struct app *app)
+{
+    bool migrated = open_database(app);
+    stop(app);
+    if (!migrated)
+        return SERVICE_EXIT_FAILED;
+    puts("the schema is up to date");
+    return 0;
+}
+
 int app_run(struct app *app, const struct app_options *options)
 {
     app->options = options;
+    if (options->settings->migrate)
+        return migrate(app);
     if (start(app)) {
         serve(app);
-        service_wait(transport_watch_is_stuck, app->watch);
+        service_wait(look, app);
         drain(app);
     }
     stop(app);

@@ -1,27 +1,27 @@
-/* The listeners of a service, and its reports there. The callbacks run on threads of the listeners. */
+/* Opens the listeners of a service and reports its state on them. Callbacks run on the listeners' threads. */
 #include "service/app_listen.h"
 
 #include "service/connection_limits.h"
 #include "service/database_metric.h"
 
 /*
- * The number of requests in flight beyond those in the queues, which are requests being refused and long
- * polls.
+ * The maximum number of requests in flight in addition to those in the queues: requests being refused, and
+ * long polls.
  */
 enum { CONTEXTS_SPARE = 512 };
-enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* everything but the events */ };
+enum { FETCH_MAX = 1024 * 1024, FETCH_HEADER_MAX = 4096 /* size of everything except the events */ };
 
 /* ---- reports ---- */
 
-/* Returns the reason for Health and Introspection. */
+/* Returns why the service is not ready, for Health and Introspection, or NULL if it is ready. */
 static const char *find_trouble(void *context)
 {
     struct app *app = context;
     return app->running ? writer_database_trouble(app->writer) : SERVICE_STARTING;
 }
 
-/* Returns the reason for /readyz. */
-static const char *tell_why_not_ready(void *context)
+/* Returns why the service is not ready, for /readyz, or NULL if it is ready. */
+static const char *why_not_ready(void *context)
 {
     struct app *app = context;
     return app->running ? rpc_server_not_ready(app->server) : SERVICE_STARTING;
@@ -60,7 +60,7 @@ static enum status open_ops(struct app *app, struct error *error)
 {
     const struct ops_options ops = {
         .listen = app->options->settings->ops_listen,
-        .not_ready = tell_why_not_ready,
+        .not_ready = why_not_ready,
         .refresh = refresh_metrics,
         .context = app,
     };
@@ -73,6 +73,8 @@ static enum status open_server(struct app *app, struct error *error)
     const struct rpc_server_options rpc = {
         .address = settings->rpc_listen,
         .gateway_address = settings->gateway_listen,
+        .client_address = settings->client_listen,
+        .access = security_access(app->security),
         .program = app->options->program,
         .contexts = app->options->queues * (size_t)settings->queue_max + CONTEXTS_SPARE,
         .message_max_bytes = (size_t)settings->message_max_bytes,
@@ -81,11 +83,14 @@ static enum status open_server(struct app *app, struct error *error)
     TRY(rpc_server_open(&rpc, &app->server, error));
     service_listens_at(rpc.address);
     service_listens_at(rpc.gateway_address);
+    service_listens_at(rpc.client_address);
     return STATUS_OK;
 }
 
-/* Returns the size limit of the events in a Fetch answer, which must not exceed 1 MiB or the maximum
- * message size. */
+/*
+ * Returns the size limit for the events in a Fetch response. The whole response must not exceed 1 MiB or the
+ * maximum message size.
+ */
 static size_t fetch_max_bytes(const struct service_settings *settings)
 {
     int64_t max_bytes = settings->message_max_bytes < FETCH_MAX ? settings->message_max_bytes : FETCH_MAX;
@@ -116,10 +121,23 @@ static enum status start_server(struct app *app, struct error *error)
     return rpc_server_start(app->server, error);
 }
 
+/* Checks that no listener is open to other machines. */
+static enum status check_listeners(const struct app *app, struct error *error)
+{
+    const struct service_settings *settings = app->options->settings;
+    TRY(security_check_listener(app->security, "rpc-listen", settings->rpc_listen, error));
+    TRY(security_check_listener(app->security, "client-listen", settings->client_listen, error));
+    if (app->options->topic != NULL)
+        TRY(security_check_events(app->security, "events-listen", app->options->events_listen, error));
+    return security_check_port(app->security, "ops-listen", settings->ops_listen, error);
+}
+
 void app_listen(struct app *app)
 {
     struct error error;
-    enum status status = service_limit_connections(app->options->settings, &error);
+    enum status status = check_listeners(app, &error);
+    if (status == STATUS_OK)
+        status = service_limit_connections(app->options->settings, &error);
     if (status == STATUS_OK)
         status = open_ops(app, &error);
     if (status == STATUS_OK)

@@ -1,5 +1,7 @@
-/* The frame around a service of two parts, each of which reports its steps. Every test runs it in a child
- * process. */
+/*
+ * Tests the framework with a service of two parts that report their steps. Each test runs the service in a
+ * child process.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +16,14 @@ enum { PATH_SIZE = 128 };
 struct fake {
     char folder[32], database[PATH_SIZE], rpc[PATH_SIZE], events[PATH_SIZE];
     struct service_settings settings;
-    int failures; /* of part b, before it opens */
+    int failures; /* how often part b fails before it opens */
     enum status failure;
     bool replay;
     service_waiting_fn log_waiting;
     struct app app;
 };
 
-static void tell(const char *line)
+static void report(const char *line)
 {
     puts(line);
     fflush(stdout);
@@ -30,7 +32,7 @@ static void tell(const char *line)
 static enum status prepare(void *context, struct db *db, struct error *error)
 {
     (void)context;
-    tell("prepare");
+    report("prepare");
     return events_migrate(db, error);
 }
 
@@ -49,53 +51,53 @@ static enum status open_writer(void *context, struct error *error)
 {
     struct fake *fake = context;
     const struct writer_ops ops = {.apply = apply};
-    tell("open writer");
+    report("open writer");
     return app_open_writer(&fake->app, &ops, error);
 }
 
 static void close_writer(void *context)
 {
     (void)context;
-    tell("close writer");
+    report("close writer");
 }
 
 static enum status open_a(void *context, struct error *error)
 {
     (void)context;
     (void)error;
-    tell("open a");
+    report("open a");
     return STATUS_OK;
 }
 
 static void stop_a(void *context)
 {
     (void)context;
-    tell("stop a");
+    report("stop a");
 }
 
 static void close_a(void *context)
 {
     (void)context;
-    tell("close a");
+    report("close a");
 }
 
 static enum status open_b(void *context, struct error *error)
 {
     struct fake *fake = context;
-    tell("open b");
+    report("open b");
     return fake->failures-- > 0 ? error_set(error, fake->failure, NULL, "b: not now") : STATUS_OK;
 }
 
 static void stop_b(void *context)
 {
     (void)context;
-    tell("stop b");
+    report("stop b");
 }
 
 static void connect_handlers(void *context)
 {
     (void)context;
-    tell("connect");
+    report("connect");
     raise(SIGTERM); /* handled as soon as the service waits */
 }
 
@@ -118,10 +120,10 @@ static void run(void *context)
         .service = fake,
     };
     service_begin("test-svc", "info", "Asia/Seoul");
-    tell("begin");
+    report("begin");
     int code = fake->replay ? app_replay_dead_letters(&fake->app, &options) : app_run(&fake->app, &options);
     snprintf(line, sizeof line, "exit %d", code);
-    tell(line);
+    report(line);
 }
 
 static int set_up(void **state)
@@ -135,6 +137,14 @@ static int set_up(void **state)
     fake.settings = (struct service_settings){
         .rpc_listen = fake.rpc,
         .gateway_listen = "",
+        .client_listen = "",
+        .security = {.issuers = "",
+                     .token_key = "",
+                     .insecure = true,
+                     .changes_per_s = 1,
+                     .changes_burst = 1,
+                     .reads_per_s = 1,
+                     .reads_burst = 1},
         .ops_listen = "",
         .database = fake.database,
         .queue_max = 16,
@@ -189,9 +199,9 @@ static void test_app_run_repeats_a_part_that_must_wait(void **state)
     assert_non_null(strstr(waits, "database.there"));
 }
 
-static void tell_waiting(const struct error *error)
+static void report_waiting(const struct error *error)
 {
-    tell(error != NULL ? error->message : "it is there");
+    report(error != NULL ? error->message : "it is there");
 }
 
 static void test_app_run_own_log_of_waiting_replaces_the_common_one(void **state)
@@ -199,7 +209,7 @@ static void test_app_run_own_log_of_waiting_replaces_the_common_one(void **state
     struct fake *fake = *state;
     struct child child;
     fake->failures = 2;
-    fake->log_waiting = tell_waiting;
+    fake->log_waiting = report_waiting;
     child_start(&child, run, fake);
     child_finish(&child);
     assert_non_null(strstr(child.out, "open b\nb: not now\nopen b\nopen b\nit is there\nconnect\n"));
@@ -268,7 +278,7 @@ static void test_app_replay_asked_to_stop_while_waiting_for_the_database_fails(v
     fake->replay = true;
     fake->settings.database = "postgresql://nobody@127.0.0.1:1/none"; /* the connection is refused */
     child_start(&child, run, fake);
-    child_read_line(&child, line, sizeof line); /* from then on the process handles the signal */
+    child_read_line(&child, line, sizeof line); /* from now on, the process handles the signal */
     kill(child.pid, SIGTERM);
     child_finish(&child);
     assert_string_equal(child.out, "exit 1\n");

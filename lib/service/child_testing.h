@@ -17,11 +17,13 @@ struct child {
     char error[CHILD_OUTPUT_SIZE];
 };
 
-/* Starts `run(context)` in a child process, which exits with 0 when it returns. Call this before starting any
- * thread. */
+/*
+ * Starts `run(context)` in a child process, which exits with 0 when `run` returns. Call this before starting
+ * any thread.
+ */
 void child_start(struct child *child, void (*run)(void *context), void *context);
 
-/* Reads one line of the child's standard output into `line`, or an empty line at the end of the output. */
+/* Sets `line` to the next line of the child's standard output, or to "" at the end of the output. */
 void child_read_line(struct child *child, char *line, size_t size);
 
 /* Waits for the child to end, and collects the rest of its output and its exit code. */

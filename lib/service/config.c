@@ -105,7 +105,7 @@ static bool name_is(const char *name, size_t length, const char *wanted)
 
 /*
  * Handles a flag that every program accepts. `name` has `length` characters, without the dashes. Returns
- * whether it is one.
+ * whether `name` is such a flag.
  */
 static bool take_common_flag(struct command_line *line, const char *name, size_t length)
 {
@@ -131,8 +131,8 @@ static size_t find_setting(const struct command_line *line, const char *name, si
 }
 
 /*
- * Handles the flag at argv[at]. Returns the number of words used. A word that looks like a flag is not a
- * value.
+ * Handles the flag at argv[at]. Returns the number of words used. A word that looks like a flag is not taken
+ * as a value.
  */
 static int take_flag(struct command_line *line, int argc, char **argv, int at)
 {

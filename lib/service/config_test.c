@@ -32,7 +32,7 @@ static const struct setting required_table[] = {
 struct run {
     const struct setting *settings;
     size_t count;
-    char *words[6]; /* after the program's name, up to NULL */
+    char *words[6]; /* the words after the program's name; ends with NULL */
     const char *environment_name;
     const char *environment_value;
 };

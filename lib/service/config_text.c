@@ -9,7 +9,7 @@
 #include "db/db.h"
 #include "service/private_address.h"
 
-enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* the most that fits into a struct sockaddr_un */ };
+enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* the longest path that a struct sockaddr_un can hold */ };
 
 char *config_environment_name(const char *name, char out[CONFIG_ENVIRONMENT_NAME_SIZE])
 {
@@ -69,8 +69,8 @@ static enum status check_database(const char *text, struct error *error)
     if (db_url_check(text, &found) == STATUS_OK)
         return STATUS_OK;
     /*
-     * db_url_check's message begins with the name of its field. This removes the name, because the caller
-     * puts the flag's name in front.
+     * db_url_check's message begins with a field name. Remove that name, because the caller prepends the
+     * flag's name.
      */
     const char *rule = found.message;
     if (strncmp(rule, prefix, sizeof prefix - 1) == 0)
@@ -105,7 +105,8 @@ enum status config_parse(const struct setting *setting, const char *text, struct
     case SETTING_SWITCH:
         return store_switch(setting, text, error);
     case SETTING_ADDRESS:
-        status = check_address(text, error);
+        if (text[0] != '\0' || setting->default_value == NULL || setting->default_value[0] != '\0')
+            status = check_address(text, error);
         break;
     case SETTING_PRIVATE:
         status = check_private(text, error);

@@ -9,12 +9,12 @@
 
 enum {
     /*
-     * The number of descriptors for databases, followed logs, the ops port with its 64 connections, and files
-     * opened by libraries.
+     * The number of descriptors reserved for databases, followed logs, the ops port with its 64 connections,
+     * and files opened by libraries.
      */
     OTHER_FILES = 256,
-    SMALL_SHARE = 4,   /* if the limit is at most 2 * OTHER_FILES, the fraction of it for connections */
-    CLOSING_SHARE = 4, /* as nng closes connections one by one, this many times as many may be open briefly */
+    SMALL_SHARE = 4,   /* if the limit is at most 2 * OTHER_FILES, 1/SMALL_SHARE of it is for connections */
+    CLOSING_SHARE = 4, /* descriptors per allowed connection: those that nng is still closing need one too */
 };
 
 size_t service_files_for_connections(size_t wanted, size_t open_files_max)
@@ -49,7 +49,6 @@ enum status service_limit_connections(const struct service_settings *settings, s
         .receive_bytes_max = receive_max > message_max ? receive_max : message_max,
     };
     TRY(connections_limit(&limits, error));
-    (void)atexit(
-        connections_unlimit); /* otherwise one of its threads is still asleep when the process ends */
+    (void)atexit(connections_unlimit); /* joins the thread that checks the connections */
     return STATUS_OK;
 }

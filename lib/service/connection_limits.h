@@ -1,4 +1,4 @@
-/* Applies the settings that bound connections (nng/connections.h). */
+/* Applies the settings that limit connections (nng/connections.h). */
 #ifndef SCREENING_SERVICE_CONNECTION_LIMITS_H
 #define SCREENING_SERVICE_CONNECTION_LIMITS_H
 
@@ -6,10 +6,10 @@
 #include "service/config.h"
 
 /*
- * Bounds the connections of this process as configured, and reserves descriptors for the other files that it
- * opens. If RLIMIT_NOFILE is too low for --connections-max, applies and logs a lower bound. Call it after
- * service_begin and before the first listener. The limits hold until the process ends. Returns
- * RESOURCE_EXHAUSTED when out of memory or threads.
+ * Limits the connections of this process as configured, and reserves descriptors for the other files that it
+ * opens. If RLIMIT_NOFILE is too low for --connections-max, applies and logs a lower limit. Call this after
+ * service_begin and before opening the first listener. The limits hold until the process ends. Returns
+ * RESOURCE_EXHAUSTED if there is no memory or no thread can be started.
  */
 MUST_CHECK enum status service_limit_connections(const struct service_settings *settings,
                                                  struct error *error);

@@ -27,7 +27,7 @@ static enum status take_size(void *context, const struct db_row *row)
 static void done(struct reader_task *task, const struct error *error)
 {
     (void)task;
-    (void)error; /* keeps the old size; other code reports that the database is down */
+    (void)error; /* keep the old size; other code reports an unavailable database */
     atomic_store(&asking, false);
 }
 

@@ -6,7 +6,7 @@
 static void invoke(ProtobufCService *base, unsigned method, const ProtobufCMessage *request,
                    ProtobufCClosure closure, void *call)
 {
-    (void)closure; /* handlers reply by rpc_call_reply */
+    (void)closure; /* handlers reply with rpc_call_reply */
     const struct handler_service *service = (const struct handler_service *)base;
     struct error error = {0};
     if (service->handlers[method](base, request, call, &error) != STATUS_OK)
@@ -44,7 +44,7 @@ static void run(struct reader_task *task, struct db *db)
     enum status status = read->run(read, db, &cause);
     if (status == STATUS_OK)
         return;
-    if (cause.status == STATUS_OK) /* a status without words, such as a lack of memory */
+    if (cause.status == STATUS_OK) /* a status without a message, for example when out of memory */
         error_set(&cause, status, NULL, "the read failed");
     reader_task_explain(task, &cause, rpc_call_request_id(read->call), &told);
     rpc_call_fail(read->call, &told);

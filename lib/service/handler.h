@@ -1,7 +1,7 @@
 /*
- * The methods of a service with a database. Each method is one function, its handler. It validates the
- * request and passes the call on to the writer or to the reader threads. It runs on nng's callback threads
- * and never blocks.
+ * The methods of a service with a database. Each method has one handler, a function that validates the
+ * request and passes the call on to the writer or to the reader threads. Handlers run on nng's callback
+ * threads and never block.
  */
 #ifndef SCREENING_SERVICE_HANDLER_H
 #define SCREENING_SERVICE_HANDLER_H
@@ -15,9 +15,9 @@
 #include "writer/writer.h"
 
 /*
- * Handles a call. `service` embeds the struct handler_service. `request` is the method's request message,
- * which lives as long as the call. OK means that the call has been answered, or will be. Otherwise it is
- * answered with *error.
+ * Handles a call. `service` points to the struct that embeds the struct handler_service. `request` is the
+ * method's request message, which lives as long as the call. OK means that the handler has answered the call
+ * or will answer it. If the handler returns any other status, the call is answered with *error.
  */
 typedef enum status (*handler_fn)(void *service, const void *request, struct rpc_call *call,
                                   struct error *error);
@@ -29,7 +29,7 @@ struct handler {
 
 enum { HANDLERS_MAX = 16 };
 
-/* Embed it as the first member of the struct that the handlers need, and pass `&base` to rpc_server_add. */
+/* Embed this as the first member of the struct that the handlers need, and pass `&base` to rpc_server_add. */
 struct handler_service {
     ProtobufCService base;             /* must be first */
     handler_fn handlers[HANDLERS_MAX]; /* indexed like the methods in the descriptor */
@@ -41,19 +41,19 @@ void handler_service_init(struct handler_service *service, const ProtobufCServic
 
 /*
  * Submits a command of the class WRITER_REQUEST with the call's source and deadline. Fails like
- * writer_submit_request. The caller then keeps the command.
+ * writer_submit_request; the caller then still owns the command.
  */
 MUST_CHECK enum status handler_write(struct writer *writer, struct writer_command *command,
                                      void (*complete)(struct writer_command *command), struct rpc_call *call,
                                      struct error *error);
 
-/* A call that reads the database. Embed it in your task, in the call's arena. */
+/* A call that reads the database. Embed this in your own struct, allocated in the call's arena. */
 struct handler_read {
     struct reader_task task;
     struct rpc_call *call;
     /*
-     * Reads and replies, on a reader thread. After a failure the call is answered with the error, as
-     * reader_task_explain translates it.
+     * Reads the database and replies to the call, on a reader thread. If it fails, the call is answered with
+     * the error that reader_task_explain returns.
      */
     enum status (*run)(struct handler_read *read, struct db *db, struct error *error);
 };

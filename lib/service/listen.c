@@ -11,7 +11,7 @@
 
 enum { ADDRESS_MAX = 256, BACKLOG = 1024, PORT_MAX = 65535 };
 
-/* Splits "HOST:PORT" or "[HOST]:PORT" in place. */
+/* Splits "HOST:PORT" or "[HOST]:PORT" in place. Returns false if the text has neither form. */
 static bool split_address(char *address, const char **host, const char **port)
 {
     char *colon = strrchr(address, ':');
@@ -25,13 +25,13 @@ static bool split_address(char *address, const char **host, const char **port)
         address[length - 1] = '\0';
         *host = address + 1;
     } else if (strchr(address, ':') != NULL) {
-        return false; /* IPv6 without brackets, where the start of the port would be ambiguous */
+        return false; /* IPv6 without brackets, in which the port would be ambiguous */
     }
     unsigned long number = strtoul(*port, NULL, 10);
     return strspn(*port, "0123456789") == strlen(*port) && number >= 1 && number <= PORT_MAX;
 }
 
-/* Returns a listening socket at the resolved address, or -1 with errno. */
+/* Returns a listening socket at the resolved address, or -1 with errno set. */
 static int listen_at(const struct addrinfo *at)
 {
     const int on = 1;

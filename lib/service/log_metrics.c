@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 
-/* The label is set before a metric is registered. */
+/* log_metrics_refresh sets the label before it registers a metric. */
 #define LOG_METRICS                                                                                          \
     {                                                                                                        \
         .lag_ms = METRIC_IN_UNIT("events_lag_seconds", "Age of the oldest event known and not yet applied",  \

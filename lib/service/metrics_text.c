@@ -32,7 +32,7 @@ static bool ends_in_total(const char *name)
     return length >= sizeof END - 1 && strcmp(name + length - (sizeof END - 1), END) == 0;
 }
 
-/* Writes HELP and TYPE if `name` begins a family. */
+/* Writes HELP and TYPE if `name` begins a family, that is, differs from the preceding name `before`. */
 static void write_head(FILE *out, const char *name, const char *help, const char *type, const char *before)
 {
     if (before == NULL || strcmp(before, name) != 0)
@@ -52,7 +52,7 @@ static void write_metric(FILE *out, struct metric *metric, const char *before)
         fprintf(out, "%" PRId64 "\n", value);
 }
 
-/* The count is the sum of the buckets as read here, so the two always agree. */
+/* Computes the count from the buckets that it writes, so that the two always agree. */
 static void write_histogram(FILE *out, struct histogram *histogram, const char *before)
 {
     const char *name = histogram->name, *labels = histogram->labels != NULL ? histogram->labels : "";
@@ -72,7 +72,10 @@ static void write_histogram(FILE *out, struct histogram *histogram, const char *
     fprintf(out, "%s_count%s%s%s %" PRId64 "\n", name, open, labels, close, count);
 }
 
-/* Sorts the metrics, because each family must be contiguous. */
+/*
+ * Writes the metrics sorted by name, because each family must be contiguous. Returns false when out of
+ * memory.
+ */
 static bool write_metrics(FILE *out)
 {
     struct metric *newest = metrics_newest();

@@ -12,7 +12,10 @@ void *__wrap_calloc(size_t count, size_t size);
 static struct metric oldest = METRIC("test_oldest", "Registered before all others");
 static struct histogram oldest_seconds = HISTOGRAM("test_oldest_seconds", "The same", 1, 1);
 
-/* Metrics that another thread registers while the metrics are written: one of each at every allocation. */
+/*
+ * Metrics that are registered while the text is written, as if by another thread: one of each kind at every
+ * allocation.
+ */
 static struct metric late[8];
 static struct histogram late_seconds[8];
 static size_t late_count;

@@ -1,30 +1,119 @@
 #include "service/ops.h"
 
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/queue.h"
+#include "base/ticker.h"
 #include "service/listen.h"
 #include "service/metrics_text.h"
 #include "service/process_metrics.h"
 
-enum { CONNECTION_MEMORY = 16384, LINE_SIZE = 128 };
+enum { CONNECTION_MEMORY = 16384, LINE_SIZE = 128, SWEEP_MS = 500 };
+
+struct ops_connection {
+    struct list_node node;
+    int fd;
+    int64_t deadline_ns; /* for the next answer to be sent */
+};
 
 struct ops_server {
     struct ops_options options;
     struct MHD_Daemon *daemon;
+    struct ticker *sweeper;
+    pthread_mutex_t lock;    /* guards the list; while it is held, no descriptor of the list is closed */
+    struct list connections; /* struct ops_connection */
 };
+
+/* ---- connections ---- */
+
+static int64_t next_deadline_ns(void)
+{
+    return clock_monotonic_ns() + (int64_t)OPS_REQUEST_S * NS_PER_S;
+}
+
+/* Adds a connection. Without memory, the connection would have no deadline, so it is ended. */
+static struct ops_connection *add_connection(struct ops_server *ops, int fd)
+{
+    struct ops_connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL) {
+        shutdown(fd, SHUT_RDWR);
+        return NULL;
+    }
+    connection->fd = fd;
+    connection->deadline_ns = next_deadline_ns();
+    pthread_mutex_lock(&ops->lock);
+    list_add(&ops->connections, &connection->node);
+    pthread_mutex_unlock(&ops->lock);
+    return connection;
+}
+
+static void remove_connection(struct ops_server *ops, struct ops_connection *connection)
+{
+    if (connection == NULL)
+        return;
+    pthread_mutex_lock(&ops->lock);
+    list_remove(&connection->node);
+    pthread_mutex_unlock(&ops->lock);
+    free(connection);
+}
+
+static void on_connection(void *context, struct MHD_Connection *mhd, void **connection,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        *connection = add_connection(
+            context, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+    else
+        remove_connection(context, *connection);
+}
+
+/* Called when an answer was sent, or the connection ends before that. */
+static void on_completed(void *context, struct MHD_Connection *mhd, void **head_seen,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct ops_server *ops = context;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct ops_connection *connection = info != NULL ? info->socket_context : NULL;
+    (void)head_seen;
+    (void)why;
+    if (connection == NULL)
+        return;
+    pthread_mutex_lock(&ops->lock);
+    connection->deadline_ns = next_deadline_ns();
+    pthread_mutex_unlock(&ops->lock);
+}
+
+/*
+ * Ends late connections. libmicrohttpd's own timeout begins again with every byte, so clients that send
+ * single bytes could take all places forever.
+ */
+static void sweep(void *context, struct ticker *ticker)
+{
+    struct ops_server *ops = context;
+    int64_t now_ns = clock_monotonic_ns();
+    (void)ticker;
+    pthread_mutex_lock(&ops->lock);
+    LIST_EACH(struct ops_connection, connection, &ops->connections, node)
+        if (now_ns > connection->deadline_ns)
+            shutdown(connection->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&ops->lock);
+}
 
 /* ---- answers ---- */
 
 static const char PLAIN[] = "text/plain; charset=utf-8";
 
-/* Takes ownership of the response. If it is NULL, closes the connection. */
+/* Sends `response` and takes ownership of it. If `response` is NULL, closes the connection. */
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned code, const char *type,
                               struct MHD_Response *response)
 {
@@ -41,7 +130,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned code, 
     return result;
 }
 
-/* Answers with one line. */
+/* Sends a one-line answer. */
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned code, const char *text)
 {
     char line[LINE_SIZE];
@@ -50,7 +139,7 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned c
                   MHD_create_response_from_buffer((size_t)length, line, MHD_RESPMEM_MUST_COPY));
 }
 
-/* Makes the response with all metrics. Returns NULL when out of memory. */
+/* Creates the response with all metrics. Returns NULL when out of memory. */
 static struct MHD_Response *metrics_response(void)
 {
     char *text = NULL;
@@ -91,9 +180,9 @@ static enum MHD_Result answer_path(const struct ops_server *ops, struct MHD_Conn
 }
 
 /*
- * Handles a request. libmicrohttpd calls this when the head of a request has arrived, then for each piece of
- * a body, then at its end. An answer right after the head would close the connection, which is acceptable
- * only for methods that are not allowed.
+ * Handles a request. libmicrohttpd calls this function when the head of the request has arrived, then for
+ * each piece of the body, then at the end of the request. An answer directly after the head would close the
+ * connection, so only a method that is not allowed is answered at that point.
  */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *body,
@@ -114,7 +203,22 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return answer_path(context, connection, path);
 }
 
-/* ---- open and close ---- */
+/* ---- opening and closing ---- */
+
+static enum status start(struct ops_server *ops, struct error *error)
+{
+    int fd = -1;
+    TRY(listen_on("ops-listen", ops->options.listen, &fd, error));
+    ops->daemon = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request,
+                                   ops, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                   (unsigned)OPS_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                                   (unsigned)OPS_CONNECTIONS_PER_ADDRESS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                   (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+                                   ops, MHD_OPTION_NOTIFY_COMPLETED, on_completed, ops, MHD_OPTION_END);
+    if (ops->daemon == NULL) /* libmicrohttpd has closed the socket */
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "ops server: no memory or no thread");
+    return ticker_open(SWEEP_MS, sweep, ops, &ops->sweeper, error);
+}
 
 enum status ops_open(const struct ops_options *options, struct ops_server **out, struct error *error)
 {
@@ -122,22 +226,15 @@ enum status ops_open(const struct ops_options *options, struct ops_server **out,
         *out = NULL;
         return STATUS_OK;
     }
-    int fd = -1;
-    TRY(listen_on("ops-listen", options->listen, &fd, error));
     struct ops_server *ops = calloc(1, sizeof *ops);
-    if (ops != NULL) {
-        ops->options = *options;
-        ops->daemon = MHD_start_daemon(
-            MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request, ops,
-            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)OPS_CONNECTIONS_MAX,
-            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)OPS_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-            (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
-    }
-    if (ops == NULL || ops->daemon == NULL) {
-        if (ops == NULL)
-            close(fd); /* otherwise libmicrohttpd has closed it */
-        free(ops);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "ops server: no memory or no thread");
+    if (ops == NULL)
+        return error_no_memory(error);
+    ops->options = *options;
+    pthread_mutex_init(&ops->lock, NULL);
+    enum status status = start(ops, error);
+    if (status != STATUS_OK) {
+        ops_close(ops);
+        return status;
     }
     log_event(LOG_INFO, "ops.listening", LOG_TEXT("address", options->listen));
     *out = ops;
@@ -146,8 +243,11 @@ enum status ops_open(const struct ops_options *options, struct ops_server **out,
 
 void ops_close(struct ops_server *ops)
 {
-    if (ops != NULL) {
+    if (ops == NULL)
+        return;
+    ticker_close(ops->sweeper);
+    if (ops->daemon != NULL)
         MHD_stop_daemon(ops->daemon); /* also closes the listening socket */
-        free(ops);
-    }
+    pthread_mutex_destroy(&ops->lock);
+    free(ops);
 }

@@ -1,17 +1,19 @@
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/metrics.h"
 #include "base/unit_testing.h"
 #include "service/ops.h"
 
-enum { ANSWER_SIZE = 65536, ADDRESS_SIZE = 64 };
+enum { ANSWER_SIZE = 65536, ADDRESS_SIZE = 64, DEADLINE_S = 60 };
 
 static const char *_Atomic not_ready_because; /* NULL = ready; read by the server's thread */
 static struct metric refreshed = METRIC("test_refreshed", "Set when the page is asked for");
@@ -19,7 +21,7 @@ static struct metric labelled = METRIC_LABELLED("test_total", "One of a family",
 static struct metric labelled_too = METRIC_LABELLED("test_total", "One of a family", "kind=\"b\"");
 static struct histogram times = HISTOGRAM("test_seconds", "Times", 1000, 1e-6);
 
-static const char *tell_why(void *context)
+static const char *report_not_ready(void *context)
 {
     (void)context;
     return not_ready_because;
@@ -31,7 +33,7 @@ static void refresh(void *context)
     metric_set(&refreshed, 42);
 }
 
-/* Opens a listener at a port that the system chooses, and sets *port. */
+/* Opens a listener on a port that the system chooses, and sets *port. */
 static int take_port(int *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -47,7 +49,7 @@ static int take_port(int *port)
 
 static enum status open_at(const char *address, struct ops_server **ops, struct error *error)
 {
-    const struct ops_options options = {.listen = address, .not_ready = tell_why, .refresh = refresh};
+    const struct ops_options options = {.listen = address, .not_ready = report_not_ready, .refresh = refresh};
     return ops_open(&options, ops, error);
 }
 
@@ -61,14 +63,22 @@ static struct ops_server *open_free(int *port)
     return ops;
 }
 
-/* Sends a request with this first line and reads until the server closes the connection. */
+static int connect_to(int port)
+{
+    const struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct timeval limit = {.tv_sec = DEADLINE_S};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&at, sizeof at), 0);
+    return fd;
+}
+
+/* Sends the request `line` and reads the answer until the server closes the connection. */
 static void ask(int port, const char *line, char answer[ANSWER_SIZE])
 {
-    struct sockaddr_in at = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char request[256];
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    int fd = connect_to(port);
     int size = snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", line);
     assert_int_equal(send(fd, request, (size_t)size, 0), size);
     size_t used = 0;
@@ -141,6 +151,29 @@ static void test_ops_metrics_show_families_once_and_cumulative_buckets(void **st
     ops_close(ops);
 }
 
+static void test_ops_closes_connections_of_one_address_beyond_its_share(void **state)
+{
+    (void)state;
+    static const char REQUEST[] = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    int port, held[OPS_CONNECTIONS_PER_ADDRESS];
+    char answer[256];
+    struct ops_server *ops = open_free(&port);
+    for (size_t i = 0; i < OPS_CONNECTIONS_PER_ADDRESS; i++) {
+        held[i] = connect_to(port);
+        assert_int_equal(send(held[i], REQUEST, strlen(REQUEST), 0), strlen(REQUEST));
+        assert_true(recv(held[i], answer, sizeof answer, 0) > 0);
+    }
+    int beyond = connect_to(port);
+    assert_true(recv(beyond, answer, sizeof answer, 0) == 0 || errno == ECONNRESET);
+    for (size_t i = 0; i < OPS_CONNECTIONS_PER_ADDRESS; i++) {
+        assert_int_equal(send(held[i], REQUEST, strlen(REQUEST), 0), strlen(REQUEST));
+        assert_true(recv(held[i], answer, sizeof answer, 0) > 0);
+        close(held[i]);
+    }
+    close(beyond);
+    ops_close(ops);
+}
+
 static void test_ops_empty_address_opens_nothing(void **state)
 {
     (void)state;
@@ -182,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ops_paths_and_methods_are_answered_as_promised),
         cmocka_unit_test(test_ops_metrics_show_families_once_and_cumulative_buckets),
+        cmocka_unit_test(test_ops_closes_connections_of_one_address_beyond_its_share),
         cmocka_unit_test(test_ops_empty_address_opens_nothing),
         cmocka_unit_test(test_ops_wrong_or_taken_address_is_refused),
     };

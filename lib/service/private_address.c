@@ -12,9 +12,7 @@
 
 enum { FOLDER_SIZE = 256, HOST_SIZE = INET6_ADDRSTRLEN, LOOPBACK_NET = 127, NET_SHIFT = 24 };
 
-static const char RULE[] =
-    "must be ipc:// in a folder of mode 0700, or tcp:// at 127.0.0.1 or [::1]: the addresses that callers "
-    "name there are believed";
+static const char RULE[] = "must be ipc:// in a folder of mode 0700, or tcp:// at 127.0.0.1 or [::1]";
 
 /* Returns the part after the scheme, or NULL if the address has another scheme. */
 static const char *after_scheme(const char *address, const char *scheme)
@@ -43,7 +41,7 @@ static bool is_loopback(const char *where)
     return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> NET_SHIFT == LOOPBACK_NET;
 }
 
-/* Writes the folder of a file. Returns false if its name is too long. */
+/* Writes the folder of the file `path` to `folder`. Returns false if the name is too long. */
 static bool folder_of(const char *path, char folder[FOLDER_SIZE])
 {
     const char *slash = strrchr(path, '/');

@@ -15,7 +15,7 @@
 
 enum { LINE = 1024, DECIMAL = 10, START_TIME_FIELD = 22, FIRST_FIELD_BEHIND_NAME = 3 };
 
-/* The names are those of Prometheus's own client libraries. */
+/* Prometheus's own client libraries use the same names. */
 static struct metric resident =
     METRIC("process_resident_memory_bytes", "Memory of the process that is in RAM");
 static struct metric cpu =
@@ -61,13 +61,13 @@ static void show_cpu(void)
         show(&cpu, (int64_t)used.tv_sec * US_PER_S + used.tv_nsec / NS_PER_US);
 }
 
-/* The kernel reports the start time in ticks since boot. */
+/* Sets the start time, which the kernel reports in ticks since boot. */
 static void show_start(void)
 {
     char line[LINE];
     struct timespec now, up;
-    char *field =
-        read_line("/proc/self/stat", line) ? strrchr(line, ')') : NULL; /* the name may contain anything */
+    /* The process name, which ends at the last ')', may contain any character. */
+    char *field = read_line("/proc/self/stat", line) ? strrchr(line, ')') : NULL;
     for (int i = FIRST_FIELD_BEHIND_NAME - 1; i < START_TIME_FIELD && field != NULL; i++)
         field = strchr(field + 1, ' ');
     if (field == NULL || clock_gettime(CLOCK_REALTIME, &now) != 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0)
@@ -82,7 +82,7 @@ static void show_files(void)
     struct rlimit limit;
     DIR *folder = opendir("/proc/self/fd");
     if (folder != NULL) {
-        int64_t count = -3; /* "." and ".." and the folder itself */
+        int64_t count = -3; /* ".", ".." and the descriptor of the folder itself */
         while (readdir(folder) != NULL)
             count++;
         (void)closedir(folder);

@@ -2,7 +2,7 @@
 #ifndef SCREENING_SERVICE_PROCESS_METRICS_H
 #define SCREENING_SERVICE_PROCESS_METRICS_H
 
-/* Sets the metrics from the kernel's values. The first call registers them. One thread at a time. */
+/* Updates the metrics from the kernel's values. The first call registers them. One thread at a time. */
 void process_metrics_refresh(void);
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * service_begin blocks the signals in every thread, and the main thread takes them with sigtimedwait. Once a
- * stop is requested, SIGTERM and SIGINT are unblocked in the main thread with a handler that ends the
- * process.
+ * service_begin blocks SIGINT, SIGTERM and SIGHUP in every thread, and the main thread receives them with
+ * sigtimedwait. Once a stop is requested, SIGTERM and SIGINT are unblocked in the main thread with a handler
+ * that ends the process.
  */
 #include "service/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,12 +20,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/repeat.h"
+#include "db/url_safety.h"
 #include "service/private_address.h"
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, RETRY_MS = 200, LOOK_MS = 1000 };
 
-/* Whether a stop was requested; never reset. Main thread only. */
+/* Whether a stop has been requested. Never reset. Main thread only. */
 static bool stop_requested;
+static bool hangup_requested;
 
 /* The addresses at which this process listens. Main thread only. */
 static const char *listeners[SERVICE_LISTENERS_MAX];
@@ -44,7 +47,7 @@ void service_warn_if_open(const char *address)
         log_event(LOG_WARN, "service.open_to_others", LOG_TEXT("address", address));
 }
 
-/* Removes the socket files, so that a failed start leaves nothing behind. */
+/* Removes the socket files, so that a failed start leaves none behind. */
 static void remove_socket_files(void)
 {
     static const char scheme[] = "ipc://";
@@ -59,7 +62,7 @@ _Noreturn void service_config_error(const char *program, const struct error *err
     snprintf(line, sizeof line, "%s", error->message);
     for (char *c = line; *c != '\0'; c++)
         if (*c == '\n' || *c == '\r')
-            *c = ' '; /* libpq's messages have several lines */
+            *c = ' '; /* libpq's messages may have several lines */
     log_drop();
     log_say(program, line);
     remove_socket_files();
@@ -82,7 +85,7 @@ static void block_signals(void)
     fill_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a write to a file at its limit then fails as on a full disk */
+    signal(SIGXFSZ, SIG_IGN); /* so that a write beyond the file size limit fails as on a full disk */
 }
 
 static void raise_file_limit(void)
@@ -98,6 +101,23 @@ static void raise_file_limit(void)
         return;
     }
     log_event(LOG_INFO, "service.file_limit", LOG_INT("open_files", limit.rlim_cur));
+}
+
+/*
+ * Makes sure that a crash leaves no memory on a disk, because memory holds names, keys and passwords. The
+ * limit is for a core file; a program that takes the core from the kernel ignores it, so a core would also
+ * have none of the memory. The process stays readable for its own user, whom a debugger and our tools need.
+ */
+static void leave_no_core(void)
+{
+    const struct rlimit none = {0, 0};
+    static const char nothing[] = "0";
+    int filter = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    bool filtered = filter >= 0 && write(filter, nothing, strlen(nothing)) == (ssize_t)strlen(nothing);
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || !filtered)
+        log_event(LOG_WARN, "service.core_kept", LOG_INT("errno", errno));
+    if (filter >= 0)
+        (void)close(filter);
 }
 
 void service_begin(const char *program, const char *log_level, const char *time_zone)
@@ -116,6 +136,7 @@ void service_begin(const char *program, const char *log_level, const char *time_
         service_config_error(program, &error);
     }
     log_hold();
+    leave_no_core();
     raise_file_limit();
 }
 
@@ -143,7 +164,7 @@ static void note_stop(int signal_number)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Takes one signal within `timeout_ms`. Returns false if none comes. */
+/* Waits up to `timeout_ms` for a signal. Returns false if none arrives. */
 static bool take_signal(int timeout_ms)
 {
     sigset_t set;
@@ -152,7 +173,7 @@ static bool take_signal(int timeout_ms)
                                .tv_nsec = (long)(timeout_ms % MS_PER_S) * NS_PER_MS};
     int taken = sigtimedwait(&set, NULL, &timeout);
     if (taken == SIGHUP)
-        log_plain(LOG_INFO, "service.sighup_ignored");
+        hangup_requested = true;
     else if (taken > 0)
         note_stop(taken);
     return taken > 0 || errno == EINTR;
@@ -166,10 +187,26 @@ bool service_stop_requested(int timeout_ms)
     return stop_requested;
 }
 
+bool service_take_hangup(void)
+{
+    bool taken = hangup_requested;
+    hangup_requested = false;
+    return taken;
+}
+
+/* Like service_stop_requested, but also returns as soon as SIGHUP arrives. */
+static bool wait_for_signal(int timeout_ms)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + (int64_t)timeout_ms * NS_PER_MS;
+    while (!stop_requested && !hangup_requested && take_signal(clock_remaining_ms(deadline_ns))) {
+    }
+    return stop_requested;
+}
+
 void service_wait(service_stuck_fn is_stuck, void *context)
 {
     log_release();
-    while (!service_stop_requested(LOOK_MS)) {
+    while (!wait_for_signal(LOOK_MS)) {
         if (is_stuck != NULL && is_stuck(context)) {
             log_plain(LOG_ERROR, "service.stuck");
             _exit(SERVICE_EXIT_STUCK);
@@ -179,7 +216,7 @@ void service_wait(service_stuck_fn is_stuck, void *context)
 
 /* ---- database ---- */
 
-/* The wait for a database. Main thread only. */
+/* When to log that the start is waiting for a database. Main thread only. */
 static struct repeat waiting;
 
 void service_log_waiting(const struct error *error)
@@ -216,17 +253,36 @@ static enum status open_and_prepare(const char *url, service_prepare_fn prepare,
     return status;
 }
 
+/* Ends the process if the URL names a file that cannot be used. */
+static void must_have_passfile(const char *program, const char *url)
+{
+    struct error error;
+    if (db_url_check_passfile(url, &error) != STATUS_OK)
+        service_config_error(program, &error);
+}
+
+static void warn_of_url(const char *url)
+{
+    struct error error;
+    if (db_url_has_password(url))
+        log_event(LOG_WARN, "database.password_in_url", LOG_TEXT("setting", "database"));
+    if (db_url_check_transport(url, &error) != STATUS_OK)
+        log_event(LOG_WARN, "database.not_verified", LOG_TEXT("message", error.message));
+}
+
 struct db *service_open_database(const char *program, const char *url, service_prepare_fn prepare,
                                  void *context)
 {
     struct db *db = NULL;
     struct error error;
+    must_have_passfile(program, url);
     for (int backoff_ms = BACKOFF_FIRST_MS;;) {
         enum status status = open_and_prepare(url, prepare, context, &db, &error);
         if (status == STATUS_OK) {
             log_release();
             for (size_t i = 0; i < listener_count; i++)
                 service_warn_if_open(listeners[i]);
+            warn_of_url(url);
             end_waiting(service_log_waiting);
             return db;
         }

@@ -19,7 +19,7 @@ static void begin(void)
 }
 
 /* Reports the child's progress to the parent. */
-static void tell(const char *line)
+static void report(const char *line)
 {
     puts(line);
     fflush(stdout);
@@ -38,12 +38,12 @@ static void begin_and_show(void *context)
     struct rlimit limit;
     begin();
     getrlimit(RLIMIT_NOFILE, &limit);
-    tell(limit.rlim_cur == limit.rlim_max ? "raised" : "not raised");
+    report(limit.rlim_cur == limit.rlim_max ? "raised" : "not raised");
     /* 15:00 UTC is midnight in Seoul. */
-    tell(civil_day_at(INT64_C(15) * 3600 * 1000000) == 1 ? "seoul" : "elsewhere");
+    report(civil_day_at(INT64_C(15) * 3600 * 1000000) == 1 ? "seoul" : "elsewhere");
     raise(SIGPIPE);
     raise(SIGXFSZ);
-    tell("alive");
+    report("alive");
     log_release();
 }
 
@@ -56,6 +56,32 @@ static void test_service_begin_sets_limit_zone_and_signals(void **state)
     assert_string_equal(child.out, "raised\nseoul\nalive\n");
     assert_non_null(strstr(child.error, "service.file_limit"));
     assert_int_equal(child.exit_code, 0);
+}
+
+static void begin_and_show_core(void *context)
+{
+    (void)context;
+    struct rlimit limit;
+    char filter[16] = "";
+    begin();
+    getrlimit(RLIMIT_CORE, &limit);
+    report(limit.rlim_cur == 0 && limit.rlim_max == 0 ? "no core file" : "a core file");
+    FILE *file = fopen("/proc/self/coredump_filter", "re");
+    report(file != NULL && fgets(filter, sizeof filter, file) != NULL && strcmp(filter, "00000000\n") == 0
+               ? "no memory"
+               : "memory");
+    if (file != NULL)
+        fclose(file);
+}
+
+static void test_service_begin_forbids_core_dumps(void **state)
+{
+    (void)state;
+    struct child child;
+    child_start(&child, begin_and_show_core, NULL);
+    child_finish(&child);
+    assert_string_equal(child.out, "no core file\nno memory\n");
+    assert_string_equal(child.error, "");
 }
 
 static void begin_in_no_zone(void *context)
@@ -94,7 +120,7 @@ static void fail_in_two_lines(void *context)
 {
     (void)context;
     struct error error;
-    begin(); /* buffers a line about open files; a failed start must drop it */
+    begin(); /* begin buffers a line about open files; a failed start must drop this line */
     error_set(&error, STATUS_INVALID_ARGUMENT, NULL, "database: refused\nask again");
     service_config_error("test-svc", &error);
 }
@@ -113,7 +139,7 @@ static void ask_without_signal(void *context)
 {
     (void)context;
     begin();
-    tell(service_stop_requested(SHORT_MS) ? "stop" : "go on");
+    report(service_stop_requested(SHORT_MS) ? "stop" : "go on");
 }
 
 static void test_service_stop_requested_without_signal_times_out(void **state)
@@ -130,12 +156,12 @@ static void ask_after_signals(void *context)
     (void)context;
     begin();
     raise(SIGHUP);
-    tell(service_stop_requested(SHORT_MS) ? "stop" : "go on");
+    report(service_stop_requested(SHORT_MS) ? "stop" : "go on");
     raise(SIGTERM);
-    tell(service_stop_requested(LONG_MS) ? "stop" : "go on");
-    tell(service_stop_requested(0) ? "stop" : "go on");
+    report(service_stop_requested(LONG_MS) ? "stop" : "go on");
+    report(service_stop_requested(0) ? "stop" : "go on");
     service_wait(NULL, NULL);
-    tell("waited");
+    report("waited");
 }
 
 static void test_service_stop_requested_by_sigterm_stays_so(void **state)
@@ -145,7 +171,7 @@ static void test_service_stop_requested_by_sigterm_stays_so(void **state)
     child_start(&child, ask_after_signals, NULL);
     child_finish(&child);
     assert_string_equal(child.out, "go on\nstop\nstop\nwaited\n");
-    assert_non_null(strstr(child.error, "service.sighup_ignored"));
+    assert_non_null(strstr(child.error, "service.stopping"));
     assert_non_null(strstr(child.error, "SIGTERM"));
 }
 
@@ -160,7 +186,7 @@ static void wait_while_stuck(void *context)
     (void)context;
     begin();
     service_wait(always, NULL);
-    tell("waited");
+    report("waited");
 }
 
 static void test_service_wait_stuck_ends_with_exit_3(void **state)
@@ -178,9 +204,9 @@ static void wait_then_drain(void *context)
 {
     (void)context;
     begin();
-    tell("ready");
+    report("ready");
     service_wait(NULL, NULL);
-    tell("draining");
+    report("draining");
     for (;;)
         pause();
 }
@@ -202,11 +228,11 @@ static void open_database(void *context)
 {
     begin();
     struct db *db = service_open_database("test-svc", context, NULL, NULL);
-    tell(db != NULL ? "open" : "stopped");
+    report(db != NULL ? "open" : "stopped");
     db_close(db);
 }
 
-/* The last connection has already removed the WAL and shared-memory files. */
+/* Removes the database and its lock file. The last connection has already removed the other two files. */
 static void remove_database(const char *url)
 {
     char lock[128];
@@ -251,10 +277,10 @@ static void open_absent_server(void *context)
 {
     (void)context;
     begin();
-    tell("waiting");
-    /* No process listens on port 1 here: the connection is refused. */
+    report("waiting");
+    /* No process listens on port 1, so the connection is refused. */
     struct db *db = service_open_database("test-svc", "postgresql://nobody@127.0.0.1:1/none", NULL, NULL);
-    tell(db != NULL ? "open" : "stopped");
+    report(db != NULL ? "open" : "stopped");
 }
 
 static void test_service_open_database_absent_server_waits_until_stopped(void **state)
@@ -266,9 +292,9 @@ static void test_service_open_database_absent_server_waits_until_stopped(void **
     kill(child.pid, SIGTERM);
     child_finish(&child);
     assert_string_equal(child.out, "stopped\n");
-    const char *told = strstr(child.error, "database.waiting");
-    assert_non_null(told);
-    assert_null(strstr(told + 1, "database.waiting"));
+    const char *reported = strstr(child.error, "database.waiting");
+    assert_non_null(reported);
+    assert_null(strstr(reported + 1, "database.waiting"));
     assert_int_equal(child.exit_code, 0);
 }
 
@@ -282,7 +308,7 @@ static enum status prepare(void *context, struct db *db, struct error *error)
 {
     struct unprepared *unprepared = context;
     assert_non_null(db);
-    tell("prepare");
+    report("prepare");
     return unprepared->failures-- > 0 ? error_set(error, STATUS_UNAVAILABLE, NULL, "not yet") : STATUS_OK;
 }
 
@@ -291,7 +317,7 @@ static void open_unprepared(void *context)
     struct unprepared *unprepared = context;
     begin();
     struct db *db = service_open_database("test-svc", unprepared->url, prepare, unprepared);
-    tell(db != NULL ? "open" : "stopped");
+    report(db != NULL ? "open" : "stopped");
     db_close(db);
 }
 
@@ -340,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_service_begin_sets_limit_zone_and_signals),
+        cmocka_unit_test(test_service_begin_forbids_core_dumps),
         cmocka_unit_test(test_service_begin_unknown_zone_ends_with_one_line),
         cmocka_unit_test(test_service_begin_unknown_log_level_ends_with_one_line),
         cmocka_unit_test(test_service_config_error_is_one_line),

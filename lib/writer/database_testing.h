@@ -1,4 +1,4 @@
-/* For tests: a SQLite file in a temporary folder. */
+/* For tests: creates a SQLite file in a temporary folder. */
 #ifndef SCREENING_WRITER_DATABASE_TESTING_H
 #define SCREENING_WRITER_DATABASE_TESTING_H
 
@@ -33,7 +33,7 @@ static inline void test_database_destroy(const struct test_database *database)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s", database->folder, names[i]);
-        unlink(path); /* The first two exist only if a reader closed last. rmdir fails if any file is left. */
+        unlink(path); /* -wal and -shm exist only if a reader closed last; rmdir fails if any file is left */
     }
     assert_int_equal(rmdir(database->folder), 0);
 }

@@ -1,10 +1,10 @@
 /*
- * A batch ends in one of three ways. It is committed. It fails for a transient reason, after the retries that
- * this reason warrants. Or it is poisoned, and then its commands run one by one.
+ * A batch ends in one of three ways. It is committed. It fails for a transient reason, after any retries. Or
+ * it is poisoned or touches a damaged page, and its commands are then run one by one.
  *
  * After each commit, the commands of that transaction are completed and `committed` is called before the next
- * transaction begins. So the data that `apply` leaves for `committed` (events to publish) is never
- * overwritten.
+ * transaction begins. So no other transaction overwrites the data that `apply` passes to `committed` (events
+ * to publish).
  */
 #include "writer/group_commit.h"
 
@@ -20,13 +20,14 @@
 #include "writer/writer_metrics.h"
 
 /*
- * A serialisation failure ends when the other transaction does. Several of them in a row have another cause.
+ * The maximum number of retries after serialisation failures. A conflict is over once the other transaction
+ * ends, so further failures probably have a different cause.
  */
 enum { ABORT_RETRIES = 5 };
 
 /*
- * The pause between attempts to reach the database after a lost COMMIT. lib/db backs off by itself, from 100
- * ms up.
+ * The pause between attempts after a lost COMMIT. It is short, because lib/db itself backs off, starting at
+ * 100 ms.
  */
 enum { LOST_PAUSE_MS = 20 };
 
@@ -43,12 +44,11 @@ static void pause_ms(int64_t ms)
 static enum status apply_once(struct group_commit *commit, struct writer_command **commands, size_t count,
                               struct error *error)
 {
-    enum status status;
     error_clear(error);
     for (size_t i = 0; i < count; i++)
         error_clear(&commands[i]->outcome);
     FAULT_POINT("writer.before_begin");
-    status = db_begin(commit->db, error);
+    enum status status = db_begin(commit->db, error);
     if (status == STATUS_OK) {
         FAULT_POINT("writer.before_apply");
         status = commit->ops.apply(commit->ops.context, commit->db, commands, count, error);
@@ -68,8 +68,8 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
 }
 
 /*
- * Retries the failures that can be retried. After a lost COMMIT the batch may be in the database, so from
- * then on every transient failure, such as a connection that is still down, is retried until the time is up.
+ * Retries after ABORTED and after a lost COMMIT. A lost COMMIT may have succeeded, so from then on every
+ * transient failure is retried until commit_retry_ms has passed.
  */
 static enum status apply_with_retries(struct group_commit *commit, struct writer_command **commands,
                                       size_t count, struct error *error)
@@ -110,8 +110,8 @@ static void finish_all(struct group_commit *commit, struct writer_command **comm
 }
 
 /*
- * Logs each change, and a lasting outage once a minute. While the database is unavailable, batches fail as
- * fast as they arrive.
+ * Records whether the database is usable. Logs each change, and an ongoing outage only once a minute, because
+ * batches then fail as fast as they arrive.
  */
 static void note_database(struct group_commit *commit, bool up, const struct error *error)
 {
@@ -125,9 +125,9 @@ static void note_database(struct group_commit *commit, bool up, const struct err
 }
 
 /* Sets the outcome of a command whose batch failed for a transient reason. */
-static void tell_unavailable(struct error *outcome, const struct error *error)
+static void report_unavailable(struct error *outcome, const struct error *error)
 {
-    if (trouble_tell(error, outcome))
+    if (trouble_report(error, outcome))
         return;
     error_set(outcome, STATUS_UNAVAILABLE, NULL,
               "the database did not confirm it; ask again with the same id");
@@ -144,7 +144,7 @@ static void fail_unavailable(struct group_commit *commit, struct writer_command 
         log_event(LOG_WARN, "writer.batch_failed", LOG_TEXT("status", status_name(status)),
                   LOG_TEXT("message", error->message), LOG_INT("commands", count));
     for (size_t i = 0; i < count; i++)
-        tell_unavailable(&commands[i]->outcome, error);
+        report_unavailable(&commands[i]->outcome, error);
     finish_all(commit, commands, count);
 }
 
@@ -156,7 +156,7 @@ static void fail_poisoned(struct group_commit *commit, struct writer_command *co
     metric_add(&writer_metrics.poisoned, 1);
     log_event(LOG_ERROR, "writer.poisoned", LOG_TEXT("status", status_name(status)),
               LOG_TEXT("message", error->message), LOG_INT("class", command->class));
-    /* Events are internal, so the dead letter stores the cause. Clients never see it. */
+    /* Keep the cause for an event's dead letter. No client sees the outcome of an event. */
     error_set(&command->outcome, STATUS_INTERNAL, NULL, "%s",
               command->class == WRITER_EVENT ? error->message
                                              : "a fault of the service, which has logged it");
@@ -176,9 +176,9 @@ static void succeed(struct group_commit *commit, struct writer_command **command
 /* ---- a batch ---- */
 
 /*
- * Runs the commands of a batch that is poisoned or that touched a damaged page. If the database becomes
- * unreachable, all remaining commands fail immediately. Trying each of 512 would make every client wait for
- * 512 timeouts.
+ * Runs the commands of a batch one by one, because the batch is poisoned or has touched a damaged page. If
+ * the database becomes unreachable, all remaining commands fail immediately, because trying each of them
+ * would make every client wait for up to 512 timeouts.
  */
 static void run_alone(struct group_commit *commit, struct writer_command **commands, size_t count)
 {

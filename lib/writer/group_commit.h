@@ -1,6 +1,6 @@
 /*
- * Runs one batch against the database: its transaction, its retries, and the outcome of its commands when it
- * fails. It knows nothing of queues or places. Everything runs on the writer thread, except
+ * Runs one batch against the database: its transaction, its retries, and the outcome of its commands if it
+ * fails. It does not deal with queues or places. Everything runs on the writer thread, except
  * group_commit_writes_fail and group_commit_database_trouble.
  */
 #ifndef SCREENING_WRITER_GROUP_COMMIT_H
@@ -19,22 +19,22 @@ struct group_commit {
     struct db *db;
     struct writer_ops ops;
     uint32_t commit_retry_ms; /* how long to keep retrying a batch whose COMMIT result was lost */
-    /* Completes a command whose outcome is set. It may free the command. */
+    /* Completes a command whose outcome is set. The callee may free the command. */
     void (*finish)(void *owner, struct writer_command *command);
     void *owner;
     struct repeat outage;          /* used by the writer thread only */
-    _Atomic(const char *) trouble; /* the trouble with the database as a static line; NULL = none */
+    _Atomic(const char *) trouble; /* static text saying why the database is unusable; NULL = usable */
 };
 
 /*
- * Completes the commands whose deadline has passed, for which nothing was written. Moves the others to the
- * front in their order and returns their number.
+ * Completes the commands whose deadline has passed, for which nothing was written. Moves the other commands
+ * to the front, in their order, and returns their number.
  */
 size_t group_commit_drop_expired(struct group_commit *commit, struct writer_command **commands, size_t count);
 
 /*
- * Applies and commits the commands (at least one) by the rules of writer.h, and finishes each exactly once.
- * Reorders `commands`.
+ * Applies and commits the commands (at least one) according to the rules in writer.h, and finishes each
+ * exactly once. Reorders `commands`.
  */
 void group_commit_run(struct group_commit *commit, struct writer_command **commands, size_t count);
 

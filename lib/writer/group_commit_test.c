@@ -1,4 +1,4 @@
-/* The failure rules, against the fake database of group_commit_testing.c. */
+/* Tests the failure rules with the fake database of group_commit_testing.c. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -117,14 +117,14 @@ static void test_group_commit_aborted_is_applied_again(void **state)
     (void)state;
     fake.apply.list[0] = STATUS_ABORTED;
     fake.commit.list[0] = STATUS_ABORTED;
-    fake.commands[0].refused = true; /* the next apply must not see its outcome */
+    fake.commands[0].refused = true; /* the next apply must not see this outcome */
     run(2);
     assert_string_equal(fake.trace, "BARBACRBACffP");
     assert_ended(0, STATUS_FAILED_PRECONDITION, 0);
     assert_ended(1, STATUS_OK, 1);
 }
 
-static void test_group_commit_aborted_for_ever_answers_unavailable(void **state)
+static void test_group_commit_aborted_every_time_answers_unavailable(void **state)
 {
     (void)state;
     fake.commit_always = STATUS_ABORTED;
@@ -167,7 +167,7 @@ static void test_group_commit_lost_answer_waits_for_the_database(void **state)
     assert_null(group_commit_database_trouble(&fake.commit_under_test));
 }
 
-static void test_group_commit_answer_lost_for_ever_gives_up_in_time(void **state)
+static void test_group_commit_answer_lost_every_time_gives_up_in_time(void **state)
 {
     int64_t began_ns = clock_monotonic_ns();
     int64_t unknown = metric_get(&writer_metrics.commits_unknown);
@@ -273,11 +273,11 @@ int main(void)
         cmocka_unit_test_setup(test_group_commit_lock_timeout_answers_unavailable_with_database_up, set_up),
         cmocka_unit_test_setup(test_group_commit_failed_commit_answers_unavailable, set_up),
         cmocka_unit_test_setup(test_group_commit_aborted_is_applied_again, set_up),
-        cmocka_unit_test_setup(test_group_commit_aborted_for_ever_answers_unavailable, set_up),
+        cmocka_unit_test_setup(test_group_commit_aborted_every_time_answers_unavailable, set_up),
         cmocka_unit_test_setup(test_group_commit_lost_answer_of_executed_commit_applies_once, set_up),
         cmocka_unit_test_setup(test_group_commit_lost_answer_of_unexecuted_commit_applies_once, set_up),
         cmocka_unit_test_setup(test_group_commit_lost_answer_waits_for_the_database, set_up),
-        cmocka_unit_test_setup(test_group_commit_answer_lost_for_ever_gives_up_in_time, set_up),
+        cmocka_unit_test_setup(test_group_commit_answer_lost_every_time_gives_up_in_time, set_up),
         cmocka_unit_test_setup(test_group_commit_poison_in_full_batch_fails_alone, set_up),
         cmocka_unit_test_setup(test_group_commit_poisoned_batch_publishes_after_each_transaction, set_up),
         cmocka_unit_test_setup(test_group_commit_poison_alone_is_not_run_twice, set_up),

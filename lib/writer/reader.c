@@ -1,5 +1,5 @@
 /*
- * One queue for threads that each own a database connection.
+ * A pool of threads, each with its own database connection, that serve one queue.
  *
  * `lock` guards the queue, `idle` and `closing`. It is never held while a task runs. `readers` does not
  * change between open and close.
@@ -25,15 +25,16 @@ struct reader {
     struct reader_pool *pool;
     struct db *db;
     bool started;
-    bool database_lost; /* whether the last read that used the database failed; used by its own thread only */
-    bool failed;        /* whether the current read failed; used by its own thread only */
+    /* The following members are used only by this thread. */
+    bool database_lost; /* whether the last read failed because of the database */
+    bool failed;        /* whether the current read has failed because of the database */
 };
 
 struct reader_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct admission *queue;
-    size_t idle; /* threads waiting for `wake` */
+    size_t idle; /* number of threads waiting for `wake` */
     bool closing;
     size_t count;
     struct reader readers[]; /* count */
@@ -41,10 +42,9 @@ struct reader_pool {
 
 /* ---- the threads ---- */
 
-/* Waits for a task. Returns NULL when closing with an empty queue. */
+/* Waits for a task. Returns NULL if the pool is closing and the queue is empty. */
 static struct reader_task *next_task(struct reader_pool *pool)
 {
-    struct reader_task *task;
     pthread_mutex_lock(&pool->lock);
     while (pool->queue->queue.waiting == 0 && !pool->closing) {
         pool->idle++;
@@ -52,7 +52,8 @@ static struct reader_task *next_task(struct reader_pool *pool)
         CHECK(pool->idle > 0 && pool->idle <= pool->count);
         pool->idle--;
     }
-    task = container_of(admission_pop_paced(pool->queue, clock_monotonic_ns()), struct reader_task, item);
+    struct reader_task *task =
+        container_of(admission_pop_paced(pool->queue, clock_monotonic_ns()), struct reader_task, item);
     if (task != NULL)
         metric_add(&writer_metrics.reads_waiting, -1);
     pthread_mutex_unlock(&pool->lock);
@@ -63,7 +64,7 @@ void reader_task_explain(struct reader_task *task, const struct error *cause, co
                          struct error *told)
 {
     struct reader *reader = task->reader;
-    CHECK(reader != NULL); /* is called within `run` */
+    CHECK(reader != NULL); /* must be called within `run` */
     CHECK(cause->status != STATUS_OK);
     if (cause->status == STATUS_INTERNAL) {
         log_event(LOG_ERROR, "reader.failed", LOG_TEXT("request_id", request_id),
@@ -80,7 +81,7 @@ void reader_task_explain(struct reader_task *task, const struct error *cause, co
         log_event(LOG_WARN, "reader.database_lost", LOG_TEXT("status", status_name(cause->status)),
                   LOG_TEXT("message", cause->message));
     reader->database_lost = true;
-    if (trouble_tell(cause, told))
+    if (trouble_report(cause, told))
         return;
     error_set(told, STATUS_UNAVAILABLE, NULL, "the database is not reachable; ask again");
     told->retry_after_ms = UNREACHABLE_RETRY_AFTER_MS;

@@ -1,4 +1,4 @@
-/* The pool on a SQLite file with one row. */
+/* Tests the pool on a SQLite file with one row. */
 #include <sched.h>
 #include <stdlib.h>
 
@@ -23,14 +23,13 @@ struct test_task {
     struct reader_task head;
     struct rig *rig;
     const struct db_statement *statement; /* NULL = select_answer */
-    size_t gate;                          /* before the read, waits until the gate has been opened this
-                                           * often */
+    size_t gate;                          /* number of times the gate must open before the read ends */
     int64_t answer;
-    size_t position;           /* in the order of completion, from 1 */
-    const struct error *cause; /* the failure of its read, set by the test */
+    size_t position;           /* the task's rank in the order of completion, from 1 */
+    const struct error *cause; /* the error of the read, set by the test */
     enum status status;
     int runs, refusals;
-    struct error told;
+    struct error explained;
     bool waited_in_vain;
 };
 
@@ -57,7 +56,7 @@ static void run(struct reader_task *head, struct db *db)
         task->waited_in_vain = !test_signal_await(&task->rig->gate_open, task->gate);
     }
     if (task->cause != NULL)
-        reader_task_explain(head, task->cause, "r-1", &task->told);
+        reader_task_explain(head, task->cause, "r-1", &task->explained);
     else
         task->status = db_run(db, statement, NULL, keep_answer, task, NULL);
     end(task);
@@ -107,7 +106,7 @@ static void submit(struct rig *rig, struct test_task *task)
     assert_int_equal(reader_pool_submit(rig->pool, &task->head, NULL), STATUS_OK);
 }
 
-/* Holds one reader thread in `gate` until open_gate. */
+/* Blocks one reader thread with the task `gate` until open_gate is called. */
 static void close_gate(struct rig *rig, struct test_task *gate)
 {
     *gate = task_of(rig);
@@ -170,7 +169,7 @@ static void test_reader_two_threads_run_two_tasks_at_once(void **state)
         tasks[i].gate = 1;
         submit(rig, &tasks[i]);
     }
-    assert_true(test_signal_await(&rig->entered, 2)); /* both are inside, and neither has ended */
+    assert_true(test_signal_await(&rig->entered, 2)); /* both reads have started, and neither has ended */
     open_gate(rig);
     reader_pool_close(rig->pool);
     assert_answered(&tasks[0]);
@@ -189,7 +188,7 @@ static void test_reader_tasks_run_first_come_first_served(void **state)
         submit(rig, &tasks[i]);
     }
     open_gate(rig);
-    reader_pool_close(rig->pool); /* also finishes the waiting tasks */
+    reader_pool_close(rig->pool); /* also completes the waiting tasks */
     assert_answered(&gate);
     for (size_t i = 0; i < 3; i++) {
         assert_answered(&tasks[i]);
@@ -200,7 +199,7 @@ static void test_reader_tasks_run_first_come_first_served(void **state)
 
 static void test_reader_sources_take_turns(void **state)
 {
-    static const size_t positions[] = {2, 4, 5, 3}; /* three from one source, then one from another */
+    static const size_t positions[] = {2, 4, 5, 3}; /* three tasks from one source, then one from another */
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task tasks[4], gate;
     (void)state;
@@ -245,7 +244,10 @@ static void test_reader_the_last_places_are_for_sources_that_hold_little(void **
     free_rig(rig);
 }
 
-/* Nine tasks wait, and each takes a step: the next one of that source would begin after its deadline. */
+/*
+ * Nine tasks of one source wait, and each takes one step. The deadline of the next task of that source is ten
+ * steps away, so the task would spend more than half of its time waiting.
+ */
 static void test_reader_task_whose_wait_would_be_too_long_is_refused(void **state)
 {
     enum { TASKS = 12, STEP_MS = 60 };
@@ -328,7 +330,7 @@ static void test_reader_full_queue_refuses_at_once(void **state)
     free_rig(rig);
 }
 
-static void assert_told(enum status cause, enum status told, const char *message, bool retry)
+static void assert_explained(enum status cause, enum status explained, const char *message, bool retry)
 {
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task task = task_of(rig);
@@ -337,26 +339,27 @@ static void assert_told(enum status cause, enum status told, const char *message
     task.cause = &error;
     submit(rig, &task);
     reader_pool_close(rig->pool);
-    assert_int_equal(task.told.status, told);
-    assert_string_equal(task.told.message, message);
-    assert_int_equal(task.told.retry_after_ms > 0, retry);
+    assert_int_equal(task.explained.status, explained);
+    assert_string_equal(task.explained.message, message);
+    assert_int_equal(task.explained.retry_after_ms > 0, retry);
     free_rig(rig);
 }
 
 static void test_reader_failure_hides_what_the_database_said(void **state)
 {
     (void)state;
-    assert_told(STATUS_UNAVAILABLE, STATUS_UNAVAILABLE, "the database is not reachable; ask again", true);
-    assert_told(STATUS_DEADLINE_EXCEEDED, STATUS_UNAVAILABLE, "the database is not reachable; ask again",
-                true);
-    assert_told(STATUS_INTERNAL, STATUS_INTERNAL, "a fault of the service, which has logged it", false);
+    assert_explained(STATUS_UNAVAILABLE, STATUS_UNAVAILABLE, "the database is not reachable; ask again",
+                     true);
+    assert_explained(STATUS_DEADLINE_EXCEEDED, STATUS_UNAVAILABLE, "the database is not reachable; ask again",
+                     true);
+    assert_explained(STATUS_INTERNAL, STATUS_INTERNAL, "a fault of the service, which has logged it", false);
 }
 
-static void test_reader_refusal_is_told_as_it_is(void **state)
+static void test_reader_refusal_is_passed_on_unchanged(void **state)
 {
     (void)state;
-    assert_told(STATUS_NOT_FOUND, STATUS_NOT_FOUND, "database: /secret/socket", false);
-    assert_told(STATUS_RESOURCE_EXHAUSTED, STATUS_RESOURCE_EXHAUSTED, "database: /secret/socket", false);
+    assert_explained(STATUS_NOT_FOUND, STATUS_NOT_FOUND, "database: /secret/socket", false);
+    assert_explained(STATUS_RESOURCE_EXHAUSTED, STATUS_RESOURCE_EXHAUSTED, "database: /secret/socket", false);
 }
 
 static void test_reader_database_not_there_fails_to_open(void **state)
@@ -432,7 +435,7 @@ int main(void)
         cmocka_unit_test(test_reader_deadline_spent_in_the_queue_refuses),
         cmocka_unit_test(test_reader_full_queue_refuses_at_once),
         cmocka_unit_test(test_reader_failure_hides_what_the_database_said),
-        cmocka_unit_test(test_reader_refusal_is_told_as_it_is),
+        cmocka_unit_test(test_reader_refusal_is_passed_on_unchanged),
         cmocka_unit_test(test_reader_database_not_there_fails_to_open),
         cmocka_unit_test(test_reader_schema_on_sqlite_fails_to_open),
         cmocka_unit_test(test_reader_many_threads_answer_everything_once),

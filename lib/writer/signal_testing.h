@@ -32,8 +32,7 @@ static inline size_t test_signal_raise(struct test_signal *signal)
 }
 
 /*
- * Waits until the counter reaches `count`. Returns false if that takes longer than TEST_SIGNAL_TIMEOUT_S. Any
- * thread.
+ * Waits until the counter reaches `count`. Returns false after TEST_SIGNAL_TIMEOUT_S. Any thread.
  */
 static inline bool test_signal_await(struct test_signal *signal, size_t count)
 {

@@ -30,7 +30,7 @@ const char *trouble_line(const struct error *cause)
     return trouble == NULL ? "the database does not answer, or takes no writes" : trouble->line;
 }
 
-bool trouble_tell(const struct error *cause, struct error *told)
+bool trouble_report(const struct error *cause, struct error *told)
 {
     const struct trouble *trouble = find(cause);
     if (trouble == NULL)

@@ -6,13 +6,13 @@
 
 #include "base/status.h"
 
-/* Returns a static line for operators, according to the reason of the failure. */
+/* Returns a static text for operators, chosen by cause->reason. */
 const char *trouble_line(const struct error *cause);
 
 /*
- * Returns whether waiting cannot fix the failure, and then fills `told` with UNAVAILABLE and the reason.
- * Otherwise the caller decides what to report.
+ * If waiting cannot fix the failure, sets `told` to UNAVAILABLE with cause->reason and returns true.
+ * Otherwise returns false, and the caller decides what to report.
  */
-bool trouble_tell(const struct error *cause, struct error *told);
+bool trouble_report(const struct error *cause, struct error *told);
 
 #endif

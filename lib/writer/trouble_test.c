@@ -1,4 +1,4 @@
-/* Reports of an unusable database, and when they end. Against the fake database of group_commit_testing.c. */
+/* Tests when an unusable database is reported, with the fake database of group_commit_testing.c. */
 #include <string.h>
 
 #include "writer/group_commit_testing.h"
@@ -13,13 +13,13 @@ static void test_group_commit_damage_fails_only_what_meets_it(void **state)
     run(3);
     assert_string_equal(fake.trace, "BARBACfPBARfBACfP");
     assert_ended(0, STATUS_OK, 1);
-    assert_ended(1, STATUS_UNAVAILABLE, 0); /* not INTERNAL, which would make the event a dead letter */
+    assert_ended(1, STATUS_UNAVAILABLE, 0); /* INTERNAL would make the event a dead letter */
     assert_string_equal(fake.commands[1].head.outcome.reason, DB_DAMAGED);
     assert_ended(2, STATUS_OK, 1);
     assert_null(group_commit_database_trouble(&fake.commit_under_test));
 }
 
-static void test_group_commit_damage_alone_is_told_as_the_trouble(void **state)
+static void test_group_commit_damage_alone_is_reported_as_the_trouble(void **state)
 {
     (void)state;
     fake.commands[0].damage = true;
@@ -45,7 +45,7 @@ static void test_group_commit_probe_writes_only_after_a_failure(void **state)
     assert_string_equal(fake.trace, "BARfWWL");
 }
 
-static void test_group_commit_file_not_in_its_place_is_told_at_once(void **state)
+static void test_group_commit_file_not_in_its_place_is_reported_at_once(void **state)
 {
     (void)state;
     fake.moved = true;
@@ -58,9 +58,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_group_commit_damage_fails_only_what_meets_it, set_up),
-        cmocka_unit_test_setup(test_group_commit_damage_alone_is_told_as_the_trouble, set_up),
+        cmocka_unit_test_setup(test_group_commit_damage_alone_is_reported_as_the_trouble, set_up),
         cmocka_unit_test_setup(test_group_commit_probe_writes_only_after_a_failure, set_up),
-        cmocka_unit_test_setup(test_group_commit_file_not_in_its_place_is_told_at_once, set_up),
+        cmocka_unit_test_setup(test_group_commit_file_not_in_its_place_is_reported_at_once, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

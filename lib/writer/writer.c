@@ -19,33 +19,36 @@
 
 enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_MS = 2000 };
 
-/* One command in BACKGROUND_SHARE of a batch may be a background command, and requests leave room for it. */
+/*
+ * Background commands may fill 1/BACKGROUND_SHARE of a batch. Requests leave that share to the background
+ * commands that are waiting.
+ */
 enum { BACKGROUND_SHARE = 8 };
 
-/* About the time in which a full queue drains. */
+/* Roughly how long a full queue takes to drain. */
 enum { OVERLOADED_RETRY_AFTER_MS = 200 };
 
-/* How often an idle writer probes its database, after a failure and otherwise. */
+/* The intervals at which an idle writer probes its database: after a failure, and otherwise. */
 enum { PROBE_AWAY_MS = 500, PROBE_IDLE_MS = 2000 };
 
 struct writer {
     pthread_t thread;
-    pthread_t worker; /* the same, set by the thread itself */
+    pthread_t worker; /* same as `thread`; set by the thread itself */
     struct monitor monitor;
     struct queue queues[WRITER_REQUEST]; /* one per class except requests */
     struct admission *requests;
     size_t waiting;    /* number of commands in all queues */
     size_t background; /* number of background commands among them */
-    size_t patient;    /* number of events among them that start no batch */
+    size_t patient;    /* number of patient events since the event queue was last empty */
     bool hurried;      /* whether the patient events start a batch */
-    bool sleeping;     /* whether the thread waits and was not notified yet */
+    bool sleeping;     /* whether the thread waits and has not been notified */
     bool closing;
     size_t batch_max;
     struct group_commit commit;
     struct writer_command *batch[]; /* batch_max */
 };
 
-/* ---- the queue, lock held ---- */
+/* ---- the queue; the caller holds the lock ---- */
 
 static void push(struct writer *writer, struct writer_command *command)
 {
@@ -90,7 +93,7 @@ static size_t take_batch(struct writer *writer)
     size_t background = writer->background < share ? writer->background : share;
     size_t count = take(writer, WRITER_SETTLE, 0, most);
     count = take(writer, WRITER_EVENT, count, most);
-    /* In a batch of one the request comes first. */
+    /* If a batch holds only one command, a request has priority. */
     count = take(writer, WRITER_REQUEST, count, most > background ? most - background : most);
     if (background > most - count)
         background = most - count;
@@ -104,7 +107,10 @@ static size_t take_batch(struct writer *writer)
     return count;
 }
 
-/* Unlocks, and wakes the thread only if it sleeps and was not notified yet: a wake-up is a system call. */
+/*
+ * Unlocks. Wakes the thread only if it is sleeping and has not been notified, because a wake-up is a system
+ * call.
+ */
 static void unlock_and_wake(struct writer *writer)
 {
     bool wake = writer->sleeping;
@@ -117,9 +123,8 @@ static void unlock_and_wake(struct writer *writer)
 /* ---- the thread ---- */
 
 /*
- * Waits for commands. Meanwhile the writer probes the database, because even without traffic a service must
- * report when it is not ready, and when it is ready again. The lock is held by the caller, and released
- * during the wait and the probe.
+ * Waits for commands. Meanwhile probes the database, because a service without traffic must also report
+ * whether it is ready. The caller holds the lock, which is released during the wait and the probe.
  */
 static void wait_or_probe(struct writer *writer)
 {
@@ -132,30 +137,32 @@ static void wait_or_probe(struct writer *writer)
     monitor_lock(&writer->monitor);
 }
 
-/* Returns whether to start a batch. Lock held. */
+/* Returns whether to start a batch. The caller holds the lock. */
 static bool is_due(const struct writer *writer)
 {
     return writer->waiting > (writer->hurried ? 0 : writer->patient);
 }
 
-/* Waits for commands. Returns 0 when closing with empty queues. */
+/*
+ * Waits for commands and takes a batch. Returns its size, or 0 if the writer is closing and the queues are
+ * empty.
+ */
 static size_t next_batch(struct writer *writer)
 {
-    size_t count;
     monitor_lock(&writer->monitor);
     while (!is_due(writer) && !writer->closing) {
         writer->sleeping = true;
         wait_or_probe(writer);
     }
     writer->sleeping = false;
-    count = take_batch(writer);
+    size_t count = take_batch(writer);
     monitor_unlock(&writer->monitor);
     return count;
 }
 
 /*
- * Completes those of the `count` commands taken that have expired, and gives their room in the batch to
- * requests. Returns the new count.
+ * Completes the expired commands among the batch's `count` commands, and replaces them with waiting requests.
+ * Returns the new count.
  */
 static size_t replace_expired(struct writer *writer, size_t count)
 {
@@ -192,7 +199,7 @@ static void *work(void *argument)
         if (count > 0)
             group_commit_run(&writer->commit, writer->batch, count);
     }
-    CHECK(writer->waiting == 0); /* nobody submits while the writer closes */
+    CHECK(writer->waiting == 0); /* no thread may submit while the writer closes */
     return NULL;
 }
 
@@ -201,8 +208,8 @@ static void finish(void *owner, struct writer_command *command)
     struct writer *writer = owner;
     CHECK(pthread_equal(pthread_self(), writer->worker));
     /*
-     * Release the place before complete: a client that reads the reply must find it free, and complete may
-     * free the command.
+     * Release the place before calling complete: a client that has read the reply must find the place free,
+     * and complete may free the command.
      */
     if (command->class == WRITER_REQUEST && !command->keeps_place)
         writer_release_place(writer, command->item.source);
@@ -314,7 +321,7 @@ static void wake_waiter(struct writer_command *command)
     monitor_lock(&waiter->monitor);
     CHECK(!waiter->done);
     waiter->done = true;
-    monitor_notify(&waiter->monitor); /* with the lock held, because the waiter ends right afterwards */
+    monitor_notify(&waiter->monitor); /* with the lock held, because the woken thread destroys the waiter */
     monitor_unlock(&waiter->monitor);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The requests that the writer refuses or, when it is too slow, drops; and the commands that wait for others.
- * The apply of every batch waits for the test's step.
+ * Tests which requests the writer refuses, which it drops when it is too slow, and which commands wait for
+ * others. The apply of every batch waits until the test raises `step`.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -12,13 +12,13 @@
 #include "writer/writer.h"
 #include "writer/writer_metrics.h"
 
-/* Long compared with the delays on a busy machine. */
+/* STEP_MS is long compared with the delays on a busy machine. */
 enum { BATCHES_MAX = 64, STEP_MS = 100 };
 
 struct rig {
     struct test_database database;
     struct writer *writer;
-    struct test_signal begun, step, completed; /* batches begun, and allowed to end */
+    struct test_signal begun, step, completed; /* batches begun, batches allowed to end, commands completed */
     struct writer_command *firsts[BATCHES_MAX];
     size_t sizes[BATCHES_MAX];
     size_t batches;
@@ -65,7 +65,7 @@ static struct rig *open_rig(size_t batch_max)
     return open_rig_with(&(struct writer_options){.batch_max = batch_max});
 }
 
-/* Lets all batches end, waits until `count` commands in all have completed, and closes. */
+/* Lets all batches end, waits until a total of `count` commands have completed, and closes the writer. */
 static void close_rig(struct rig *rig, size_t count)
 {
     for (size_t i = 0; i < BATCHES_MAX; i++)
@@ -141,7 +141,7 @@ static void test_writer_request_whose_wait_would_be_too_long_is_refused(void **s
     int64_t hopeless = metric_get(&writer_metrics.hopeless);
     int64_t overloaded = metric_get(&writer_metrics.overloaded);
     (void)state;
-    make_slow(rig, commands, 7); /* four wait: at least two steps, even if the first batch took no time */
+    make_slow(rig, commands, 7); /* four wait for two steps or more, even if the first batch took no time */
     assert_int_equal(submit(rig, &late, in_ms(3 * STEP_MS), &error), STATUS_RESOURCE_EXHAUSTED);
     assert_string_equal(error.reason, "OVERLOADED");
     assert_true(error.retry_after_ms > 0);
@@ -152,7 +152,7 @@ static void test_writer_request_whose_wait_would_be_too_long_is_refused(void **s
     close_rig(rig, 9);
 }
 
-static void test_writer_without_a_backlog_refuses_nobody_for_the_wait(void **state)
+static void test_writer_without_a_backlog_refuses_no_request_for_its_wait(void **state)
 {
     struct rig *rig = open_rig(1);
     struct test_command commands[4], next;
@@ -164,7 +164,10 @@ static void test_writer_without_a_backlog_refuses_nobody_for_the_wait(void **sta
     close_rig(rig, 5);
 }
 
-/* Both have the same deadline: one waits for all others of its source, the other for only one of them. */
+/*
+ * `flood` and `other` have the same deadline. `flood` waits for all commands of its source, `other` for only
+ * one of them.
+ */
 static void test_writer_one_sources_backlog_is_not_held_against_another(void **state)
 {
     struct rig *rig = open_rig(1);
@@ -192,7 +195,7 @@ static void test_writer_the_last_places_are_for_sources_that_hold_little(void **
     submit_all(rig, commands, 1);
     await_batch(rig, 1);
     submit_all(rig, commands + 1, 13);
-    assert_int_equal(submit(rig, &other[0], 0, NULL), STATUS_RESOURCE_EXHAUSTED); /* 14 of 16 */
+    assert_int_equal(submit(rig, &other[0], 0, NULL), STATUS_RESOURCE_EXHAUSTED); /* 14 of 16 places taken */
     assert_int_equal(submit_from(rig, 1, &other[0], 0, NULL), STATUS_OK);
     assert_int_equal(submit_from(rig, 1, &other[1], 0, NULL), STATUS_OK);
     assert_int_equal(submit_from(rig, 2, &other[2], 0, NULL), STATUS_RESOURCE_EXHAUSTED);
@@ -230,7 +233,7 @@ static void submit_patient(struct rig *rig, struct test_command *command)
     writer_submit_patient(rig->writer, &command->head);
 }
 
-static void test_writer_patient_event_goes_with_the_next_batch_of_others(void **state)
+static void test_writer_patient_event_joins_the_next_batch_of_others(void **state)
 {
     (void)state;
     struct rig *rig = open_rig(512);
@@ -238,10 +241,10 @@ static void test_writer_patient_event_goes_with_the_next_batch_of_others(void **
 
     submit_all(rig, commands, 1);
     await_batch(rig, 1);
-    submit_patient(rig, &patient[0]); /* while a batch is being applied, */
+    submit_patient(rig, &patient[0]); /* submitted while a batch is being applied */
     test_signal_raise(&rig->step);
     let_pass(STEP_MS);
-    submit_patient(rig, &patient[1]); /* and while none is */
+    submit_patient(rig, &patient[1]); /* submitted while no batch is being applied */
     let_pass(STEP_MS);
     assert_int_equal(submit(rig, &commands[1], 0, NULL), STATUS_OK);
     await_batch(rig, 2);
@@ -276,7 +279,7 @@ static void test_writer_submit_and_wait_returns_the_outcome(void **state)
     test_signal_raise(&rig->step);
     assert_int_equal(writer_submit_and_wait(rig->writer, &settle, 0, &error), STATUS_OK);
     test_signal_raise(&rig->step);
-    /* No other command starts a batch, so it loses its patience. */
+    /* No other command starts a batch, so the event starts one when its patience ends. */
     assert_int_equal(writer_submit_and_wait(rig->writer, &patient, 1, &error), STATUS_OK);
     assert_int_equal(rig->batches, 2);
     assert_int_equal(writer_submit_and_wait(rig->writer, &late, 0, &error), STATUS_DEADLINE_EXCEEDED);
@@ -299,8 +302,8 @@ static void submit_background(struct rig *rig, struct test_command *commands, si
 }
 
 /*
- * Checks the sizes of the batches formed from `requests` and `background` commands that came during another
- * batch.
+ * Checks the sizes of the batches that the writer forms from `requests` requests and `background` background
+ * commands that arrived during another batch.
  */
 static void assert_batches(size_t batch_max, size_t requests, size_t background, const size_t *sizes,
                            size_t count)
@@ -347,11 +350,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writer_request_whose_wait_would_be_too_long_is_refused),
-        cmocka_unit_test(test_writer_without_a_backlog_refuses_nobody_for_the_wait),
+        cmocka_unit_test(test_writer_without_a_backlog_refuses_no_request_for_its_wait),
         cmocka_unit_test(test_writer_one_sources_backlog_is_not_held_against_another),
         cmocka_unit_test(test_writer_the_last_places_are_for_sources_that_hold_little),
         cmocka_unit_test(test_writer_expired_requests_take_no_room_in_a_batch),
-        cmocka_unit_test(test_writer_patient_event_goes_with_the_next_batch_of_others),
+        cmocka_unit_test(test_writer_patient_event_joins_the_next_batch_of_others),
         cmocka_unit_test(test_writer_hurry_begins_a_batch_of_patient_events),
         cmocka_unit_test(test_writer_submit_and_wait_returns_the_outcome),
         cmocka_unit_test(test_writer_background_has_its_share_of_each_batch_and_no_more),

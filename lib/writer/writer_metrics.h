@@ -10,12 +10,12 @@ struct writer_metrics {
     struct metric commits_unknown;    /* COMMITs whose result was lost */
     struct metric commands;           /* commands completed */
     struct metric batches;            /* batches run against the database */
-    struct metric batch_commands;     /* commands in these batches; divided by batches, the mean size */
-    struct metric batch_commands_max; /* the largest batch */
+    struct metric batch_commands;     /* commands in all batches; divide by `batches` for the mean size */
+    struct metric batch_commands_max; /* commands in the largest batch */
     struct histogram batch_sizes;     /* commands in each batch */
     struct metric queue_depth;        /* commands waiting now */
     struct metric probes_failed;      /* failed probes of the database, between batches */
-    struct metric poisoned;           /* commands that failed alone */
+    struct metric poisoned;           /* commands that failed in a transaction of their own */
     struct metric expired;            /* commands whose deadline passed in the queue */
     struct metric overloaded;         /* requests refused for lack of a place */
     struct metric hopeless;           /* requests refused because of their expected wait */
@@ -28,7 +28,7 @@ struct writer_metrics {
 
 extern struct writer_metrics writer_metrics;
 
-/* Registers all of them. Idempotent. Any thread. */
+/* Registers all metrics of the struct. Idempotent. Any thread. */
 void writer_metrics_register(void);
 
 #endif

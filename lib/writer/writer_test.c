@@ -1,7 +1,7 @@
 /*
- * The queue and its thread on a SQLite file. The commands are rows: the table counts how often each was
- * applied, and rejects the poisoned id. A gate command holds the writer inside apply while the test fills the
- * queues.
+ * Tests the queue and its thread on a SQLite file. Each command writes a row. The table counts how many times
+ * each command was applied, and rejects the poisoned id. A gate command blocks the writer inside apply while
+ * the test fills the queues.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -31,11 +31,15 @@ struct test_command {
     struct writer_command head;
     int64_t id;
     struct rig *rig;
-    struct test_command *then_submit; /* submitted by complete; as a request if of that class */
+    struct test_command *then_submit; /* a command that `complete` submits, according to its class */
     enum status then_status;          /* result of that submit */
+    bool releases_place;              /* whether `complete` releases the place that the request kept */
 };
 
-/* A record of events, in order. Written by the writer thread; read after a signal or the close. */
+/*
+ * Records what happens, in order. Written by the writer thread; read by the test after a signal or after the
+ * writer is closed.
+ */
 struct rig {
     struct test_database database;
     struct writer *writer;
@@ -46,7 +50,7 @@ struct rig {
     size_t published;
     int64_t order[IDS_MAX]; /* ids in the order of apply */
     size_t applied;
-    int times[IDS_MAX]; /* from the table, after the close */
+    int times[IDS_MAX]; /* how many times each id was applied, according to the table */
 };
 
 /* ---- the service ---- */
@@ -84,6 +88,8 @@ static void complete(struct writer_command *head)
     struct test_command *command = (struct test_command *)head;
     struct test_command *next = command->then_submit;
     struct rig *rig = command->rig;
+    if (command->releases_place)
+        writer_release_place(rig->writer, head->item.source);
     if (next != NULL && next->head.class == WRITER_REQUEST)
         command->then_status = writer_submit_request(rig->writer, &next->head, NULL);
     else if (next != NULL)
@@ -136,7 +142,7 @@ static struct test_command command_of(struct rig *rig, int64_t id, enum writer_c
     return (struct test_command){.head = {.class = class, .complete = complete}, .id = id, .rig = rig};
 }
 
-/* Holds the writer in the apply of `gate` until open_gate. */
+/* Blocks the writer in the apply of `gate` until open_gate is called. */
 static void close_gate(struct rig *rig, struct test_command *gate)
 {
     *gate = command_of(rig, GATE_ID, WRITER_EVENT);
@@ -407,8 +413,8 @@ struct submitter {
 };
 
 /*
- * Sends requests again when they are refused. Every fourth command is an event, and every fifth keeps its
- * place for a while.
+ * Submits the commands, and resubmits refused requests. Every fourth command is an event. About every fifth
+ * request keeps its place until its `complete` releases it.
  */
 static void *submit_many(void *argument)
 {
@@ -420,13 +426,11 @@ static void *submit_many(void *argument)
             writer_submit(self->rig->writer, &command->head);
             continue;
         }
-        command->head.keeps_place = i % 5 == 0;
+        command->head.keeps_place = command->releases_place = i % 5 == 0;
         while (writer_submit_request(self->rig->writer, &command->head, NULL) != STATUS_OK) {
             self->refused++;
             sched_yield();
         }
-        if (i % 5 == 0)
-            writer_release_place(self->rig->writer, 0);
     }
     return NULL;
 }

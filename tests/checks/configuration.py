@@ -1,4 +1,4 @@
-"""The tables of docs/configuration.md and its translation, made from the --help output of the programs of a build."""
+"""Makes the tables of docs/configuration.md and its translation from the --help output of the programs of a build."""
 import os
 import re
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 SERVICES = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc")
 WITH_DATABASE = SERVICES[:3]
 NONE = "–"
-# the page, the replacements for defaults that are words, and the heads of its tables
+# A tuple is (path of the page, replacements of defaults that are words, headings of the tables).
 PAGES = (
     ("docs/configuration.md", {}, ("Flag", "Environment", "Default", "Meaning")),
     ("docs/configuration.ko.md", {"(required)": "(필수)"}, ("플래그", "환경 변수", "기본값", "뜻")),
@@ -15,19 +15,19 @@ MARKED = re.compile(r"(<!-- table: (\S+) -->\n)(.*?)(<!-- end -->)", re.S)
 
 
 def _help(build, *path):
-    """Returns the help text in English, whatever the caller's language."""
+    """Returns the help text of a program, in English whatever the caller's language."""
     return subprocess.run([os.path.join(build, *path), "--help"], capture_output=True, text=True, check=True,
                           env={"PATH": os.environ["PATH"], "LC_ALL": "C"}).stdout
 
 
 def service_rows(text):
-    """Returns (flag, environment, default, meaning) of each line of a service's table."""
+    """Returns (flag, environment, default, meaning) of each setting in the help text of a service."""
     rows = [re.split(r" {2,}", line.strip(), maxsplit=3) for line in text.splitlines() if line.startswith("  --")]
     return [tuple(NONE if cell == "-" else cell for cell in row) for row in rows]
 
 
 def screenctl_rows(text):
-    """Returns the same for screenctl's options, whose meaning continues on indented lines."""
+    """Returns (flag, environment, default, meaning) of each option of screenctl, whose meaning may continue on indented lines."""
     options = re.search(r"^options, .*?\n(.*?)^--NAME", text, re.M | re.S)[1]
     rows = []
     for found in re.finditer(r"^  ((?:-\w, )?--[\w-]+(?: [A-Z:]+)?) +(.*(?:\n {10,}.*)*)", options, re.M):
@@ -39,8 +39,8 @@ def screenctl_rows(text):
 
 
 def tables(build):
-    """Returns {name: rows}. Settings shared by the services with a database have their own table; the gateway's table
-    is complete."""
+    """Returns {name of the table: rows}. Settings that all services with a database share are in the table "common". The gateway's
+    table is complete."""
     rows = {name: service_rows(_help(build, name, name)) for name in SERVICES}
     common = [row for row in rows[WITH_DATABASE[0]] if all(row in rows[name] for name in WITH_DATABASE)]
     found = {name: [row for row in rows[name] if row not in common] for name in WITH_DATABASE}
@@ -53,7 +53,8 @@ def _code(cell):
 
 
 def filled(page, heads, words, wanted):
-    """Returns the page with correct tables. A translation keeps its own meaning of an existing flag."""
+    """Returns the page with correct tables. If `words` is not empty, the page is a translation, and keeps the meaning of each flag
+    that it already lists."""
     def table(match):
         begin, name, old, end = match.groups()
         kept = dict(re.findall(r"^\| `(.+?)` \|.*\| (.*?) \|$", old, re.M)) if words else {}
@@ -66,7 +67,7 @@ def filled(page, heads, words, wanted):
 
 
 def check(root, build, write=False):
-    """Prints a line for each page that differs from the programs. With `write`, corrects the page."""
+    """Returns a message for each page that differs from the programs. With `write`, also corrects the page."""
     wanted, wrong = tables(build), []
     for path, words, heads in PAGES:
         with open(os.path.join(root, path), encoding="utf-8") as file:

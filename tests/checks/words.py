@@ -1,6 +1,6 @@
-"""The words of the contract: proto/screening/v1/words.h and the .proto files against docs/wire-protocol.md,
-openapi.json and the literals of the product. `texts` maps each path to its content, so that a test can change one
-(words_test.py)."""
+"""Checks that docs/wire-protocol.md, openapi.json and the string literals of the product's C sources use the words of the contract
+(proto/screening/v1/words.h and the .proto files). `texts` maps each path to the content of the file, so that a test can change the
+content (words_test.py)."""
 import json
 import re
 
@@ -11,8 +11,8 @@ COMMENT_OR_LITERAL = re.compile(r"/\*.*?\*/|'(?:\\.|[^'\\\n])'|(?:\bN_\()?\"((?:
 
 
 def header(text):
-    """{"REASON": {...}, "EVENT": ..., "LOG": ..., "LOG_STATE": ...}, and the macros whose name is not that of their
-    word."""
+    """Returns ({"REASON": {...}, "EVENT": ..., "LOG": ..., "LOG_STATE": ...}, messages). The messages name the macros whose name
+    differs from their word."""
     words = {"REASON": set(), "EVENT": set(), "LOG": set(), "LOG_STATE": set()}
     wrong = []
     for kind, name, word in re.findall(r'^#define SCREENING_(REASON|EVENT|LOG_STATE|LOG)_(\w+) +"(.*)"$', text, re.M):
@@ -28,19 +28,20 @@ def section(text, number):
 
 
 def differ(where, found, wanted, source):
-    """What is missing here, and what is only here."""
+    """Returns a message for each word of `wanted` that is missing in `found`, and for each word that is only in `found`. `where`
+    and `source` name the two places."""
     return ["%s: lacks %s of %s" % (where, word, source) for word in sorted(wanted - found)] + \
            ["%s: %s is not in %s" % (where, word, source) for word in sorted(found - wanted)]
 
 
 def enum_values(texts, path, name):
-    """{value: number} without the unspecified one."""
+    """Returns {value: number} of an enum, without the unspecified value."""
     body = re.search(r"^enum %s \{(.*?)^\}" % name, texts[path], re.M | re.S)[1]
     return {value: int(number) for value, number in re.findall(r"(\w+) = (\d+);", body) if number != "0"}
 
 
 def services(texts):
-    """{service: {method: the fields of its request}} of the .proto files that the document lists."""
+    """Returns {service: {method: the fields of its request}} of the .proto files in proto/screening."""
     found = {}
     for path, text in texts.items():
         if not path.startswith("proto/screening/") or not path.endswith(".proto"):
@@ -60,7 +61,8 @@ def reasons_wrong(document, words):
 
 
 def codes_wrong(texts, words):
-    """The numbers of the codes, and words in code style that are nothing known."""
+    """Returns the codes in docs/wire-protocol.md that have a wrong number, and the words in code style there that are neither a
+    reason nor a code."""
     codes = {name: int(number) for name, number in re.findall(r"^    STATUS_(\w+) = (\d+),", texts[STATUS], re.M)}
     listed = re.findall(r"^\| (\d+) \| ([A-Z_]+) \|", section(texts[DOCUMENT], 4), re.M)
     wrong = ["%s: %s is not %s" % (DOCUMENT, name, number) for number, name in listed if codes.get(name) != int(number)]
@@ -82,29 +84,31 @@ def events_wrong(document, words):
 
 
 def states_wrong(texts, words):
-    """The states of logs and the statuses, each in one sentence of section 9."""
+    """Returns the differences between docs/wire-protocol.md, section 9, and the contract in the states of logs and in the
+    statuses."""
     methods = section(texts[DOCUMENT], 9)
     sentence = re.search(r"^LogStatus: .*, state: (.*)$", methods, re.M)[1]
     wrong = differ(DOCUMENT + ", LogStatus", set(re.findall(r"[A-Z_]{3,}", sentence)), words["LOG_STATE"], HEADER)
     types = "proto/screening/v1/types.proto"
     for name, sentence in (("BookingStatus", r"^Statuses: (.*?)[;.]"), ("HospitalStatus", r"^Hospital: .*status \((.*?)\)")):
-        told = {"%s %s" % pair for pair in re.findall(r"(\d+) ([A-Z_]+)", re.search(sentence, methods, re.M)[1])}
-        wrong += differ("%s, %s" % (DOCUMENT, name), told, {"%d %s" % (number, value) for value, number in
+        documented = {"%s %s" % pair for pair in re.findall(r"(\d+) ([A-Z_]+)", re.search(sentence, methods, re.M)[1])}
+        wrong += differ("%s, %s" % (DOCUMENT, name), documented, {"%d %s" % (number, value) for value, number in
                                                             enum_values(texts, types, name).items()}, types)
     return wrong
 
 
 def methods_wrong(texts):
-    """The methods of each service, and the fields of each request."""
+    """Returns the differences between docs/wire-protocol.md and the .proto files in the methods of each service and the fields of
+    each request."""
     wrong = []
     declared = services(texts)
     assert sum(map(len, declared.values())) > 15, "the .proto files were not understood"
     heads = r"^### screening\.v1\.(\w+) .*?\n(.*?)(?=^### |\Z)"
-    told = {name: dict(re.findall(r"^\| (\w+) \| (.*?) \| ", body, re.M)) for name, body in
+    documented = {name: dict(re.findall(r"^\| (\w+) \| (.*?) \| ", body, re.M)) for name, body in
             re.findall(heads, section(texts[DOCUMENT], 9), re.M | re.S)}
-    wrong += differ(DOCUMENT + ", section 9", set(told), set(declared), "proto/screening/v1")
-    for service in set(told) & set(declared):
-        rows = {method: cell for method, cell in told[service].items() if method != "Method"}
+    wrong += differ(DOCUMENT + ", section 9", set(documented), set(declared), "proto/screening/v1")
+    for service in set(documented) & set(declared):
+        rows = {method: cell for method, cell in documented[service].items() if method != "Method"}
         wrong += differ("%s, %s" % (DOCUMENT, service), set(rows), set(declared[service]), "its .proto")
         for method in set(rows) & set(declared[service]):
             wrong += ["%s, %s: lacks the field %s" % (DOCUMENT, method, field) for field in declared[service][method]
@@ -113,7 +117,8 @@ def methods_wrong(texts):
 
 
 def openapi_wrong(texts, words):
-    """Its lists of statuses and logs, and the reasons of its examples."""
+    """Returns the differences between openapi.json and the contract in the lists of statuses and logs, and in the reasons of the
+    examples."""
     schemas = json.loads(texts[OPENAPI])["components"]["schemas"]
     wrong = []
     for name in ("BookingStatus", "HospitalStatus"):
@@ -128,7 +133,7 @@ def openapi_wrong(texts, words):
 
 
 def literals_wrong(texts, words):
-    """Product code spells no reason and no type of an event: it names the macro."""
+    """Returns the places where product code spells a reason or an event type instead of using the macro."""
     spelled = words["REASON"] | words["EVENT"]
     wrong = []
     for path, text in texts.items():

@@ -1,4 +1,4 @@
-"""check.words objects to each word that stands in one place and not in the other."""
+"""Checks that check.words reports a word that is in one of the two places only."""
 import os
 import subprocess
 
@@ -7,7 +7,7 @@ from checks import words
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TYPES, BOOKING, HOSPITAL, HISTORY = ("proto/screening/v1/%s.proto" % name for name in ("types", "booking", "hospital", "history"))
 RULES = "hospital-svc/hospital.c"
-# What is changed where, and what the check must then say.
+# A tuple is (path, text, replacement of the text, part of the message that the check must then return).
 CHANGES = (
     (words.HEADER, '_SOLD_OUT                "SOLD_OUT"', '_SOLD_OUT "SOLDOUT"', "SCREENING_REASON_SOLD_OUT is SOLDOUT"),
     (words.HEADER, "#define SCREENING_REASON_REFUSED ", '#define SCREENING_REASON_NEW "NEW"\n#define SCREENING_REASON_REFUSED ',

@@ -1,2 +1,2 @@
-"""Deliberate faults: the histories that clients recorded, the final contents of the databases, and the checker of
-both."""
+"""Injects faults into running services, records the answers that clients receive, and checks the answers and the final
+databases."""

@@ -2,13 +2,13 @@
 from .facts import (ALREADY_EXISTS, CANCELLED, CONFIRMED, FINAL, FORCE_CANCELLED, NAMES, REJECTED, RESOURCE_EXHAUSTED,
                     UNAVAILABLE, VERSIONS, state_text)
 
-# reasons to reject a booking without a refusal by hospital-svc; a queued booking waits instead
+# With these reasons a booking is rejected although hospital-svc did not refuse it. A booking that may be queued waits instead.
 FOR_WANT_OF_ANSWER = ("HOSPITAL_UNAVAILABLE", "BUDGET_SPENT")
 CONTENT = ("customer_id", "customer_name", "hospital_id", "date", "headcount")
 
 
 def _wanted(request):
-    """Returns the content of a CreateBooking, as a booking shows it."""
+    """Returns the content of a CreateBooking request, as a booking shows it."""
     wanted = {name: request.get(name, "") for name in CONTENT}
     wanted["headcount"] = request.get("headcount") or 1
     wanted["hospital_id"] = wanted["hospital_id"].lower()
@@ -16,7 +16,7 @@ def _wanted(request):
 
 
 def _content(booking):
-    """Returns the part of the content that the record has stored."""
+    """Returns the fields named in CONTENT that are present in `booking`."""
     return {name: booking[name] for name in CONTENT if name in booking}
 
 
@@ -26,7 +26,7 @@ def _fits(booking, requests):
 
 
 class Fates:
-    """Checks the bookings one by one and appends to `problems`."""
+    """Checks the bookings one by one, and appends what it finds to `problems`."""
 
     def __init__(self, facts, snapshot, bookings_lost):
         self.facts, self.snapshot, self.bookings_lost = facts, snapshot, bookings_lost
@@ -35,54 +35,58 @@ class Fates:
 
     def check(self):
         attempts = self.facts.attempts
-        for booking_id in sorted(set(self.facts.told) | set(self.bookings)):
-            told = self.facts.told.get(booking_id, [])
-            self._check_legal(booking_id, told)
-            self._check_one_fate(booking_id, told)
+        for booking_id in sorted(set(self.facts.reports) | set(self.bookings)):
+            reports = self.facts.reports.get(booking_id, [])
+            self._check_legal(booking_id, reports)
+            self._check_one_fate(booking_id, reports)
             for source in ("booking", "history"):
-                self._check_order(booking_id, [one for one in told if one.source == source])
-            self._check_stored(booking_id, told)
+                self._check_order(booking_id, [one for one in reports if one.source == source])
+            self._check_stored(booking_id, reports)
         for booking_id, creates in attempts["CreateBooking"].items():
             self._check_creates(booking_id, creates)
         every_id_known = "" not in attempts["CreateBooking"]
         for booking in self.snapshot["bookings"]:
-            self._check_asked_for(booking, every_id_known)
+            self._check_requested(booking, every_id_known)
         return self.problems
 
     def _object(self, booking_id, text, *arguments):
         self.problems.append("booking %s: " % booking_id + text % arguments)
 
-    def _check_legal(self, booking_id, told):
-        """Checks that each answer is possible in the state machine and matches what was requested."""
+    def _is_given_up(self, status, reason):
+        """Returns whether this is the state of a lost booking, without a customer, whose place `screenctl repair --release` released."""
+        return self.bookings_lost and (status, reason) == (REJECTED, "ABANDONED")
+
+    def _check_legal(self, booking_id, reports):
+        """Checks that the state machine allows the state in each answer, and that the booking in it is the requested one."""
         wanted = [_wanted(record["request"]) for record in self.facts.attempts["CreateBooking"].get(booking_id, ())]
-        for one in told:
+        for one in reports:
             if one.status is not None and one.version is not None and one.version not in VERSIONS.get(one.status, ()):
                 self._object(booking_id, "was told %s, which no booking can be", self.facts.text(one))
-            if one.booking is not None and wanted and not _fits(one.booking, wanted):
+            if one.booking is not None and wanted and not _fits(one.booking, wanted) and not self._is_given_up(one.status, one.reason):
                 self._object(booking_id, "was told %s of %s, asked for was %s", self.facts.text(one),
                              _content(one.booking), wanted[0])
 
-    def _check_one_fate(self, booking_id, told):
-        """Checks that a version always has the same status and reason, in every answer."""
+    def _check_one_fate(self, booking_id, reports):
+        """Checks that each version of the booking has the same status and reason in every answer."""
         first = {}
-        for one in told:
+        for one in reports:
             if one.version is None:
                 continue
             other = first.setdefault(one.version, one)
             if (other.status, other.reason) != (one.status, one.reason):
                 self._object(booking_id, "has two fates: %s, but %s", self.facts.text(other), self.facts.text(one))
-        finals = [one for one in told if one.final]
+        finals = [one for one in reports if one.final]
         for one in finals[1:]:
             if not set(one.statuses) & set(finals[0].statuses):
                 self._object(booking_id, "has two ends: %s, but %s", self.facts.text(finals[0]), self.facts.text(one))
                 break
 
-    def _check_order(self, booking_id, told):
-        """Checks that a call knows at least as much as every call that ended before it began."""
-        by_end = sorted(told, key=lambda one: one.end)
+    def _check_order(self, booking_id, reports):
+        """Checks that the answer to a call is at least as recent as every answer that arrived before that call began."""
+        by_end = sorted(reports, key=lambda one: one.end)
         highest = known = final = None
         done = 0
-        for one in sorted(told, key=lambda one: one.begin):
+        for one in sorted(reports, key=lambda one: one.begin):
             while done < len(by_end) and by_end[done].end < one.begin:
                 earlier = by_end[done]
                 done += 1
@@ -97,11 +101,11 @@ class Fates:
             elif final and one.statuses and not one.final:
                 self._object(booking_id, "lives again: %s, later %s", self.facts.text(final), self.facts.text(one))
 
-    def _check_stored(self, booking_id, told):
-        """Checks that the final state neither lacks nor contradicts any answer. Of several such answers, reports the
-        last."""
+    def _check_stored(self, booking_id, reports):
+        """Checks that the booking is stored if an answer reported it, and that it contradicts no answer. Reports only the problem
+        with the latest version."""
         stored = self.bookings.get(booking_id)
-        for one in sorted(told, key=lambda one: -(one.version or 0)):
+        for one in sorted(reports, key=lambda one: -(one.version or 0)):
             if not one.statuses:
                 continue
             if stored is None:
@@ -140,16 +144,16 @@ class Fates:
         return answer is not None and (answer["code"] == RESOURCE_EXHAUSTED or
                                        (answer["code"] == UNAVAILABLE and answer["reason"] == "DRAINING"))
 
-    def _check_asked_for(self, booking, every_id_known):
-        """Checks that nothing happens to a booking that no client requested."""
+    def _check_requested(self, booking, every_id_known):
+        """Checks that clients requested everything that happened to the booking."""
         booking_id, creates = booking["booking_id"], self.facts.attempts["CreateBooking"].get(booking["booking_id"], ())
         stored = state_text(booking["status"], booking["version"], booking["status_reason"])
         if not creates:
             if every_id_known:
                 self._object(booking_id, "is stored as %s, but nobody asked for it", stored)
             return
-        if self.bookings_lost and (booking["status"], booking["status_reason"]) == (REJECTED, "ABANDONED"):
-            return  # only its place was known, which `screenctl repair --release` released
+        if self._is_given_up(booking["status"], booking["status_reason"]):
+            return
         wanted = [_wanted(record["request"]) for record in creates]
         if not _fits(booking, wanted):
             self._object(booking_id, "is stored with %s, asked for was %s", _content(booking), wanted[0])
@@ -167,6 +171,6 @@ class Fates:
 
 
 def check(facts, snapshot, bookings_lost=False):
-    """Returns the problems. bookings_lost: whether booking-svc's database went back, so that the places of lost
-    bookings were released."""
+    """Returns the problems. `bookings_lost` is true if booking-svc's database was restored from a backup, so that the places of
+    lost bookings were released."""
     return Fates(facts, snapshot, bookings_lost).check()

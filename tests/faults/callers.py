@@ -1,5 +1,5 @@
-"""Client programs that book, cancel and look up, and retry as the contract requires. Each call has a budget. While it
-lasts, the program repeats the request after every answer for which the contract allows a retry."""
+"""Runs client programs that book, cancel and look up, and retry as the contract requires. Each call has a budget. As long as the
+budget lasts, the program repeats the request after every answer for which the contract allows a retry."""
 import random
 import threading
 import time
@@ -14,8 +14,8 @@ AGAIN = (rpc.UNAVAILABLE, rpc.RESOURCE_EXHAUSTED, rpc.DEADLINE_EXCEEDED)
 
 
 class Line:
-    """The connection of one program to one service. It reconnects after a failure, to the next replica if one is not
-    available."""
+    """The connection of one program to one service. After a failure the program reconnects, to the next replica if the current one
+    is not available."""
 
     def __init__(self, addresses, budget_s):
         self.addresses, self.budget_s = addresses, budget_s
@@ -23,7 +23,7 @@ class Line:
         self.attempts = 0
 
     def call(self, name, **request):
-        """Returns the answer, or, if the budget has ended, a text that describes the attempts."""
+        """Returns the answer, or a text that describes the attempts if the budget has ended."""
         end, met = time.monotonic() + self.budget_s, []
         while True:
             left_s = end - time.monotonic()
@@ -58,10 +58,10 @@ class Line:
 
 
 class Callers(Workers):
-    """Programs that book and look up continuously: `with Callers(stack, hospital_id) as callers: ...`. Four programs
-    book (and cancel every fourth booking) and two look up, at hospital-svc and at history-svc. `callers.failed` lists
-    the calls whose budgets did not suffice, `callers.refused` the refusals among them, each with the time at which its
-    call began."""
+    """Runs programs that book and look up continuously: `with Callers(stack, hospital_id) as callers: ...`. Four programs book, and
+    cancel every fourth booking. Two programs look up, one at hospital-svc and one at history-svc. `callers.failed` describes each
+    call that did not succeed within its budget. `callers.refused` lists (start time, answer or text) of each call that was
+    not answered OK."""
 
     def __init__(self, stack, hospital_id, budget_s=5, bookers=4, readers=("hospital", "history"), pause_s=0.002):
         self.stack, self.hospital_id, self.budget_s, self.pause_s = stack, hospital_id, budget_s, pause_s
@@ -80,7 +80,7 @@ class Callers(Workers):
         try:
             while not self.stopping.is_set():
                 task(line, randoms)
-                time.sleep(self.pause_s)  # between two calls of a customer
+                time.sleep(self.pause_s)  # a customer's pause between two calls
         except Exception as problem:
             self.failed.append(repr(problem))
         line.close()
@@ -122,13 +122,12 @@ class Callers(Workers):
         self._ask(line, "ListCustomerHistory", customer_id="c-%d" % randoms.randrange(1000))
 
     def check(self):
-        """Checks that no call failed and that booking-svc stores the answers that it gave. Call it after the load has
-        ended."""
+        """Checks that no call failed, and that booking-svc has stored what it answered. Call it after the load has ended."""
         assert not self.failed, "%d of %d calls failed, for example %s" % (len(self.failed), self.calls, self.failed[:3])
         self.check_stored()
 
     def check_stored(self):
-        """Checks that booking-svc stores the answers that it gave, whether or not calls failed."""
+        """Checks that booking-svc has stored what it answered, whether or not calls failed."""
         for ids, status in ((self.confirmed, CONFIRMED), (self.cancelled, CANCELLED)):
             for booking_id in sorted(ids)[:200]:
                 assert status_of(self.stack, booking_id) == status, (booking_id, status)

@@ -1,5 +1,5 @@
-"""The checker. It compares the answers to clients (records, see history.py) and the contents of the databases (see
-snapshot.py) with the contract. It is pure, shares no code with the services and trusts none of them."""
+"""Compares the answers to clients (records, see history.py) and the contents of the databases (see snapshot.py) with the contract.
+The checker is pure, shares no code with the services and trusts none of them."""
 import re
 
 from . import answers, refusals, replay, restores as gone, stored
@@ -9,11 +9,12 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def check(records, snapshot, restores=()):
-    """Returns the problems. Each is a text with the id, the answers with their times, and the stored state. An empty
-    list means that there is no problem.
+    """Returns the problems. Each is a text with the id, the answers with their times, and the stored state. The list is empty if
+    there is no problem.
 
-    restores: the databases that went back (restores.Restore). A place that was lost and taken again then has the number
-    of a later commit than the one that granted it, so answers cannot be compared with commits."""
+    `restores` lists the restores from backups (restores.Restore). If there are any, refusals are not checked against commit
+    numbers, because a place that was lost and taken again is stored with the number of the later commit, not of the commit that
+    first granted it."""
     lost = gone.bookings_lost(restores)
     facts = Facts(gone.binding(records, restores))
     days = replay.days_of(snapshot)
@@ -25,13 +26,13 @@ def check(records, snapshot, restores=()):
 
 
 def ids_in(problems):
-    """Returns the ids that the problems name."""
+    """Returns the ids that occur in the problems."""
     return {found for problem in problems for found in _ID.findall(problem)}
 
 
 def minimal(records, ids):
-    """Returns the records about one of these ids, in order of their start. They are the relevant part of a failed run,
-    for people to read."""
+    """Returns the records that concern one of the ids, in order of their start. They are the part of a failed run that people need
+    to read."""
     def concerns(record):
         if record["id"].lower() in ids:
             return True

@@ -1,5 +1,5 @@
-"""Tests the checker on the real services. It reports nothing after a run of several clients, and it reports every later
-change made directly in the databases."""
+"""Tests the checker with the real services. It reports nothing after a run of several clients, and it reports every later change
+made directly in the databases."""
 import random
 import re
 import threading
@@ -56,8 +56,7 @@ class Customer:
 
 
 def _run(stack, hospital_svcs=("hospital",)):
-    """Returns the history and the snapshot of a run in which one of three hospitals is deleted. The customers are
-    spread over these hospital-svcs."""
+    """Runs customers, spread over the services `hospital_svcs`, and deletes one of three hospitals. Returns (records, snapshot)."""
     history, hospitals = History(), [rpc.new_id() for _ in range(3)]
     customers = [Customer(stack, history, "c%d" % index, hospitals, index, hospital_svcs[index % len(hospital_svcs)])
                  for index in range(CLIENTS)]
@@ -102,7 +101,7 @@ def test_checker_objects_to_a_real_run_only_when_it_was_changed(driver):
 
 @once
 def test_checker_finds_nothing_with_two_hospital_svcs_on_one_database(_driver):
-    """Both number their commits in the same row."""
+    """Two hospital-svcs number their commits in the same row. The checker accepts their answers."""
     with Stack("postgresql") as stack:
         flags = {**stack.hospital_svc.flags, "rpc-listen": stack.address("replica.rpc"),
                  "events-listen": stack.address("replica.events")}

@@ -1,11 +1,12 @@
-"""Tests the checker on correct histories, where it reports nothing, and on histories with one false answer, which it
-reports. Pure: no service runs."""
+"""Tests the checker with correct histories, on which it must report nothing, and with histories that contain one false answer,
+which it must report. Starts no service."""
 import os
 import random
 import tempfile
 import threading
 
-from faults import checker
+from faults import answers, checker
+from faults.facts import Facts
 from faults.history import History
 from faults.model import play
 from faults.story import D1, D2, Story, lied, refuse
@@ -15,11 +16,11 @@ SEEDS = range(30)
 
 # ---- correct histories
 
-def test_a_right_story_is_fine(_):
+def test_a_correct_story_is_fine(_):
     Story().is_fine()
 
 
-def test_random_right_runs_are_fine(_):
+def test_random_correct_runs_are_fine(_):
     for seed in SEEDS:
         problems = checker.check(*play(seed))
         assert not problems, (seed, problems)
@@ -53,7 +54,7 @@ def test_an_answer_under_way_may_show_what_was_before(_):
 
 
 def test_what_an_older_database_held_is_fine(_):
-    """hospital-svc began to number commits midway. Commit 0 stands for everything before, and explains anything."""
+    """hospital-svc begins to number its commits midway. Commit 0 stands for everything before, and contradicts no answer."""
     def migrate(story):
         story.model.migrate()
         story.more = story.model.book(story.clinic, D1)
@@ -93,6 +94,15 @@ def test_a_cancellation_that_is_undone(_):
     story = Story()
     story.row("bookings", booking_id=story.cancelled).update(status=2, version=2, status_reason="")
     story.objects("booking %s: was told CANCELLED version 3 .*, stored is CONFIRMED version 2", story.cancelled)
+
+
+def test_a_lost_booking_that_an_operator_gave_up_has_no_customer(_):
+    story = Story()
+    record = story.model.get(story.kept)
+    record["answer"]["message"].update(status=3, version=2, status_reason="ABANDONED", customer_id="", customer_name="")
+    for lost in (True, False):
+        objections = [text for text in answers.check(Facts(story.records), story.snapshot, lost) if "asked for was" in text]
+        assert len(objections) == (0 if lost else 1), objections
 
 
 def test_a_rejected_booking_that_lives(_):
@@ -161,19 +171,19 @@ def test_already_exists_for_the_same_content(_):
     story.objects("booking %s: ALREADY_EXISTS", story.kept)
 
 
-def test_a_booking_that_nobody_asked_for(_):
+def test_a_booking_that_no_client_requested(_):
     story = Story()
     story.records[:] = [record for record in story.records if record["id"] != story.kept]
     story.objects("booking %s: is stored as CONFIRMED .*, but nobody asked for it", story.kept)
 
 
-def test_a_cancellation_that_nobody_asked_for(_):
+def test_a_cancellation_that_no_client_requested(_):
     story = Story()
     story.records[:] = [record for record in story.records if record["op"] != "CancelBooking"]
     story.objects("booking %s: is stored as CANCELLED .*, but nobody cancelled it", story.cancelled)
 
 
-def test_a_cancellation_for_a_reason_that_nobody_gave(_):
+def test_a_cancellation_for_a_reason_that_no_client_gave(_):
     story = Story()
     for record in story.records:
         if record["op"] == "CancelBooking":
@@ -189,14 +199,14 @@ def test_a_refused_attempt_that_was_executed(_):
     story.objects("booking %s: is stored as REJECTED, though every attempt was refused as not executed", story.late)
 
 
-def test_a_queued_booking_that_is_rejected_for_want_of_an_answer(_):
+def test_a_queued_booking_that_is_rejected_for_lack_of_an_answer(_):
     story = Story()
     story.row("bookings", booking_id=story.unavailable)["queue_if_unavailable"] = 1
     story.objects("booking %s: is stored as REJECTED .* HOSPITAL_UNAVAILABLE, though it was to be queued",
                   story.unavailable)
 
 
-# ---- everything counts
+# ---- removed and changed rows
 
 def test_no_row_can_be_taken_away_unnoticed(_):
     choose = random.Random(7)
@@ -211,7 +221,8 @@ def test_no_row_can_be_taken_away_unnoticed(_):
             snapshot[table] = rows
 
 
-# A different commit is possible if no answer fixes the order; queueing is visible only when hospital-svc does not answer.
+# A change of these columns goes unnoticed: another commit is possible if no answer fixes the order, and queueing is visible only
+# when hospital-svc does not answer.
 UNNOTICED = (("reservations", "taken_commit"), ("reservations", "released_commit"), ("capacity_changes", "commit_no"),
              ("bookings", "queue_if_unavailable"))
 
@@ -230,14 +241,14 @@ def test_no_number_can_be_changed_unnoticed(_):
                 row[name] -= 1
 
 
-# ---- the rest
+# ---- minimal records
 
 def test_minimal_keeps_what_concerns_the_problem(_):
     story = Story()
     story.row("bookings", booking_id=story.kept).update(status=3, status_reason="SOLD_OUT")
-    told = [problem for problem in checker.check(story.records, story.snapshot) if "was told" in problem]
-    ids = checker.ids_in(told)
-    assert ids == {story.kept}, told
+    reported = [problem for problem in checker.check(story.records, story.snapshot) if "was told" in problem]
+    ids = checker.ids_in(reported)
+    assert ids == {story.kept}, reported
     kept = checker.minimal(reversed(story.records), ids)
     assert [record["op"] for record in kept] == ["CreateBooking", "ListBookings"], kept
 

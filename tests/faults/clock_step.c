@@ -1,7 +1,7 @@
 /*
- * Preloaded into a service under test (LD_PRELOAD): shifts its wall clock by the contents of the file named
- * in SCREENING_CLOCK_STEP, one int64_t in ns, which may change at any time. The monotonic clock stays
- * correct, as it does when an operator or NTP sets a machine's clock.
+ * A library that shifts the wall clock of a service under test. It is preloaded into the service
+ * (LD_PRELOAD). The file named in SCREENING_CLOCK_STEP contains the shift, an int64_t in ns, which may change
+ * at any time. The monotonic clock stays correct, as it does when an operator or NTP sets a machine's clock.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -30,8 +30,8 @@ __attribute__((constructor)) static void map_step(void)
     step_ns = map;
 }
 
-/* Not through the next library: a sanitizer's own clock_gettime may not be ready when it asks for the time
- * itself. */
+/* Adds the step to the wall clock. Makes the system call directly, because a sanitizer's own clock_gettime
+ * may not be ready when the sanitizer itself calls this function. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int result = (int)syscall(SYS_clock_gettime, clock, now);

@@ -1,4 +1,4 @@
-"""Runs a PostgreSQL for the fault tests alone, which they kill and restart at will."""
+"""Runs a PostgreSQL of the fault tests' own, which they may kill and restart at any time."""
 import os
 import shutil
 import signal
@@ -15,17 +15,17 @@ START_S = 60
 def _runs(pid):
     try:
         with open("/proc/%d/stat" % pid, encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"  # a zombie no longer runs
+            return file.read().rpartition(")")[2].split()[0] != "Z"  # a zombie does not run
     except FileNotFoundError:
         return False
 
 
 class Cluster:
-    """Runs a PostgreSQL at cluster.url: `with Cluster() as cluster:`."""
+    """A PostgreSQL that runs during a `with` block: `with Cluster() as cluster:`. cluster.url is its URL."""
 
     def __init__(self):
         self.folder = os.path.join(tempfile.mkdtemp(prefix="screening-faults-", dir="/var/tmp"), "pg")
-        # the server does not run as root, and its user must be able to enter the folder
+        # The server does not run as root, and its user must be able to enter the folder.
         os.chmod(os.path.dirname(self.folder), 0o711)
         self.url = ""
         self.lock = threading.Lock()  # held by the thread that kills the server, until the server runs again
@@ -33,8 +33,8 @@ class Cluster:
     def __enter__(self):
         try:
             self.start()
-            # Written data survives the end of the processes; only a crash of the machine would lose it, and no test
-            # causes one. In return, creating and dropping databases takes a tenth of the time.
+            # Written data survives the end of the server's processes. Only a crash of the machine would lose it, and no test causes
+            # one. Without fsync, creating and dropping a database takes a tenth of the time.
             self._psql("ALTER SYSTEM SET fsync = off")
             self._psql("SELECT pg_reload_conf()")
         except BaseException:
@@ -67,9 +67,8 @@ class Cluster:
             return False
 
     def start(self):
-        """Starts the server if it is not running, and waits until it answers. A killed server may be in the way for a
-        moment. Until its parent has reaped it, it seems to be running, and its processes keep its memory a little
-        longer."""
+        """Starts the server if it is not running, and waits until it answers. A killed server may be in the way for a moment: it
+        seems to run until its parent has reaped it, and its processes keep its memory a little longer."""
         end = time.monotonic() + START_S
         while True:
             try:
@@ -83,7 +82,7 @@ class Cluster:
                 time.sleep(0.02)
 
     def kill(self, number=signal.SIGKILL):
-        """Ends the server without a chance to write anything, by SIGKILL to the postmaster or by SIGQUIT, its immediate
+        """Ends the server before it can write anything. `number` is SIGKILL to the postmaster, or SIGQUIT, which is its immediate
         shutdown."""
         postmaster = self.postmaster()
         os.kill(postmaster, number)
@@ -94,20 +93,20 @@ class Cluster:
             time.sleep(0.005)
 
     def limit_files(self, size):
-        """Limits the size of every file of the server from now on, like a full disk. "unlimited" lifts the limit."""
+        """Limits the size in bytes of every file of the server from now on, like a full disk. "unlimited" lifts the limit."""
         postmaster = self.postmaster()
         with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
             pids = [str(postmaster)] + file.read().split()
         owner = os.stat("/proc/%d" % postmaster)
-        # as the server's user: root may not be allowed to
+        # Run prlimit as the server's user, because root may lack the permission.
         as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
         for pid in pids:
-            # the process of a connection may have just ended
+            # The process of a connection may have just ended.
             subprocess.run(["prlimit", "--pid", pid, "--fsize=%s:unlimited" % size], stderr=subprocess.DEVNULL, cwd="/",
                            check=pid == pids[0], **as_user)
 
     def remove(self):
-        """Stops the server and deletes it with all its data."""
+        """Stops the server and deletes all its data."""
         try:
             self._script("remove")
         finally:

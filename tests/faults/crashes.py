@@ -1,5 +1,5 @@
-"""Each service crashes at each of its fault points while customers book and cancel. Nothing acknowledged is lost,
-nothing is sold twice, and in the end all services agree (G1, G2, G4)."""
+"""Crashes each service at each of its fault points while customers book and cancel. Nothing acknowledged is lost, no place is sold
+twice, and in the end all services agree (G1, G2, G4)."""
 from faults.arm import crash_at_each
 from faults.traffic import Traffic
 from kit.marks import once
@@ -9,7 +9,7 @@ from kit.world import register, wait_agreement
 PLACES = 100000
 ANSWERS = 20
 
-# The pass at which to crash: a point that is passed only at a start or a reconnect must fire the first time.
+# The number is the pass at which the point crashes. It must be 1 for a point that is passed only at a start or a reconnect.
 EVERYWHERE = (("writer.before_begin", 7), ("writer.before_apply", 6), ("writer.before_commit", 5), ("writer.after_commit", 8),
               ("writer.after_replies", 4), ("writer.after_publish", 3), ("db.run", 40), ("db.commit_answer", 9),
               ("rpc.client.before_send", 1), ("rpc.client.after_send", 1), ("events.chunk.before_apply", 2),
@@ -24,8 +24,8 @@ def crash_in_traffic(driver, name, points):
         hospital_id = register(stack, capacity=PLACES)
         with Traffic(stack, hospital_id, PLACES) as traffic:
             crash_at_each(stack.services[name], points)
-            told = len(traffic.answers)
-            wait_for("customers are answered again", lambda: len(traffic.answers) >= told + ANSWERS)
+            before = len(traffic.answers)
+            wait_for("customers are answered again", lambda: len(traffic.answers) >= before + ANSWERS)
         wait_agreement(stack)
         traffic.check()
 

@@ -1,4 +1,4 @@
-"""A history, arranged for the checks: the answers about each booking and each day, with their times."""
+"""Arranges a history for the checks: the answers about each booking and each day, with their times."""
 from collections import defaultdict
 
 REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
@@ -6,7 +6,7 @@ LIVE = (REQUESTED, CONFIRMED)
 FINAL = (REJECTED, CANCELLED, FORCE_CANCELLED)
 NAMES = {REQUESTED: "REQUESTED", CONFIRMED: "CONFIRMED", REJECTED: "REJECTED", CANCELLED: "CANCELLED",
          FORCE_CANCELLED: "FORCE_CANCELLED"}
-# the possible versions of a booking in each status
+# The versions that a booking can have in each status.
 VERSIONS = {REQUESTED: (1,), CONFIRMED: (2,), REJECTED: (2,), CANCELLED: (2, 3), FORCE_CANCELLED: (2, 3)}
 
 OK, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, UNAVAILABLE = \
@@ -19,9 +19,9 @@ def state_text(status, version, reason=""):
     return "%s version %s%s" % (NAMES.get(status, status), version, " " + reason if reason else "")
 
 
-class Told:
-    """The content of one answer about one booking. `statuses` are those that match the answer. It is empty if there is
-    no such booking."""
+class Report:
+    """The content of one answer about one booking. `statuses` are the statuses that the answer allows. It is empty if the answer
+    was that there is no such booking."""
 
     def __init__(self, record, statuses, version=None, reason=None, booking=None, source="booking"):
         self.record, self.statuses, self.version, self.reason = record, statuses, version, reason
@@ -30,7 +30,7 @@ class Told:
 
     @property
     def status(self):
-        """Returns the status if the answer leaves only one possibility."""
+        """Returns the status if the answer allows exactly one, else None."""
         return self.statuses[0] if len(self.statuses) == 1 else None
 
     @property
@@ -38,27 +38,27 @@ class Told:
         return bool(self.statuses) and all(status in FINAL for status in self.statuses)
 
 
-def _booking_told(record, booking, source="booking"):
-    return Told(record, (booking["status"],), booking["version"], booking["status_reason"], booking, source)
+def _report_of(record, booking, source="booking"):
+    return Report(record, (booking["status"],), booking["version"], booking["status_reason"], booking, source)
 
 
 def _read_booking_answer(record):
-    """Yields pairs of booking id and Told for CreateBooking, CancelBooking and GetBooking."""
+    """Yields (booking id, Report) of an answer to CreateBooking, CancelBooking or GetBooking."""
     answer, booking_id = record["answer"], record["id"].lower()
     code, reason = answer["code"], answer["reason"]
     if code == OK:
-        yield booking_id, _booking_told(record, answer["message"])
+        yield booking_id, _report_of(record, answer["message"])
     elif code == NOT_FOUND and record["op"] != "CreateBooking":
-        yield booking_id, Told(record, ())
+        yield booking_id, Report(record, ())
     elif code == FAILED_PRECONDITION and record["op"] == "CreateBooking" and reason in REJECTIONS:
-        yield booking_id, Told(record, (REJECTED,), 2, reason)
+        yield booking_id, Report(record, (REJECTED,), 2, reason)
     elif code == FAILED_PRECONDITION and reason == "BOOKING_FINAL":
-        yield booking_id, Told(record, (REJECTED, FORCE_CANCELLED))
+        yield booking_id, Report(record, (REJECTED, FORCE_CANCELLED))
 
 
 def _read_summary(record, summary):
     if not summary["provisional"]:
-        yield summary["booking"]["booking_id"], _booking_told(record, summary["booking"], "history")
+        yield summary["booking"]["booking_id"], _report_of(record, summary["booking"], "history")
 
 
 def _read_history_answer(record):
@@ -70,7 +70,7 @@ def _read_history_answer(record):
     yield from _read_summary(record, message["summary"])
     booking_id = message["summary"]["booking"]["booking_id"]
     for entry in message["entries"]:
-        yield booking_id, Told(record, (entry["status"],), entry["version"], entry["reason"], source="entry")
+        yield booking_id, Report(record, (entry["status"],), entry["version"], entry["reason"], source="entry")
 
 
 def _read_answer(record):
@@ -82,40 +82,40 @@ def _read_answer(record):
         return
     elif record["op"] == "ListBookings":
         for booking in record["answer"]["message"]["bookings"]:
-            yield booking["booking_id"], _booking_told(record, booking)
+            yield booking["booking_id"], _report_of(record, booking)
     elif record["op"] in ("GetBookingHistory", "ListCustomerHistory"):
         yield from _read_history_answer(record)
 
 
 class Facts:
-    """The facts of a history. told: booking id -> its Tolds; attempts: op -> id -> records; origin: the instant from
-    which texts count."""
+    """The facts of a history. `reports` maps each booking id to the Reports about the booking. `attempts` maps each method and each
+    id to the records. `origin` is the time (in ns) of the first request, from which the times in texts are measured."""
 
     def __init__(self, records):
         self.records = list(records)
-        self.told = defaultdict(list)
+        self.reports = defaultdict(list)
         self.attempts = defaultdict(lambda: defaultdict(list))
         self.origin = min((record["begin_ns"] for record in self.records), default=0)
         for record in self.records:
             self.attempts[record["op"]][record["id"].lower()].append(record)
-            for booking_id, told in _read_answer(record):
-                self.told[booking_id].append(told)
+            for booking_id, report in _read_answer(record):
+                self.reports[booking_id].append(report)
 
     def when(self, begin, end):
         return "%.4f-%.4f s" % ((begin - self.origin) / 1e9, (end - self.origin) / 1e9)
 
-    def text(self, told):
-        """Returns a text such as "CONFIRMED version 2 (c3 CreateBooking 1.2000-1.2100 s)"."""
-        said = "NOT_FOUND" if not told.statuses else "/".join(NAMES.get(s, str(s)) for s in told.statuses)
-        said += " version %d" % told.version if told.version else ""
-        said += " " + told.reason if told.reason else ""
-        return "%s (%s %s %s)" % (said, told.record["client"], told.record["op"], self.when(told.begin, told.end))
+    def text(self, report):
+        """Returns the report as text, such as "CONFIRMED version 2 (c3 CreateBooking 1.2000-1.2100 s)"."""
+        said = "NOT_FOUND" if not report.statuses else "/".join(NAMES.get(s, str(s)) for s in report.statuses)
+        said += " version %d" % report.version if report.version else ""
+        said += " " + report.reason if report.reason else ""
+        return "%s (%s %s %s)" % (said, report.record["client"], report.record["op"], self.when(report.begin, report.end))
 
     def first_begin(self, booking_id):
-        """Returns when the booking was first requested, or None if it never was."""
+        """Returns the time (in ns) of the first request for the booking, or None if no client requested it."""
         return min((record["begin_ns"] for record in self.attempts["CreateBooking"].get(booking_id, ())), default=None)
 
     def answered(self, op, entity_id, code=OK):
-        """Returns the attempts of that operation that were answered with this code."""
+        """Returns the attempts of the method `op` for `entity_id` that were answered with `code`."""
         return [record for record in self.attempts[op].get(entity_id, ())
                 if record["answer"] is not None and record["answer"]["code"] == code]

@@ -1,6 +1,6 @@
-"""G2: the primary of all three databases is killed under load, and its synchronous standby takes over. Nothing that was
-acknowledged is lost, and no call that begins after the promotion fails. A booking in flight may be refused because
-hospital-svc did not answer, as after a broken connection.
+"""G2: kills the primary of all three databases under load, and promotes its synchronous standby. Nothing that was acknowledged is
+lost, and calls that begin after the promotion do not fail. A booking in flight may be refused because hospital-svc did not answer,
+as after a broken connection.
 
 Plays one failover; with SCREENING_FULL=1, 10. By hand: tests/kit/run tests/faults/failover.py"""
 import os
@@ -16,18 +16,19 @@ FULL = os.environ.get("SCREENING_FULL") == "1"
 FAILOVERS = 10 if FULL else 1
 BUDGET_S = 60 if is_sanitized() else 30
 CALLS_BETWEEN = 100
-# for the pairing alone, on a machine that may be busy: docs/guarantees.md has the figures
+# The bound is for the pairing alone, on a machine that may be busy. docs/guarantees.md has the figures.
 UNPAIRED_MAX_US = 2000000
 
 
 def paired_us(stack):
-    """Returns how long each era of hospital-svc was unpaired, from its first batch on the database to the grants."""
+    """Returns how long hospital-svc was unpaired in each of its eras, in microseconds from its first batch on the database until it
+    grants places."""
     return [line["unpaired_us"] for line in stack.hospital_svc.log_lines() if line.get("event") == "pairing.paired"]
 
 
 def check_failed(callers, spans):
-    """Checks that only bookings that began before the end of a promotion were refused, and only because no answer came.
-    spans: (killed, promoted) of each failover."""
+    """Checks that only bookings that began before the end of a promotion were refused, and only because hospital-svc did not
+    answer. `spans` lists (time of the kill, time of the promotion) of each failover."""
     others = [failed for failed in callers.failed if "HOSPITAL_UNAVAILABLE" not in failed]
     assert not others, others[:3]
     assert len(callers.failed) == len(callers.refused)

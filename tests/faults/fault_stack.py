@@ -1,5 +1,5 @@
-"""Runs the real services on their own loopback address, with a proxy in each connection that the plan disturbs, and a
-watch thread that restarts services ended by a fault point."""
+"""Runs the real services on a loopback address of their own, with a proxy in each connection that the plan disturbs, and a watch
+thread that restarts services ended by a fault point."""
 import os
 import random
 import shutil
@@ -9,16 +9,17 @@ import subprocess
 import threading
 import time
 
+from faults.door import Door
 from faults.proxy import Proxy
 from kit.stack import BUILD, PROGRAMS, STUCK, Service, Stack
 
 PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None),
          "hospital2": (7103, 7104), "booking2": (7203, 7204)}
-SECOND = {"hospital": "hospital2", "booking": "booking2"}  # the names of the second replicas
+SECOND = {"hospital": "hospital2", "booking": "booking2"}  # names of the second replicas
 CLOCK_STEP = os.path.join(BUILD, "tests/clock_step.so")
-STOP_S = 15  # from SIGTERM to the end: the grace period of the drain is 10 s
+STOP_S = 15  # time from SIGTERM to the end of a process; the grace period of the drain is 10 s
 
-# Connections in which a proxy can be put, as FROM>TO.WHAT.
+# The connections in which a proxy can be put, as FROM>TO.WHAT.
 RPC_LINKS = ("booking>hospital.rpc", "hospital>booking.rpc", "history>booking.rpc", "history>hospital.rpc")
 EVENT_LINKS = ("booking>hospital.events", "hospital>booking.events", "history>booking.events",
                "history>hospital.events")
@@ -30,37 +31,38 @@ def database_links(driver):
 
 
 def loopback():
-    """Returns an address of this machine that probably nothing else uses, so that every port is free there."""
+    """Returns a random loopback address. Other programs hardly use it, so every port is free there."""
     return "127.%d.%d.%d" % tuple(random.SystemRandom().randint(1, 254) for _ in range(3))
 
 
 class FaultStack(Stack):
-    """Runs the services under faults. `links`: where proxies are wanted. `points`: {service: [SCREENING_FAULTS of its
-    first start, of its second, ...]}. `clock`: whether the services' wall clocks can be stepped. `replicas`: whether
-    hospital-svc and booking-svc run twice, each pair on one PostgreSQL database; the second replicas call and follow
-    each other, and history-svc follows the first ones."""
+    """Runs the services under faults. `links` names the connections that get a proxy. `points` maps each service to
+    [SCREENING_FAULTS of its first start, of its second, ...]. If `clock` is true, the services' wall clocks can be stepped. If
+    `replicas` is true, hospital-svc and booking-svc run twice, each pair on one PostgreSQL database. The second replicas call and
+    follow each other, and history-svc follows the first replicas. If `door` is true, gateway-svc and the front door run too."""
 
-    def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False, replicas=False):
+    def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False, replicas=False, door=False):
         self.host, self.links = loopback(), links
         self.proxies, self.direct_urls = {}, {}
         self.points = {name: list(entries) for name, entries in (points or {}).items()}
         self.lock = threading.RLock()
-        self.down = set()  # services that a fault has stopped and will restart itself
+        self.down = set()  # services that a fault has stopped and will restart
         self.killed = set()  # processes that a fault has ended with SIGKILL
-        self.asked = set()  # processes asked to stop; a second request would end them at once
+        self.asked = set()  # processes that got a SIGTERM; a second one would end them at once
         self.muted = set()  # processes whose logs may lack lines because of a full disk
         self.problems, self.kept = [], None
         self._watching = threading.Event()
-        super().__init__(driver, flags=flags, cluster_url=cluster_url)
+        super().__init__(driver, flags=flags, cluster_url=cluster_url, gateway=door)
+        self.door = Door(self.gateway_svc.behind_door) if door else None
         if replicas:
             for name, second in SECOND.items():
                 self.services[second] = self._second(name, second)
         self.names = tuple(self.services)
         for service in self.services.values():
-            service.supervised = False  # _watch starts it again, with its next fault points
+            service.supervised = False  # _watch starts the service again, with its next fault points
         self.clock = clock
         if clock:
-            # for a sanitizer's runtime, which must be the first library
+            # A sanitizer's runtime otherwise insists on being loaded first, but the library for the clock is preloaded.
             asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
             for name in PROGRAMS:
                 self.step_clock(name, 0)
@@ -71,6 +73,8 @@ class FaultStack(Stack):
 
     def address(self, name):
         service, what = name.split(".")
+        if what == "gateway":
+            return super().address(name)
         return "tcp://%s:%d" % (self.host, PORTS[service][what == "events"])
 
     def _flags(self, name):
@@ -91,12 +95,13 @@ class FaultStack(Stack):
         other = "booking" if name == "hospital" else "hospital"
         flags.update({other + "-rpc": self.address(SECOND[other] + ".rpc"),
                       other + "-events": self.address(SECOND[other] + ".events")})
+        flags.pop("gateway-listen", None)  # gateway-svc calls the first replicas
         service = Service(self, name, flags)
         service.log_path = os.path.join(self.folder, second + ".log")
         return service
 
     def replicas_of(self, name):
-        """Returns the names of all processes on this service's database, the first replica first."""
+        """Returns the names of the replicas of a service, the first replica first."""
         return [one for one in self.names if self.services[one].name == name]
 
     def _by_way_of(self, link):
@@ -123,14 +128,14 @@ class FaultStack(Stack):
     # ---- processes
 
     def spawn(self, name, **more):
-        """Starts the process with its next fault points. `more`: additional flags for this start."""
+        """Starts the service with its next fault points. `more` are additional flags for this start."""
         service = self.services[name]
         entries = self.points.get(name)
         service.environment["SCREENING_FAULTS"] = entries.pop(0) if entries else ""
         service.spawn(**more)
 
     def kill(self, names):
-        """Kills all of these at the same moment with SIGKILL. They stay down until `revive`."""
+        """Sends SIGKILL to all the named services at once. They stay down until `revive`."""
         with self.lock:
             self.down.update(names)
             processes = [self.services[name].process for name in names]
@@ -141,38 +146,39 @@ class FaultStack(Stack):
                 process.wait()
 
     def revive(self, name, **more):
-        """Restarts the process, unless another concurrent fault has done so."""
+        """Restarts the service, unless another concurrent fault has restarted it."""
         with self.lock:
             if name in self.down and self.services[name].process.poll() is not None:
                 self.spawn(name, **more)
                 self.down.discard(name)
 
     def begin_stop(self, name):
-        """Sends SIGTERM. The service stays down until `revive`."""
+        """Sends SIGTERM to the service, which then stays down until `revive`."""
         with self.lock:
             self.down.add(name)
             self._ask_to_stop(self.services[name].process)
 
     def _ask_to_stop(self, process):
-        """Sends SIGTERM, unless another fault has already sent it. The caller holds the lock."""
+        """Sends SIGTERM to the process, unless another fault has done so. The caller must hold the lock."""
         if process not in self.asked:
             self.asked.add(process)
             process.send_signal(signal.SIGTERM)
 
     def stop_and_start(self, name):
-        """Sends SIGTERM, expects exit code 0, and restarts the process."""
+        """Stops the service with SIGTERM and restarts it. Any exit code but 0 is a problem."""
         self.stop([name])
         self.revive(name)
 
     def stop(self, names):
-        """Stops all of these with SIGTERM and expects exit code 0. They stay down until `revive`."""
+        """Stops all the named services with SIGTERM. Any exit code but 0 is a problem. They stay down until `revive`."""
         for name in names:
             self.begin_stop(name)
         for name in names:
             self.end(name)
 
     def end(self, name):
-        """Sends SIGTERM. Anything but exit code 0 in time is a problem, unless a fault point ended the process."""
+        """Sends SIGTERM and waits until the process ends. It is a problem if the process does not end within STOP_S or its exit
+        code is not 0, unless a fault ended it."""
         with self.lock:
             process = self.services[name].process
             self._ask_to_stop(process)
@@ -188,14 +194,13 @@ class FaultStack(Stack):
 
     def _crashed_by_point(self, name):
         process = self.services[name].process
-        # other threads may have written a line between this one and the end
+        # Other threads may have written lines between the line of the fault point and the end of the log.
         return process.returncode == -signal.SIGKILL and (process in self.muted or any(
             line.get("event") == "fault.fired" and line.get("action") == "crash"
             for line in self.services[name].log_lines()[-5:]))
 
     def watch(self):
-        """Restarts services that end by themselves, until `unwatch`. Only a fault point or a stuck transport may end
-        one."""
+        """Restarts services that end by themselves, until `unwatch`. Only a fault point or a stuck transport may end a service."""
         self._watching.set()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -221,17 +226,19 @@ class FaultStack(Stack):
         return os.path.join(self.folder, name + ".clock")
 
     def step_clock(self, name, offset_s):
-        """Makes the service's wall clock wrong by this much from now on."""
+        """Makes the service's wall clock wrong by `offset_s` seconds from now on."""
         with open(self._clock_file(name), "r+b" if os.path.exists(self._clock_file(name)) else "wb") as file:
             file.write(struct.pack("q", int(offset_s * 1e9)))
 
-    # ---- begin and end
+    # ---- start and end of the stack
 
     def __enter__(self):
         try:
             for name in self.names:
                 self.spawn(name)
             self.watch()
+            if self.door:
+                self.door.start()
         except BaseException:
             self.close(failed=True)
             raise
@@ -243,11 +250,13 @@ class FaultStack(Stack):
             try:
                 return service.serving()
             except AssertionError:
-                return False  # it has just ended, and the watch thread restarts it
+                return False  # the service has just ended, and the watch thread restarts it
         return all(serving(self.services[name]) for name in self.names)
 
     def heal(self):
-        """Undoes the effects of all faults, and starts services that are down."""
+        """Undoes the effects of all faults, and starts the services and the front door if they are down."""
+        if self.door:
+            self.door.heal()
         for proxy in self.proxies.values():
             proxy.heal()
         for name in self.names:
@@ -259,17 +268,21 @@ class FaultStack(Stack):
 
     def end_all(self):
         self.unwatch()
-        for name in ("booking", "booking2", "hospital", "hospital2", "history"):
+        if self.door:
+            self.door.stop()
+        for name in ("gateway", "booking", "booking2", "hospital", "hospital2", "history"):
             if name in self.names:
                 self.end(name)
         self.problems += self._sanitizer_reports()
 
     def keep(self, folder):
-        """Moves everything to this folder instead of deleting it. Call it before the end of `with`."""
+        """Makes the end of the `with` block move all files to `folder` instead of deleting them."""
         self.kept = folder
 
     def close(self, failed=False):
         self.unwatch()
+        if self.door:
+            self.door.close(failed or bool(self.kept))
         for name in self.names:
             process = self.services[name].process
             if process is not None and process.poll() is None:

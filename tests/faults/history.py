@@ -1,10 +1,11 @@
-"""The history of a run: every attempt of every client, with its request, its times, and its answer.
+"""Records the history of a run: every attempt of every client, with its request, its times, and its answer.
 
-A record is a dict, one JSON object per line in a file:
+A record is a dict. In a file, each record is a line of JSON:
 {"client", "op", "id", "request": {fields as sent}, "begin_ns", "end_ns", "answer": {"code", "reason", "retry_after_ms",
-"message"} or None}. Times are time.monotonic_ns(). None: no answer came, the outcome is unknown, and the client gave up
-at
-end_ns. "message" is the response as `plain` makes it, present only when the code is 0.
+"message"} or None, "way"}
+Times are time.monotonic_ns(). If "answer" is None, no answer came, so the outcome is unknown, and the client gave up at end_ns.
+"message" is the response as `plain` makes it. It is present only if the code is 0.
+"way" is "door" for a request over HTTP through the front door, and is otherwise absent.
 """
 import json
 import threading
@@ -14,7 +15,7 @@ from kit import rpc
 
 
 def plain(message):
-    """Returns a protobuf message as a dict: every field, enums as numbers, instants in microseconds."""
+    """Returns a protobuf message as a dict of all fields, with enums as numbers and times in microseconds."""
     if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
         return message.seconds * 1000000 + message.nanos // 1000
     found = {}
@@ -29,7 +30,7 @@ def plain(message):
 
 
 class History:
-    """Keeps the records of attempts. Any number of threads may append. An iteration covers the records present at its
+    """The records of attempts. Any number of threads may append records. An iteration covers the records that were present at its
     start."""
 
     def __init__(self, records=()):
@@ -48,7 +49,7 @@ class History:
         return len(self._records)
 
     def call(self, who, client, op, /, timeout_ms=50000, **request):
-        """Makes and records one attempt over an rpc.Client. Returns its Reply, or None if none came. The connection is
+        """Makes and records one attempt over an rpc.Client. Returns the Reply. Returns None if no answer came; the connection is
         then unusable."""
         record = {"client": who, "op": op, "id": request.get("booking_id") or request.get("hospital_id", ""),
                   "request": request, "begin_ns": time.monotonic_ns(), "end_ns": 0, "answer": None}

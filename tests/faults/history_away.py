@@ -1,7 +1,7 @@
-"""G5: history-svc and its PostgreSQL are away for a while under load. No booking fails. When they are back, the lag
-vanishes by itself, and everything agrees.
+"""G5: stops history-svc and its PostgreSQL for a while under load. No booking fails. After both have started again, the lag
+vanishes by itself, and all services agree.
 
-Lasts 10 s; with SCREENING_FULL=1, a minute. By hand: tests/kit/run tests/faults/history_away.py"""
+The outage lasts 10 s; with SCREENING_FULL=1, a minute. By hand: tests/kit/run tests/faults/history_away.py"""
 import os
 import shutil
 import subprocess
@@ -17,16 +17,16 @@ from kit.world import register, wait_agreement
 FULL = os.environ.get("SCREENING_FULL") == "1"
 AWAY_S = 60 if FULL else 10
 BUDGET_S = 15 if is_sanitized() else 5
-CURRENT_MS = 1000  # a smaller lag is normal under load: the newest events are in flight
+CURRENT_MS = 1000  # a smaller lag is normal under load, because the newest events are in flight
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/private-postgres")
 
 
 class OwnCluster:
-    """Runs a PostgreSQL for history-svc alone, which can be stopped without disturbing other tests."""
+    """A PostgreSQL for history-svc alone, which can be stopped without disturbing other tests."""
 
     def __init__(self):
         self.parent = tempfile.mkdtemp(prefix="screening-away-", dir="/var/tmp")
-        os.chmod(self.parent, 0o711)  # the server's user must be able to enter
+        os.chmod(self.parent, 0o711)  # the server's user must be able to enter the folder
         self.folder = os.path.join(self.parent, "pg")
 
     def run(self, word):
@@ -42,7 +42,7 @@ class OwnCluster:
 
 
 def lag(client):
-    """Returns (longest lag in ms, events not yet applied) as history-svc reports them, or None if it cannot answer."""
+    """Returns (longest lag in ms, number of events not yet applied) as history-svc reports them, or None if it cannot answer."""
     try:
         reply = client().GetProjectionStatus(timeout_ms=2000)
     except OSError:
@@ -54,17 +54,17 @@ def lag(client):
 
 
 @once
-def test_history_and_its_postgresql_away_under_load(driver):
+def test_history_and_its_postgresql_are_down_under_load(driver):
     with OwnCluster() as cluster, Stack(driver, flags={"history": {"database": cluster.run("url")}}) as stack:
         hospital_id = register(stack, capacity=100000)
         with Callers(stack, hospital_id, BUDGET_S, readers=("hospital",)) as callers:
             wait_for("bookings", lambda: len(callers.confirmed) > 100 or callers.failed)
             begun = time.monotonic()
-            cluster.run("stop")  # history-svc first loses its database, then is stopped itself
+            cluster.run("stop")  # history-svc first loses its database, and is then killed too
             time.sleep(AWAY_S / 3)
             stack.history_svc.kill()
             time.sleep(AWAY_S / 3)
-            stack.history_svc.spawn()  # and is back before its database
+            stack.history_svc.spawn()  # starts before its database does
             time.sleep(max(0, begun + AWAY_S - time.monotonic()))
             missed = len(callers.confirmed) + len(callers.cancelled)
             cluster.run("start")

@@ -1,5 +1,5 @@
-"""Applies the faults. Each function applies one to a running stack, as its part of the plan says, and returns when it
-is over. A Strike is the moment of a fault."""
+"""Applies faults to a running stack. Each method of Injector that is named after a kind applies one fault, as its part of the plan
+describes it, and returns when the fault is over. A Strike is the moment of a fault."""
 import os
 import resource
 import signal
@@ -7,17 +7,18 @@ import threading
 import time
 import traceback
 
+from faults.door import DoorFaults
 from faults.proxy import Mangler
 from faults.restores import Restore
 from kit import rpc
 from kit.backup import back_up, restore, restore_live
 
-WAIT_FOR_CALLS_S = 2.0  # a stack under many faults may accept no calls: the next fault then comes in any case
+WAIT_FOR_CALLS_S = 2.0  # a stack under many faults may accept no calls; the next fault then hits no call
 
 
 class Strike:
-    """The moment (monotonic ns) at which a fault of this kind hit calls through one of these services. until_ns: the
-    time of the next event for these services."""
+    """A fault of the given kind, which can hit the calls that pass through any of `services`. at_ns is the time (monotonic ns) right
+    before it. For a step of the clocks, until_ns is the time of the next step."""
 
     def __init__(self, kind, services, at_ns, sure=False):
         self.kind, self.services, self.at_ns, self.sure = kind, tuple(services), at_ns, sure
@@ -30,7 +31,7 @@ class Injector:
         self.strikes, self.begun = [], time.monotonic()
 
     def run(self, faults):
-        """Applies all faults in order. One that is marked `overlaps` continues during the next ones."""
+        """Applies the faults in order. A fault that is marked `overlaps` continues during the next ones."""
         threads = []
         for fault in faults:
             self._wait_for_calls(fault["after_calls"])
@@ -53,14 +54,14 @@ class Injector:
             time.sleep(0.005)
 
     def load_on(self, seconds):
-        """Returns when the load has lasted this long in total. Fault points fire by themselves."""
+        """Returns when the load has lasted `seconds` in total. Fault points may fire in that time."""
         time.sleep(max(0.0, self.begun + seconds - time.monotonic()))
 
     def _strike(self, kind, services, sure=False):
-        """Waits for a moment at which calls that the fault can hit are in flight. Call it right before the fault."""
+        """Waits until a call that the fault can hit is in flight, and records that moment. Call it right before the fault."""
         end, at_ns = time.monotonic() + (0 if sure else WAIT_FOR_CALLS_S), None
         while at_ns is None and time.monotonic() < end:
-            at_ns = self.load.met_ns(lambda op: concerns(services, op))
+            at_ns = self.load.met_ns(lambda op, way: concerns(services, op, way))
             if at_ns is None:
                 time.sleep(0.001)
         self.strikes.append(Strike(kind, services, at_ns or time.monotonic_ns(), sure))
@@ -80,8 +81,15 @@ class Injector:
         for name in fault["victims"]:
             self.stack.revive(name)
 
+    def _door(self, fault):
+        faults = DoorFaults(self.stack, fault)
+        for how in fault["hows"]:
+            self._wait_for_calls(fault["gap_calls"])
+            self._strike("door", ["door"])
+            faults.apply(how)
+
     def _restore(self, fault):
-        """Makes the backup now, and restores it later."""
+        """Makes a backup, and restores it after a number of calls."""
         name, begun_ns = fault["victim"], time.monotonic_ns()
         backup = back_up(self.stack, name)
         self._wait_for_calls(fault["calls"])
@@ -91,7 +99,7 @@ class Injector:
             self.operator.restored(Restore(name, begun_ns, time.monotonic_ns()))
 
     def _go_back(self, name, backup, fault):
-        """Restores under all replicas, under one of them, or while none runs."""
+        """Restores the backup while all replicas run, while one of them runs, or while none runs."""
         replicas = self.stack.replicas_of(name)
         killed = [] if fault["live"] else replicas[:1] if fault["half"] else replicas
         self.stack.kill(killed)
@@ -107,7 +115,7 @@ class Injector:
             if fault["kill_after_s"] is None:
                 self.stack.stop_and_start(name)
                 continue
-            # kill -9 in the middle of the drain.
+            # Kills the process in the middle of its drain.
             self.stack.begin_stop(name)
             time.sleep(fault["kill_after_s"])
             self.stack.kill([name])
@@ -133,7 +141,7 @@ class Injector:
         return ("hospital", "booking", "history") if self.stack.driver == "postgresql" else ("history",)
 
     def _hit_by(self, link):
-        """Returns the services whose calls pass through this link."""
+        """Returns the services whose calls pass through the link."""
         source, target = link.split(">")
         return [target.split(".")[0] if source == "client" else source]
 
@@ -182,7 +190,7 @@ class Injector:
         if fault["victim"] == "postgresql":
             self._disk_of_postgresql(fault)
             return
-        # no file of this process can grow beyond the current size of its write-ahead log, plus a little
+        # No file of the process can grow beyond the current size of its write-ahead log, plus a little.
         name = fault["victim"]
         process = self.stack.services[name].process
         path = self.stack.url(name)[len("sqlite:"):] + "-wal"
@@ -192,14 +200,15 @@ class Injector:
         try:
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             time.sleep(fault["for_s"])
-            # not the previous limit: it may belong to another fault, which has ended in the meantime
+            # Remove the limit instead of restoring the previous one, which may belong to another fault that has ended in the
+            # meantime.
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         except ProcessLookupError:
-            pass  # another fault has ended it in the meantime
+            pass  # another fault has ended the process in the meantime
 
     def _disk_of_postgresql(self, fault):
-        """Limits PostgreSQL's files. It may fail statements or, if it cannot write its log, end itself. Then this
-        restarts it."""
+        """Limits the size of PostgreSQL's files. PostgreSQL may fail statements, or end if it cannot write its log. It is then
+        started again."""
         with self.cluster.lock:
             self._strike("disk", self._users())
             self.cluster.limit_files(fault["room_bytes"])
@@ -219,25 +228,29 @@ class Injector:
 
 
 CHANGING = ("CreateBooking", "CancelBooking", "SetCapacity", "RegisterHospital", "DeleteHospital")
-ON_ITS_WAY_NS = 20_000_000  # the maximum time of an event from the answer to its call until it reaches history-svc
+ON_ITS_WAY_NS = 20_000_000  # maximum time from the answer to a call until the call's event reaches history-svc
 
 
-def through(op, services):
-    """Returns whether a call of this method passes through one of these services."""
+def through(op, services, way=""):
+    """Returns whether a call of the method `op` passes through one of the services, or by `way` to it."""
+    if way in services:
+        return True
     owner = rpc.METHODS[op][0].split("/")[0].split(".")[-1].replace("Service", "").lower()
     return owner in services or (op == "CreateBooking" and "hospital" in services)
 
 
-def concerns(services, op):
-    """Returns whether a fault at these services hits a call of this method, or its event on the way to history-svc."""
-    return through(op, services) or ("history" in services and op in CHANGING)
+def concerns(services, op, way=""):
+    """Returns whether a fault of one of the services can hit a call of the method `op`, or the call's event on its way to
+    history-svc. `way` is "door" if the call comes through the front door."""
+    return through(op, services, way) or ("history" in services and op in CHANGING)
 
 
 def calls_met(strike, records):
-    """Returns how many calls through the services of this strike were in flight at its moment. For history-svc also
-    counts those whose events were in flight."""
+    """Returns how many calls through the strike's services were in flight at the moment of the strike. If history-svc is one of
+    them, also counts the calls whose events were in flight."""
     met = 0
     for record in records:
         late_ns = ON_ITS_WAY_NS if "history" in strike.services and record["op"] in CHANGING else 0
-        met += concerns(strike.services, record["op"]) and record["begin_ns"] < strike.at_ns < record["end_ns"] + late_ns
+        met += concerns(strike.services, record["op"], record.get("way", "")) and \
+            record["begin_ns"] < strike.at_ns < record["end_ns"] + late_ns
     return met

@@ -1,5 +1,5 @@
-"""Runs many concurrent clients, each with its own connections, that book, cancel, look up, repeat requests and change
-hospitals. Every attempt and its answer is recorded."""
+"""Runs many concurrent clients, each with its own connections, that book, cancel, look up, repeat requests and change hospitals.
+Every attempt is recorded with its answer."""
 import collections
 import random
 import threading
@@ -12,7 +12,7 @@ from kit.ids import new_id
 from kit.world import CONFIRMED, day
 
 UNKNOWN = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED, rpc.INTERNAL)
-PATIENCE_S = 30  # for a definite answer after the end of all faults
+PATIENCE_S = 30  # time to get a definite answer after the end of all faults
 
 
 class World:
@@ -31,8 +31,8 @@ class World:
 
 
 class Client:
-    """A client. Only `run` belongs to its own thread; other threads read the other members. With several replicas it
-    calls one, and its twin calls another."""
+    """A client. Only `run` belongs to the client's thread; other threads read the other members. With several replicas, the client
+    calls one of them, and its twin calls another."""
 
     def __init__(self, load, index):
         self.load, self.name, self.index = load, "c%d" % index, index
@@ -68,7 +68,7 @@ class Client:
         return service, twin, record, client, sent
 
     def finish(self, begun):
-        """Waits for the answer, records it and returns it, or returns None if none came."""
+        """Waits for the answer, records it and returns it. Returns None if no answer came."""
         service, twin, record, client, sent = begun
         reply = None
         if sent is not None:
@@ -89,7 +89,7 @@ class Client:
         return self.finish(self.begin(service, op, ident, request))
 
     def ask(self, service, op, ident, **request):
-        """Repeats the request until the answer is definite."""
+        """Repeats the request until the answer is definite, and returns that answer."""
         while True:
             reply = self.attempt(service, op, ident, **request)
             if reply is not None and reply.code not in UNKNOWN:
@@ -101,7 +101,8 @@ class Client:
             time.sleep(min(reply.retry_after_ms if reply else 0, 200) / 1000 + self.random.uniform(0.01, 0.05))
 
     def may_give_up(self, service, op, ident, **request):
-        """Returns whether this client gives up. Like people, most ask again until they know, and some give up."""
+        """Makes one attempt in a quarter of all cases, and otherwise repeats the request until the answer is definite, because some
+        people give up."""
         once = self.random.random() < 0.25
         return (self.attempt if once else self.ask)(service, op, ident, **request)
 
@@ -110,7 +111,7 @@ class Client:
     def pick_hospital(self):
         world = self.load.world
         with world.lock:
-            # half of all bookings go to the first one
+            # Half of all bookings are for the first hospital.
             return world.hospitals[0] if self.random.random() < 0.5 else self.random.choice(world.hospitals)
 
     def new_booking(self, hospital=None):
@@ -131,7 +132,7 @@ class Client:
         self.may_give_up("booking", "CreateBooking", request["booking_id"], **request)
 
     def burst(self):
-        """Makes many bookings in one burst on one connection, for one hospital."""
+        """Sends many bookings for one hospital at once, on one connection."""
         hospital = self.pick_hospital()
         requests = [self.new_booking(hospital) for _ in range(self.random.randint(5, 40))]
         begun = [self.begin("booking", "CreateBooking", r["booking_id"], r) for r in requests]
@@ -154,7 +155,7 @@ class Client:
         self.may_give_up("booking", "CancelBooking", ident, booking_id=ident, reason="r")
 
     def create_and_cancel(self):
-        """Sends the cancellation right after the booking, before its answer has arrived."""
+        """Sends the cancellation right after the booking, before the answer to the booking has arrived."""
         request = self.new_booking()
         ident = request["booking_id"]
         begun = [self.begin("booking", "CreateBooking", ident, request),
@@ -175,7 +176,7 @@ class Client:
         reply = self.attempt("hospital", "GetAvailability", hospital["hospital_id"], hospital_id=hospital["hospital_id"],
                              from_date=hospital["dates"][0], to_date=hospital["dates"][-1])
         if reply is not None and reply.code == rpc.OK and self.random.random() < 0.3:
-            # only if no other client has changed it in the meantime
+            # The change succeeds only if no other client has changed the day in the meantime.
             seen = self.random.choice(reply.message.days)
             self.set_capacity(hospital["hospital_id"], seen.date, seen.version)
 
@@ -189,7 +190,7 @@ class Client:
                          capacity=self.random.randint(low // 2, high), expected_version=expected_version)
 
     def register(self, capacity=None, in_world=True):
-        """Registers a hospital. `in_world`: whether all clients may use it."""
+        """Registers a hospital. If `in_world` is true, all clients may use the hospital."""
         low, high = self.load.plan["capacity"]
         dates = [day(offset) for offset in self.load.plan["days"]]
         request = {"hospital_id": new_id(), "name": "한빛검진센터", "address": "서울",
@@ -201,7 +202,7 @@ class Client:
         return hospital
 
     def probe(self, hospital, replica):
-        """Returns whether a booking at that hospital, which has places, is confirmed through this replica of
+        """Books at a hospital that has places left. Returns whether the booking is confirmed through this replica of
         booking-svc."""
         request = {"booking_id": new_id(), "customer_id": "customer-0", "customer_name": "김하늘",
                    "hospital_id": hospital["hospital_id"], "date": hospital["dates"][0], "headcount": 1}
@@ -210,7 +211,7 @@ class Client:
         return reply is not None and reply.code == rpc.OK and reply.message.status == CONFIRMED
 
     def delete(self):
-        """Deletes a limited number of hospitals in total, but never the first two, so that some always remain."""
+        """Deletes one of the hospitals, up to the limit of the plan. Never deletes the first two, so that some always remain."""
         world = self.load.world
         with world.lock:
             if world.deletions >= self.load.plan["deletions"] or len(world.hospitals) < 3:
@@ -223,7 +224,7 @@ class Client:
               (look_back, 4), (availability, 5), (capacity, 5), (register, 1), (delete, 1))
 
     def run(self):
-        # a round with a restore leaves the hospitals unchanged
+        # In a round with a restore, the hospitals stay unchanged.
         changes = (Client.capacity, Client.register, Client.delete, Client.availability)
         doings, weights = zip(*(one for one in self.DOINGS if not self.load.plan.get("went_back") or one[0] not in changes))
         try:
@@ -238,8 +239,8 @@ class Client:
 
 
 class Load:
-    """Runs the clients of a round. addresses: {service: [address of each replica]}; history: where every attempt is
-    recorded."""
+    """Runs the clients of a round. `addresses` maps each service to the addresses of its replicas. `history` records every
+    attempt."""
 
     def __init__(self, plan, addresses, history):
         self.plan, self.addresses, self.history = plan, addresses, history
@@ -248,23 +249,23 @@ class Load:
         self.ending = threading.Event()
         self.calls, self._ended_at = 0, None
         self._lock = threading.Lock()
-        self._under_way = collections.Counter()  # calls in flight, by method
+        self._under_way = collections.Counter()  # calls in flight, by method and way
         self._threads = []
 
     def begun(self, record):
         with self._lock:
-            self._under_way[record["op"]] += 1
+            self._under_way[record["op"], record.get("way", "")] += 1
 
     def ended(self, record):
         with self._lock:
             record["end_ns"] = time.monotonic_ns()
-            self._under_way[record["op"]] -= 1
+            self._under_way[record["op"], record.get("way", "")] -= 1
 
     def met_ns(self, concerns):
-        """Returns the current time, by the clock of the records, if a call of a method with concerns(op) is in flight.
-        Otherwise returns None."""
+        """Returns the current time in ns, by the clock of the records, if a call for whose method and way concerns(op, way) is
+        true is in flight. Otherwise returns None."""
         with self._lock:
-            return time.monotonic_ns() if any(concerns(op) for op, count in self._under_way.items() if count) else None
+            return time.monotonic_ns() if any(concerns(*one) for one, count in self._under_way.items() if count) else None
 
     def note(self, record):
         self.history.append(record)
@@ -285,12 +286,11 @@ class Load:
             thread.start()
 
     def client(self):
-        """Returns a client for a caller outside of the load."""
+        """Returns a client for a caller that is not part of the load."""
         return Client(self, 0)
 
     def end(self):
-        """Lets the clients finish their current work, and returns when all have. Call it after the end of all
-        faults."""
+        """Lets the clients finish their current work, and waits until they all have. Call it after the end of all faults."""
         self._ended_at = time.monotonic()
         self.ending.set()
         for thread in self._threads:
@@ -299,7 +299,7 @@ class Load:
                 self.problems.append("a client hangs")
 
     def look_at_all(self, count):
-        """Asks the services for the final state of `count` bookings and records these answers too."""
+        """Asks the services for the final state of `count` bookings, and records the answers too."""
         last = Client(self, len(self._threads) + 1)
         for request in list(self.world.recent)[-count:]:
             ident = request["booking_id"]

@@ -1,5 +1,5 @@
-"""For the tests of the checker: correct services, in one thread and in memory. The model runs calls one after the
-other, and stores the answers that the clients would see and the rows that the databases would contain."""
+"""Models correct services in one thread and in memory, for the tests of the checker. The model executes calls one after the other,
+and stores the answers that the clients would get and the rows that the databases would contain."""
 import random
 from collections import defaultdict
 
@@ -42,7 +42,7 @@ class Model:
         self.hospitals, self.days, self.reservations, self.bookings, self.deletions = {}, {}, {}, {}, {}
         self.logs = {name: Log(self, name) for name in ("hospital", "booking")}
         self.unreleased, self.requested = [], []
-        self.batch = None  # the number of the open commit, or 0 before its first change
+        self.batch = None  # number of the open commit: 0 before its first change, None if no commit is open
 
     def new_id(self):
         self.ids += 1
@@ -146,7 +146,7 @@ class Model:
         return ""
 
     def release(self):
-        """Lets hospital-svc receive the events of the bookings that have ended."""
+        """Makes hospital-svc process the events of the bookings that have ended."""
         for booking in self.unreleased:
             place = self.reservations.get(booking["booking_id"])
             if place is None:
@@ -160,7 +160,7 @@ class Model:
 
     # ---- bookings
 
-    def _tell(self, booking):
+    def _publish(self, booking):
         event = self.logs["booking"].append(EVENTS[booking["status"]], booking=self.shown(booking))
         self.tables["entries"].append({
             "booking_id": booking["booking_id"], "version": booking["version"], "event_id": event["event_id"],
@@ -173,7 +173,7 @@ class Model:
 
     def _move(self, booking, status, reason=""):
         booking.update(status=status, status_reason=reason, version=booking["version"] + 1, updated_at_us=self.now // 1000)
-        self._tell(booking)
+        self._publish(booking)
         if status in FINAL:
             self.unreleased.append(booking)
 
@@ -182,7 +182,7 @@ class Model:
         self._move(booking, REJECTED if reason else CONFIRMED, reason)
 
     def settle(self):
-        """Lets the settler process the queued bookings."""
+        """Makes the settler process the queued bookings."""
         for booking in self.requested:
             if booking["status"] == REQUESTED:
                 self._settle(booking)
@@ -198,7 +198,7 @@ class Model:
         if not unavailable:
             self._settle(booking)
         elif queued:
-            self._tell(booking)
+            self._publish(booking)
             self.requested.append(booking)
         else:
             self._move(booking, REJECTED, "HOSPITAL_UNAVAILABLE")
@@ -235,10 +235,10 @@ class Model:
         found = [self.shown(booking) for booking in self.bookings.values() if booking["customer_id"] == client]
         return self.record("ListBookings", client, {"customer_id": client}, begin, client, message={"bookings": found})
 
-    # ---- the end
+    # ---- migration and end of a run
 
     def migrate(self):
-        """Resets the numbering, as if hospital-svc had not numbered its commits until now."""
+        """Resets the numbering, as if hospital-svc had not numbered its commits so far."""
         self.counter = 0
         for place in self.reservations.values():
             for name in ("taken_commit", "released_commit"):
@@ -268,8 +268,8 @@ class Model:
         for service, logs in (("hospital", ["booking"]), ("booking", ["hospital"]), ("history", ["booking", "hospital"])):
             snapshot[service + "_cursors"] = [self.logs[name].cursor() for name in logs]
             snapshot[service + "_dead_letters"] = []
-        told = {event["event"]["booking"]["booking_id"] for event in self.logs["booking"].events}
-        snapshot["summaries"] = [self.shown(booking) for booking in self.bookings.values() if booking["booking_id"] in told]
+        published = {event["event"]["booking"]["booking_id"] for event in self.logs["booking"].events}
+        snapshot["summaries"] = [self.shown(booking) for booking in self.bookings.values() if booking["booking_id"] in published]
         snapshot["history_hospitals"] = [
             {"hospital_id": hospital_id, "name": hospital["name"],
              "deleted_day": self.deletions.get(hospital_id, {}).get("day")}
@@ -278,8 +278,7 @@ class Model:
 
 
 def play(seed, steps=120):
-    """Makes a random run, with calls that overlap and answers that come late or never. Returns its records and
-    snapshot."""
+    """Plays a random run with calls that overlap and answers that come late or never. Returns (records, snapshot)."""
     model, choose = Model(), random.Random(seed)
     hospitals = [model.register(choose.randint(0, 6)) for _ in range(3)]
     late = defaultdict(list)

@@ -1,5 +1,5 @@
-"""Plays one round. The stack is started and loaded, the planned faults happen and end, the services agree, all are
-stopped, and the checker runs."""
+"""Plays one round: starts the stack and the load, injects the planned faults, waits until the services agree, stops everything, and
+runs the checker."""
 import collections
 import json
 import os
@@ -7,6 +7,7 @@ import time
 import traceback
 
 from faults import checker, plan as plans, snapshot
+from faults.door import DoorCustomers
 from faults.fault_stack import FaultStack
 from faults.history import History
 from faults.inject import Injector, calls_met
@@ -15,12 +16,12 @@ from faults.ways_out import Operator
 from kit.stack import PROGRAMS, wait_for
 from kit.world import behind, disagreements
 
-AGREE_S = 60  # G4 promises 10 s on an otherwise idle machine; the round reports how long it took
+AGREE_S = 60  # G4 promises 10 s on an otherwise idle machine; the round reports the measured time
 
 
 class Result:
-    """The report of a round. struck and met: by kind of fault, how often it occurred, and how often it hit calls in
-    flight; fired: how often each fault point fired, with its action."""
+    """The report of a round. `struck` and `met` count, by kind of fault, how many times the fault occurred and how many times it hit
+    calls in flight. `fired` counts how many times each fault point fired, by its name and action."""
 
     def __init__(self, plan):
         self.plan = plan
@@ -53,11 +54,12 @@ class Round:
         self.snapshot = None
 
     def play(self, keep_in):
-        """Plays a round and returns its Result. Moves the files of a failed round into the folder keep_in."""
+        """Plays a round and returns its Result. Moves the files of a failed round into the folder `keep_in`."""
         begun = time.monotonic()
         plan = self.plan
         with FaultStack(plan["driver"], self.cluster.url, flags=plan["flags"], links=plans.links(plan),
-                        points=plan["points"], clock="clock" in plans.kinds_of(plan), replicas=plan["replicas"]) as stack:
+                        points=plan["points"], clock="clock" in plans.kinds_of(plan), replicas=plan["replicas"],
+                        door="door" in plans.kinds_of(plan)) as stack:
             try:
                 self._run(stack)
             except Exception:
@@ -72,6 +74,7 @@ class Round:
     def _run(self, stack):
         load = Load(self.plan, {name: [stack.client_address(one) if name != "history" else stack.services[one].rpc
                                        for one in stack.replicas_of(name)] for name in PROGRAMS}, self.history)
+        door = DoorCustomers(stack.door.http, load) if stack.door else None
         operator = Operator(stack, load)
         injector = Injector(stack, self.cluster, load, operator)
         self.result.strikes = injector.strikes
@@ -79,11 +82,15 @@ class Round:
         if self.plan["went_back"]:
             operator.prepare()
         load.start()
+        if door:
+            door.start()
         injector.run(self.plan["faults"])
         injector.load_on(self.plan["load_s"])
         stack.heal()
         wait_for("all services are ready again", stack.ready)
         load.end()
+        if door:
+            door.join()
         if self.plan["went_back"]:
             operator.finish()
         self.result.agreed_s = self._wait_agreement(stack)
@@ -95,16 +102,19 @@ class Round:
         stack.end_all()
         self.snapshot = snapshot.read(stack)
         self.result.problems += checker.check(list(self.history), self.snapshot, operator.restores)
+        if door:
+            self.result.problems += door.problems + door.check(self.snapshot)
 
     def _wait_agreement(self, stack):
-        """Returns the seconds from now, or from the end of the last deletion job, until all services agree."""
+        """Waits until all services agree. Returns how many seconds that took, measured from the end of the last deletion job if one
+        was still running."""
         begun, last = time.monotonic(), []
 
         def agree():
             nonlocal begun
             if stack.value("booking", "SELECT COUNT(*) FROM hospital_deletion WHERE done = 0"):
                 begun = time.monotonic()
-            # the checker decides which days may be overcommitted after a restore
+            # The checker decides which days may be overcommitted after a restore.
             last[:] = behind(stack) or disagreements(stack, overcommitted=self.plan["went_back"])
             return not last
         try:
@@ -126,7 +136,7 @@ class Round:
                     result.fired["%s:%s" % (line["point"], line["action"])] += 1
 
     def _keep(self, stack, keep_in):
-        # the stack's own name makes the folder's name unique
+        # The name of the stack's folder makes this folder's name unique.
         folder = os.path.join(keep_in, "seed-%d-%s" % (self.plan["seed"], os.path.basename(stack.folder)))
         self.result.folder = folder
         self.history.save(os.path.join(stack.folder, "history.jsonl"))
@@ -137,7 +147,7 @@ class Round:
         stack.keep(folder)
 
     def minimal_history(self):
-        """Returns the calls that concern the first id named in each problem."""
+        """Returns the records that concern the first id in each problem."""
         firsts = set()
         for problem in self.result.problems:
             firsts.update(sorted(checker.ids_in([problem]), key=problem.index)[:1])

@@ -1,5 +1,5 @@
-"""External faults that belong to one guarantee each, without randomness: PostgreSQL killed under load, lost, duplicated
-and reordered pub/sub messages, clocks that jump, and databases that go back."""
+"""Plays rounds with external faults, without randomness: PostgreSQL is killed under load, pub/sub messages are lost, duplicated and
+reordered, clocks jump, and databases are restored from backups. Each test belongs to one guarantee."""
 import tempfile
 
 from faults import plan as plans
@@ -13,8 +13,8 @@ from kit.world import book, booking_request, check_refused, register
 
 
 def play(driver, faults, **more):
-    """Plays a round with exactly these faults, each after a number of calls. Returns the round after all of its checks
-    have passed."""
+    """Plays a round with exactly these faults, each after a number of calls, and checks that the round has no problem and that
+    every fault hit calls. Returns the round."""
     plan = plans.make(seed=1, driver=driver, kinds=(), points=())
     plan.update({"clients": 8, "think_ms": 2, "capacity": [20, 200], "budget_ms": 1500, **more})
     plan["faults"] = [{"after_calls": 200, "overlaps": False, **fault} for fault in faults]
@@ -28,7 +28,8 @@ def play(driver, faults, **more):
 
 @once
 def test_postgresql_killed_under_load_loses_nothing_acknowledged(driver):
-    """G2: all three services use one server, which is killed three times without a chance to write anything."""
+    """G2: all three services use one PostgreSQL server, which is killed three times before it can write anything. Nothing
+    acknowledged is lost."""
     del driver
     player = play("postgresql", [{"kind": "database", "how": how, "down_s": down_s}
                                  for how, down_s in (("SIGKILL", 0.0), ("SIGQUIT", 0.5), ("SIGKILL", 1.0))], deletions=2)
@@ -36,7 +37,8 @@ def test_postgresql_killed_under_load_loses_nothing_acknowledged(driver):
 
 
 def test_pubsub_lost_doubled_and_out_of_order_costs_no_event(driver):
-    """G4: between real publishers and all of their subscribers."""
+    """G4: messages are lost, duplicated and reordered between the real publishers and all of their subscribers. No subscriber
+    misses an event."""
     shares = ({"drop": 1.0}, {"double": 0.6}, {"reorder": 0.6}, {"drop": 0.3, "double": 0.3, "reorder": 0.3})
     player = play(driver, [{"kind": "pubsub", "links": list(plans.EVENT_LINKS), "share": share, "seed": 1, "for_s": 1.0}
                            for share in shares], deletions=2)
@@ -44,8 +46,8 @@ def test_pubsub_lost_doubled_and_out_of_order_costs_no_event(driver):
 
 
 def test_clock_steps_stop_no_booking_and_break_no_order(driver):
-    """Versions and seqs advance by one, nothing is lost, and bookings are confirmed after each step, back and
-    forward."""
+    """After each step of the clocks, forward or back, bookings are confirmed, versions and seqs advance by one, and nothing is
+    lost."""
     steps_s = [3600, -3600, -86400 * 20, 72000, 0.5, -0.5]
     player = play(driver, [{"kind": "clock", "victims": ["hospital", "booking", "history"], "steps_s": steps_s,
                             "calls": 50, "gap_s": 0.7}], capacity=[5000, 9000])
@@ -62,8 +64,8 @@ def restored(victim, **more):
 
 
 def test_a_booking_database_restored_under_load_loses_its_tail_and_nothing_else(driver):
-    """G1, G2: the database goes back once while booking-svc is killed, once under its session. An operator does
-    everything that the services ask for."""
+    """G1, G2: booking-svc's database is restored from a backup, once while booking-svc is killed and once while its session
+    continues. An operator does everything that the services ask for. Only the changes after the backup are lost."""
     player = play(driver, [restored("booking"), restored("booking", live=True)], went_back=True, clients=5)
     assert player.result.met["restore"] == 2
     assert player.result.ways_out["follow"] and player.result.ways_out["rebuild"], player.result.ways_out
@@ -71,8 +73,8 @@ def test_a_booking_database_restored_under_load_loses_its_tail_and_nothing_else(
 
 @once
 def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(driver):
-    """Both databases go back under one of their two services while the other one is killed, then under both, and under
-    none."""
+    """Both databases are restored from backups: each while one replica of its service runs and the other is killed, then
+    hospital-svc's while both replicas run, and booking-svc's while none runs. No place is sold twice."""
     del driver
     player = play("postgresql", [restored("hospital", half=True), restored("booking", half=True),
                                  restored("hospital", live=True), restored("booking")], went_back=True, clients=5, replicas=True)
@@ -81,13 +83,13 @@ def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(d
 
 
 def test_clock_set_back_leaves_a_fresh_booking_to_its_caller(driver):
-    """The settler must not mistake the booking for one from before the start, which it would leave REQUESTED for
-    another attempt. The stall keeps the booking where the settler sees it while no thread works on it."""
+    """The settler must not mistake the new booking for one from before the start, because it would leave such a booking REQUESTED
+    for another attempt. The stall keeps the booking where the settler sees it while no thread works on it."""
     with FaultStack(driver, CLUSTER_URL, flags={"booking": {"reserve-timeout-ms": 3000}}, clock=True,
                     points={"booking": ["writer.after_commit:stall=1500@1+"]}) as stack:
         wait_for("all services are ready", stack.ready)
         hospital_id = register(stack, days=(2,))
-        book(stack, hospital_id, offset=2)  # lasts longer than the settler's first scan
+        book(stack, hospital_id, offset=2)  # takes longer than the settler's first scan
         stack.step_clock("booking", -3600)
         stack.hospital_svc.pause()
         reply = stack.booking.CreateBooking(timeout_ms=30000, **booking_request(hospital_id, offset=2))

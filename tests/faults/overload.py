@@ -1,11 +1,11 @@
-"""G7: three times as many bookings as booking-svc can process, offered at a fixed rate. A stall before each commit
-limits its capacity to about 1,500 bookings a second, so that the test does not measure the load generator.
+"""G7: offers three times as many bookings as booking-svc can process, at a fixed rate. A stall before each commit limits its
+capacity to about 1,500 bookings a second, so that the test does not measure the load generator.
 
-Rates are asserted only in builds without a sanitizer, because with one the load generator may be the slow part. The
-bounds are deliberately loose, so that a busy machine does not exceed them; bench/ measures the rates.
+The test checks rates only in builds without a sanitizer, because with a sanitizer the load generator may be the slow part. The
+bounds are deliberately loose, so that a busy machine does not exceed them. bench/ measures the rates.
 
-Lasts 4 s; with SCREENING_FULL=1, 30 s. By hand, in a build with fault points: SCREENING_BUILD=$PWD/build/faults
-tests/kit/run tests/faults/overload.py"""
+The overload lasts 4 s; with SCREENING_FULL=1, 30 s. By hand, in a build with fault points:
+SCREENING_BUILD=$PWD/build/faults tests/kit/run tests/faults/overload.py"""
 import json
 import os
 import subprocess
@@ -19,13 +19,13 @@ from kit.world import wait_agreement
 FULL = os.environ.get("SCREENING_FULL") == "1"
 PEAK_S, OVERLOAD_S, WARM_UP_S = (10, 30, 3) if FULL else (2, 4, 2)
 BUDGET_MS = 1000
-# two commands per booking, at most 120 in a commit of 40 ms: 1,500 bookings a second
+# A booking takes two commands, and a commit of 40 ms contains at most 120 commands: 1,500 bookings a second.
 BATCH_MAX, STALL_MS = 120, 40
 FACTOR = 3
 GOODPUT_LEAST = 0.6
 REFUSAL_P99_MS = BUDGET_MS / 2
-RSS_GROWTH_KIB = 16384  # calls that were queued instead of refused would take several times this
-# other activity on the machine can spoil one round, but a defect spoils every round
+RSS_GROWTH_KIB = 16384  # if calls were queued instead of refused, RSS would grow by several times this amount
+# Other activity on the machine can spoil one round, but a defect spoils every round.
 ROUNDS = 3
 
 
@@ -35,7 +35,8 @@ def rss_kib(process):
 
 
 class RssWatch:
-    """Reads a process's RSS during a load, after its warm-up and the maximum from then on."""
+    """Samples a process's RSS (KiB) during a load. `first` is the first sample after the warm-up, `highest` the maximum since
+    then."""
 
     def __init__(self, process, warm_up_s):
         self.process, self.from_s = process, time.monotonic() + warm_up_s
@@ -60,7 +61,7 @@ class RssWatch:
 
 
 def bench(stack, *options):
-    """Runs screening-bench against the stack. Returns its figures."""
+    """Runs screening-bench against the stack. Returns its report."""
     path = os.path.join(stack.folder, "bench.json")
     done = subprocess.run([os.path.join(BUILD, "bench/screening-bench"), "--json", path, "--budget-ms", str(BUDGET_MS),
                            "--connections", "4", *options, stack.hospital_svc.rpc, stack.booking_svc.rpc],
@@ -76,7 +77,7 @@ def confirmed_per_s(figures):
 
 
 def one_round(stack):
-    """Returns the problems of one round, as texts."""
+    """Plays one round. Returns the problems as texts."""
     peak = confirmed_per_s(bench(stack, "--in-flight", "512", "--warm-up", "1", "--seconds", str(PEAK_S)))
     if peak == 0:
         return ["nothing was confirmed below the overload"]
@@ -90,7 +91,7 @@ def one_round(stack):
         wrong.append("nothing was confirmed")
     if goodput < GOODPUT_LEAST * peak and not is_sanitized():
         wrong.append("goodput %.0f/s is below %.0f %% of %.0f/s" % (goodput, 100 * GOODPUT_LEAST, peak))
-    took = refused["from_sending"]  # a budget begins at that moment; delays of the generator do not count
+    took = refused["from_sending"]  # measured from the sending, when a budget begins, without delays of the generator
     if took["p99_ms"] >= REFUSAL_P99_MS and not is_sanitized():
         wrong.append("refusals took %.1f ms (p99)" % took["p99_ms"])
     if rss.highest - rss.first > RSS_GROWTH_KIB and not is_sanitized():
@@ -105,7 +106,7 @@ def one_round(stack):
 def test_overload_leaves_the_goodput_near_its_peak(driver):
     with Stack(driver, without=("history",), flags={"booking": {"batch-max": BATCH_MAX}}) as stack:
         stack.booking_svc.kill()
-        stack.booking_svc.environment = {"SCREENING_FAULTS": "writer.before_commit:stall=%d@1+" % STALL_MS}
+        stack.booking_svc.environment["SCREENING_FAULTS"] = "writer.before_commit:stall=%d@1+" % STALL_MS
         stack.booking_svc.start()
         wrong = []
         for _ in range(ROUNDS):

@@ -1,20 +1,21 @@
-"""Makes the plan of a round, derived only from its seed: the load, the settings, the faults and their times."""
+"""Makes the plan of a round from its seed: the load, the settings, the faults and their times."""
 import itertools
 import random
 
+from faults.door import HOWS
 from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, RPC_LINKS, database_links
 from kit.stack import PROGRAMS
 
-# Not among the kinds drawn at random: a restore loses the registrations of the lost interval, so such a round leaves
-# the hospitals unchanged and otherwise has only faults that lose nothing.
+# A restore is not among the kinds drawn at random, because it loses the registrations of the lost interval. A round with a restore
+# therefore leaves the hospitals unchanged, and otherwise has only faults that lose nothing.
 RESTORE = "restore"
-KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock")
+KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock", "door")
 OFTENER = {"kill": 2, "point": 3}
-FAULTS_S = 4.0  # for all faults of a round, which takes 12 s including its start and its end
+FAULTS_S = 4.0  # duration of all faults of a round, which takes 12 s including its start and its end
 ORDERS = [order for size in (1, 2, 3) for order in itertools.permutations(PROGRAMS, size)]
 
-# Fault points: the services that pass them, a pass that every round reaches, and the action there. Errors of the
-# database and of events occur only where a retry helps: INTERNAL twice would make a dead letter, as it should.
+# For each fault point: the services that pass it, a pass that every round reaches, and the possible actions. Errors of the database
+# and of events occur only where a retry succeeds, because a second INTERNAL would make a dead letter.
 ALL, LOGS = PROGRAMS, ("hospital", "booking")
 HIT, ERROR = ("crash", "crash", "stall=700"), ("fail", "fail=UNAVAILABLE", "fail=DEADLINE_EXCEEDED")
 POINTS = {
@@ -71,8 +72,8 @@ def _stop(randoms, driver):
 
 
 def _pause(randoms, driver):
-    """Returns a pause that is longer than the budgets of the callers and every timeout between services. Sometimes it
-    is also longer than the silence after which a log is fetched."""
+    """Pauses services for longer than the budgets of the callers and every timeout between services, and sometimes for longer than
+    the silence after which a subscriber fetches a log."""
     del driver
     return {"victims": list(randoms.choice(ORDERS[:9])), "for_s": randoms.choice((1.5, 1.5, 2.0, 3.5))}
 
@@ -117,7 +118,7 @@ def _disk(randoms, driver):
 
 
 def _clock(randoms, driver):
-    """Steps the clock. Bookings are for at least two days ahead, so that no date passes."""
+    """Steps the clocks of services. Bookings are for at least two days ahead, so that no date passes."""
     del driver
     return {"victims": list(randoms.choice(ORDERS)), "steps_s": [round(randoms.choice(
         (-86400 * 20, -3600, -2, -0.05, 0.05, 2, 3600, 72000)), 2) for _ in range(randoms.randint(1, 4))],
@@ -125,23 +126,30 @@ def _clock(randoms, driver):
 
 
 def _restore(randoms, driver):
-    """Restores a database, after a number of further calls. Sometimes this happens under the running service, or under
-    one of its two replicas."""
+    """Restores a database after a number of further calls, sometimes while the service or one of its two replicas runs."""
     del driver
     return {"victim": randoms.choice(LOGS), "calls": randoms.choice((0, 20, 150, 400)), "live": randoms.random() < 0.3,
             "half": randoms.random() < 0.3, "down_s": round(randoms.choice((0, randoms.uniform(0.05, 0.8))), 3)}
 
 
+def _door(randoms, driver):
+    """Kills, pauses, reloads and stops the front door, and kills and stops the gateway behind it, in random order."""
+    del driver
+    return {"hows": randoms.sample(HOWS, len(HOWS)), "gap_calls": randoms.choice((0, 30, 100)),
+            "down_s": round(randoms.choice((0, randoms.uniform(0.05, 0.5))), 3), "pause_s": randoms.choice((0.3, 1.5, 2.5))}
+
+
 MAKERS = {RESTORE: _restore, "kill": _kill, "stop": _stop, "pause": _pause, "database": _database, "cut": _cut, "delay": _delay,
-          "pubsub": _pubsub, "commit": _commit, "disk": _disk, "clock": _clock}
+          "pubsub": _pubsub, "commit": _commit, "disk": _disk, "clock": _clock, "door": _door}
 
 
 def make(seed, driver, kinds, points):
-    """Returns the plan of a round. driver: sqlite, postgresql or both (drawn at random); kinds: those to draw from;
-    points: those of the build."""
+    """Returns the plan of a round. `driver` is sqlite, postgresql or both (then it is drawn at random). `kinds` are the kinds of
+    faults to draw from. `points` are the fault points of the build."""
     randoms = random.Random(seed)
     driver = randoms.choice(("sqlite", "postgresql")) if driver == "both" else driver
-    kinds = [kind for kind in kinds if kind != "point" or points]
+    # The customers of the front door know of no restore.
+    kinds = [kind for kind in kinds if (kind != "point" or points) and (kind != "door" or RESTORE not in kinds)]
     known = sorted(set(points) & set(POINTS))
     budget_ms = randoms.choice((400, 800, 1500))
     plan = {"seed": seed, "driver": driver, "budget_ms": budget_ms, "clients": randoms.randint(6, 14),
@@ -162,14 +170,14 @@ def make(seed, driver, kinds, points):
     weights = [OFTENER.get(kind, 1) for kind in kinds]
     for kind in randoms.choices(kinds, weights, k=randoms.choice((1, 2, 2, 3, 4))):
         if kind == "point":
-            # the later ones are for starts after a crash or a fault of another kind
+            # The later entries are for starts after a crash or after a fault of another kind.
             for _ in range(randoms.randint(2, 5)):
                 service, entry = _point(randoms, known)
                 plan["points"].setdefault(service, []).append(entry)
             continue
         fault = {"kind": kind, "after_calls": randoms.randint(50, 500), "overlaps": randoms.random() < 0.3,
                  **MAKERS[kind](randoms, driver)}
-        # no more than fit into a round, but at least one
+        # Add the fault if it still fits into the round, or if it is the first.
         if not plan["faults"] or total_s + seconds(fault) < FAULTS_S:
             plan["faults"].append(fault)
             total_s += seconds(fault)
@@ -177,15 +185,15 @@ def make(seed, driver, kinds, points):
 
 
 def seconds(fault):
-    """Returns roughly how long a fault takes."""
+    """Returns roughly how many seconds a fault takes."""
     each = {"stop": 1.0, "kill": fault.get("gap_s", 0) + 0.1}.get(fault["kind"], 0) * len(fault.get("victims", ()))
     steps = fault.get("times", len(fault.get("steps_s", ()))) * (fault.get("gap_s", 0) + fault.get("refuse_s", 0))
-    work = {"database": 1.5, "commit": 1, RESTORE: 1}.get(fault["kind"], 0)
-    return each + steps + work + fault.get("down_s", 0) + fault.get("for_s", 0)
+    work = {"database": 1.5, "commit": 1, RESTORE: 1, "door": 2}.get(fault["kind"], 0)
+    return each + steps + work + fault.get("down_s", 0) + fault.get("for_s", 0) + fault.get("pause_s", 0)
 
 
 def links(plan):
-    """Returns the connections in which this plan needs proxies."""
+    """Returns the connections in which the plan needs proxies."""
     wanted = set()
     for fault in plan["faults"]:
         wanted.update(fault.get("links", ()))

@@ -1,4 +1,4 @@
-"""Fault points that fail or stall, and crashes in the middle of operations with several steps."""
+"""Tests fault points that fail or stall, and crashes in the middle of operations with several steps."""
 import os
 import re
 import subprocess
@@ -14,13 +14,13 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, all_bookings, behind, book, b
 
 PLACES = 100000
 WRITERS = ("hospital", "booking")  # the services that use the driver of the test
-CHUNK = 128  # FORCE_CANCEL_CHUNK
+CHUNK = 128  # the value of FORCE_CANCEL_CHUNK
 LIVE, RELEASED = 1, 2  # states of a reservation; the third is a tombstone
 
 
 def survive(driver, faults, points):
-    """Runs traffic while hospital-svc and booking-svc have these faults, until each point has fired as often as
-    given."""
+    """Runs traffic while hospital-svc and booking-svc have `faults` armed, until each point has fired as often as `points` gives
+    for it. Returns the log lines by service."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=PLACES)
         with Traffic(stack, hospital_id, PLACES) as traffic:
@@ -35,7 +35,7 @@ def survive(driver, faults, points):
         return {name: stack.services[name].log_lines() for name in WRITERS}
 
 
-# ---- arming
+# ---- arming fault points
 
 @once
 def test_programs_list_their_points_and_refuse_wrong_entries(driver):
@@ -64,8 +64,8 @@ def test_a_commit_whose_answer_is_lost_is_done_once(driver):
 
 
 def test_capacities_set_in_a_lost_commit_are_not_refused(driver):
-    """Two capacities are set in a row, the second expecting the version of the first, mostly in one batch, because the
-    stalls gather them."""
+    """Two capacities are set in a row, and the second request expects the version of the first. Mostly both are in one batch,
+    because the stalls gather them. Neither is refused, although the answer to the commit is lost."""
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=1)
         stack.hospital_svc.kill()
@@ -77,12 +77,12 @@ def test_capacities_set_in_a_lost_commit_are_not_refused(driver):
             for reply, request in zip(client.call_all("SetCapacity", requests), requests):
                 overtook = re.search(r"the day has version (\d+), not (\d+)", reply.text)
                 if overtook and int(overtook[1]) < int(overtook[2]):
-                    continue  # it overtook the first: calls on one connection have no order
+                    continue  # this request was executed before the first, because calls on one connection have no order
                 version += 1
                 assert reply.code == rpc.OK and reply.message.version == version, (reply, request)
                 assert reply.message.capacity == request["capacity"], (reply, request)
-        told = stack.value("hospital", "SELECT COUNT(*) FROM event_log WHERE type = 'hospital.capacity_set'")
-        assert told == version - 1, (told, version)
+        published = stack.value("hospital", "SELECT COUNT(*) FROM event_log WHERE type = 'hospital.capacity_set'")
+        assert published == version - 1, (published, version)
 
 
 def test_a_commit_that_was_lost_before_it_was_done_is_done_again(driver):
@@ -103,13 +103,13 @@ def test_a_statement_that_fails_in_itself_is_internal_and_changes_nothing(driver
         hospital_id = register(stack)
 
         def hit():
-            """Makes the fault fire. It may have hit a statement of the settler or of a subscriber. In that case this
-            repeats with another booking."""
+            """Makes the fault fire. Returns the bookings that failed. The list is empty if the fault hit a statement of the settler
+            or of a subscriber."""
             before, failed = len(fired(stack.booking_svc, "db.run")), []
             stack.booking_svc.kill()
             armed(stack.booking_svc, "db.run:fail=INTERNAL@60").start()
             while len(fired(stack.booking_svc, "db.run")) == before:
-                request = booking_request(hospital_id, date="2000-01-01")  # refused by the rules, so that no settle follows
+                request = booking_request(hospital_id, date="2000-01-01")  # the rules refuse it, so no settle follows
                 if stack.booking.CreateBooking(**request).code == rpc.INTERNAL:
                     failed.append(request["booking_id"])
             assert stack.booking_svc.process.poll() is None
@@ -138,8 +138,8 @@ def test_batches_that_are_never_published_are_fetched(driver):
 
 
 def check_dead_letter(driver, name):
-    """Checks that an event that fails in this service's transaction, first with its batch and then alone, becomes a
-    dead letter, however often it is fetched."""
+    """Checks that an event becomes a dead letter if it fails in the service's transaction, first with its batch and then alone, and
+    that the service can replay the dead letter."""
     with Stack(driver) as stack:
         service = stack.services[name]
         hospital_id = register(stack)
@@ -170,7 +170,7 @@ def test_an_event_that_fails_in_history_svc_is_kept_and_replayed(driver):
 # ---- stalls
 
 @once
-def test_a_caller_is_answered_in_time_while_the_writer_stands(driver):
+def test_a_caller_is_answered_in_time_while_the_writer_is_stalled(driver):
     stall_ms = 6000
     with Stack(driver) as stack:
         hospital_id = register(stack)
@@ -188,8 +188,7 @@ def test_a_caller_is_answered_in_time_while_the_writer_stands(driver):
 
 @once
 def test_an_answer_that_comes_too_late_takes_no_place(driver):
-    """hospital-svc has taken the place, but its answer comes after booking-svc gave up. The place becomes free
-    again."""
+    """hospital-svc has taken the place, but its answer arrives after booking-svc gave up. The place becomes free again."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 200}}) as stack:
         hospital_id = register(stack)
         stack.hospital_svc.kill()
@@ -198,27 +197,27 @@ def test_an_answer_that_comes_too_late_takes_no_place(driver):
         refused = 0
 
         def taken_and_freed():
-            """Returns whether the place was taken and freed. A Reserve that had to wait behind another stall may not
-            have been executed."""
+            """Requests a booking, which is refused. Returns how many places were taken and released. It may be 0, because a Reserve
+            that waits behind another stall may not be executed."""
             nonlocal refused
             reply = stack.booking.CreateBooking(**booking_request(hospital_id))
             assert (reply.code, reply.reason) == (rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE"), reply
             refused += 1
             return stack.value("hospital", "SELECT COUNT(*) FROM reservation WHERE state = %d" % RELEASED)
         wait_for("a place was taken for a booking that was refused, and freed", taken_and_freed)
-        # from then on a Reserve that is still in flight takes nothing
+        # From now on, a Reserve that is still in flight takes no place.
         wait_for("hospital-svc has heard of every refusal", lambda: stack.value(
             "hospital", "SELECT COUNT(*) FROM reservation WHERE state <> %d" % LIVE) == refused)
         wait_agreement(stack)
         assert remaining(stack, hospital_id) == 10
 
 
-# ---- in the middle of operations with several steps
+# ---- crashes in the middle of operations with several steps
 
 def test_a_crash_in_a_migration_leaves_what_the_next_start_migrates(driver):
     with Stack(driver, without=PROGRAMS) as stack:
         for name in PROGRAMS:
-            for number in (1, 2):  # of the outstanding migrations: the first was rolled back
+            for number in (1, 2):  # number of the migration; the crash rolls the first one back
                 armed(stack.services[name], "migrate.step:crash@%d" % number).spawn()
                 wait_crashed(stack.services[name], "migrate.step")
             armed(stack.services[name], "").start()
@@ -251,7 +250,8 @@ def test_crashes_in_a_forced_cancellation_lose_and_repeat_nothing(driver):
 
 
 def test_a_crash_of_the_settler_leaves_the_booking_to_the_next(driver):
-    """The customer knows that the booking waits, and has left."""
+    """The settler crashes twice on a queued booking whose customer does not wait. The settler of the next start confirms the
+    booking."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 100}}) as stack:
         hospital_id, service = register(stack), stack.booking_svc
         request = booking_request(hospital_id, queue_if_unavailable=True)

@@ -1,5 +1,5 @@
-"""A proxy between two ends of a connection, over TCP or a Unix socket. It delays, blocks, cuts and refuses connections,
-loses the answer to a given text, and drops, duplicates and reorders the messages of a publisher."""
+"""A proxy between two ends of a connection, over TCP or a Unix socket. It delays, blocks, cuts and refuses connections, loses the
+answer to data that contains given bytes, and drops, duplicates and reorders the messages of a publisher."""
 import random
 import socket
 import struct
@@ -9,8 +9,7 @@ import time
 from kit import sp
 
 class Mangler:
-    """Decides the fate of each message on its way to a subscriber. Draws at random with these shares, from its own
-    seed."""
+    """Decides at random, with the given shares and seed, what happens to each message on its way to a subscriber."""
 
     def __init__(self, seed, drop=0.0, double=0.0, reorder=0.0):
         self.drop, self.double, self.reorder = drop, double, reorder
@@ -19,8 +18,8 @@ class Mangler:
         self.passed = self.dropped = self.doubled = self.reordered = 0
 
     def route(self, message, held):
-        """Returns (messages to send now, message held back until the next). `held` is the message that the last call
-        held back."""
+        """Returns (messages to send now, messages held back until the next call). `held` are the messages that the last call held
+        back."""
         with self.lock:
             drawn = self.random.random()
             self.passed += 1
@@ -42,13 +41,13 @@ class Mangler:
 
 
 class Connection:
-    """One accepted connection and its connection to the target."""
+    """A connection that the proxy accepted, and its own connection to the target."""
 
     def __init__(self, proxy, near):
         self.proxy, self.near = proxy, near
         self.far = sp.connect_plain(proxy.target)
         self.lock, self.ended = threading.Lock(), False
-        self.mute = False  # no further answer passes: it may answer data that has just been sent to the target
+        self.mute = False  # if true, nothing more passes to the caller, because it may answer data that was just sent to the target
         for sock in (near, self.far):
             sock.settimeout(None)
 
@@ -60,7 +59,7 @@ class Connection:
         try:
             pump()
         except OSError:
-            pass  # one end has closed, or the test cut the connection
+            pass  # one end has closed the connection, or the test cut it
         finally:
             self.cut()
 
@@ -86,7 +85,7 @@ class Connection:
             self.near.sendall(piece)
 
     def _messages(self):
-        """Yields the SP handshake, then whole messages with 8 bytes of length, big-endian, and the body."""
+        """Forwards the SP handshake, then whole messages: 8 bytes of length, big-endian, and the body."""
         self.near.sendall(sp.read_exactly(self.far, 8))
         held = []
         while True:
@@ -99,7 +98,7 @@ class Connection:
                 self.near.sendall(b"".join(now))
 
     def cut(self):
-        """Ends both halves now. Data in flight is lost."""
+        """Closes both halves of the connection now. Data in flight is lost."""
         with self.lock:
             if self.ended:
                 return
@@ -108,16 +107,16 @@ class Connection:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # its other end has already closed it
+                pass  # the other end has already closed it
             sock.close()
         self.proxy.forget(self)
 
 
 class Proxy:
-    """Listens at `address` and connects each caller to `target`. `framed`: whether the target is a publisher (SP over
-    TCP).
+    """Listens at `address` and connects each caller to `target`. `framed` is true if the target is a publisher (SP over TCP).
 
-    delay_s: how long each piece is delayed, in both directions. mangler: a Mangler, or None. Set from any thread."""
+    `delay_s` delays each piece of data, in both directions. `mangler` is a Mangler, or None. Any thread may set `delay_s` and
+    `mangler`."""
 
     def __init__(self, address, target, framed=False):
         self.target, self.framed = target, framed
@@ -137,7 +136,7 @@ class Proxy:
             try:
                 near, _ = self._sock.accept()
             except OSError:
-                return  # closed
+                return  # the listener is closed
             threading.Thread(target=self._connect, args=(near,), daemon=True).start()
 
     def _connect(self, near):
@@ -146,7 +145,7 @@ class Proxy:
                 raise ConnectionRefusedError
             connection = Connection(self, near)
         except OSError:
-            near.close()  # the target does not listen, so the proxy refuses too
+            near.close()  # the target does not listen, or connections are to be refused
             return
         with self._lock:
             self._connections.add(connection)
@@ -161,13 +160,13 @@ class Proxy:
             return list(self._connections)
 
     def wait(self):
-        """Waits for the delay, and as long as the proxy is blocked. A connection calls it before each piece of data."""
+        """Waits while the proxy holds all data, then for the delay. A connection calls it before it forwards a piece of data."""
         self._passing.wait()
         if self.delay_s:
             time.sleep(self.delay_s)
 
     def takes_answer_of(self, piece):
-        """Returns whether the connection that carries this piece must be cut once the piece has passed."""
+        """Returns whether the connection that carries this piece must be cut once the piece has reached the target."""
         if not self._lose_count or self._lose_after not in piece:
             return False
         with self._lock:
@@ -180,13 +179,13 @@ class Proxy:
     # ---- the interface for tests
 
     def lose_answers(self, after, count):
-        """Cuts the connection after a piece with the bytes `after` has gone to the target. Does so the next `count`
-        times."""
+        """Cuts a connection once a piece that contains the bytes `after` has reached the target. Does so for the next `count` such
+        pieces."""
         with self._lock:
             self._lose_after, self._lose_count = after, count
 
     def cut(self):
-        """Cuts every connection. Returns how many there were."""
+        """Cuts every connection. Returns the number of connections."""
         connections = self.connections()
         for connection in connections:
             connection.cut()
@@ -194,11 +193,11 @@ class Proxy:
         return len(connections)
 
     def refuse(self, on=True):
-        """Closes new connections immediately while on."""
+        """Makes the proxy close new connections immediately, until it is called with False."""
         self._refusing = on
 
     def hold(self, on=True):
-        """Lets no data pass while on. The ends notice nothing else."""
+        """Makes the proxy forward no data, until it is called with False. The connections stay open."""
         if on:
             self._passing.clear()
         else:

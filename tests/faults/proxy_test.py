@@ -1,4 +1,4 @@
-"""The proxy of the fault tests loses, duplicates, reorders, delays, blocks and cuts as documented, and does nothing
+"""Checks that the proxy of the fault tests loses, duplicates, reorders, delays, blocks and cuts as documented, and does nothing
 else."""
 import os
 import socket
@@ -14,7 +14,7 @@ from kit.stack import DEADLINE_S, wait_for
 
 
 class Echo:
-    """Sends back everything that it receives. `got` contains all of it."""
+    """Sends back everything that it receives. `got` contains everything received."""
 
     def __init__(self, address):
         self.got = bytearray()
@@ -50,7 +50,7 @@ def ask(sock, text):
 
 
 def ended(sock):
-    """Returns whether the other end closes or resets this connection."""
+    """Returns whether the other end closes or resets the connection."""
     try:
         return sock.recv(1) == b""
     except ConnectionError:
@@ -58,7 +58,7 @@ def ended(sock):
 
 
 def with_echo(check):
-    """Runs check(proxy, echo), over TCP and over a Unix socket."""
+    """Runs check(proxy, echo) over TCP and over a Unix socket."""
     with tempfile.TemporaryDirectory(prefix="screening-", dir="/tmp") as folder:
         for near, far in (("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"),
                           ("ipc://%s/near" % folder, "ipc://%s/far" % folder)):
@@ -171,12 +171,11 @@ class Numbers:
         pipe.receive()
 
     def run(self, count):
-        """Sends 0..count-1 and a final message through the mangler. Returns the messages that arrived before the final
-        one."""
+        """Sends 0..count-1 through the mangler, then a final message. Returns the messages that arrived before the final one."""
         assert self.ready.wait(DEADLINE_S)
         (pipe,) = self.publisher.connections()
         for number in range(count):
-            # bodies of all sizes, so that messages do not arrive one per read
+            # The bodies have many sizes, so that messages do not arrive one per read.
             pipe.send(struct.pack(">I", number) + bytes(number * 37 % 3000))
         wait_for("all are through", lambda: self.proxy.mangler.passed == count)
         self.proxy.mangler = None
@@ -220,5 +219,5 @@ def test_proxy_reorders_messages(driver):
     heard = Numbers(mangler).run(500)
     late = sum(1 for before, after in zip(heard, heard[1:]) if after < before)
     assert late == mangler.reordered and late > 60
-    # the last one may still be held back
+    # The proxy may still hold back the last message.
     assert sorted(heard) in (list(range(500)), list(range(499)))

@@ -1,7 +1,8 @@
-"""Compares hospital-svc's answers with the replay of its days. Every answer must be possible at some moment.
+"""Compares hospital-svc's answers with the replay of its days. Every answer must have been possible at some moment.
 
-No clock is needed, because commits are numbered. An answer that ended before a call began is a lower bound for the
-commits that the call saw. A call that began after an answer had come is an upper bound for the commits before it."""
+No clock is needed, because commits are numbered. If an answer arrived before a call began, the commit of that answer is a lower
+bound for the commits that the call saw. If a call began after an answer had arrived, the commit of that call is an upper bound for
+the commits that the answer saw."""
 from bisect import bisect_left, bisect_right
 
 from .facts import CONFIRMED, OK, REJECTED
@@ -12,7 +13,7 @@ NEVER = float("inf")
 
 
 class Bounds:
-    """The commits that can have been the last one at the time of a decision."""
+    """Finds out which commits can have been the last one at the time of a decision."""
 
     def __init__(self, facts, snapshot):
         self.taken = {place["booking_id"]: place["taken_commit"] for place in snapshot["reservations"]
@@ -35,30 +36,30 @@ class Bounds:
         return found
 
     def _known(self, facts):
-        """Yields pairs of the end of an answer and a commit that had been made by then."""
-        for booking_id, told in facts.told.items():
+        """Yields (end of an answer, number of a commit that had been made by then)."""
+        for booking_id, reports in facts.reports.items():
             if booking_id in self.taken:
-                for one in told:
+                for one in reports:
                     if one.version and one.status == CONFIRMED:
                         yield one.end, self.taken[booking_id]
-        for record, hospital_id, day in told_days(facts):
+        for record, hospital_id, day in reported_days(facts):
             commit = self.commit_of.get((hospital_id, day["date"], day["version"]))
             if commit is not None:
                 yield record["end_ns"], commit
 
     def low(self, begin):
-        """Returns the last commit known to have been made before that instant."""
+        """Returns the last commit that is known to have been made before `begin` (ns)."""
         at = bisect_left(self.known_end, begin)
         return self.known_commit[at - 1] if at else 0
 
     def high(self, end):
-        """Returns the first commit known to have been made after that instant."""
+        """Returns the first commit that is known to have been made after `end` (ns)."""
         at = bisect_right(self.started_begin, end)
         return self.started_commit[at] if at < len(self.started_commit) else NEVER
 
 
-def told_days(facts):
-    """Yields (record, hospital id, day as answered) of every answer that shows days."""
+def reported_days(facts):
+    """Yields (record, hospital id, day as shown) of every answer that shows days."""
     for op in ("RegisterHospital", "GetHospital", "GetAvailability", "SetCapacity"):
         for hospital_id, records in facts.attempts[op].items():
             for record in records:
@@ -89,7 +90,7 @@ class Answers:
         return self.days.get((hospital_id, date)) or Day(hospital_id, date, {})
 
     def _check_order(self):
-        """Checks that a place requested after another answer was taken in a later commit."""
+        """Checks that a booking that was requested after another commit had been reported took its place in a later commit."""
         for booking_id, taken in sorted(self.bounds.taken.items()):
             begin = self.facts.first_begin(booking_id)
             if begin is not None and taken and taken <= self.bounds.low(begin):
@@ -97,11 +98,11 @@ class Answers:
                     booking_id, self.facts.when(begin, begin), taken, self.bounds.low(begin))
 
     def _refusal(self, booking_id):
-        """Returns (reason, when it was first reported or NEVER, text of that answer or row) of a booking that is
-        rejected, or was reported to be."""
-        told = [one for one in self.facts.told.get(booking_id, ()) if one.status == REJECTED and one.reason]
-        if told:
-            first = min(told, key=lambda one: one.end)
+        """Returns (reason, time, text) of a booking that is rejected, or was reported to be. The time is that of the first answer
+        with the reason, or NEVER; the text describes that answer, or the stored row."""
+        reports = [one for one in self.facts.reports.get(booking_id, ()) if one.status == REJECTED and one.reason]
+        if reports:
+            first = min(reports, key=lambda one: one.end)
             return first.reason, first.end, self.facts.text(first)
         booking = self.bookings.get(booking_id)
         if booking is not None and booking["status"] == REJECTED:
@@ -119,7 +120,8 @@ class Answers:
             yield "booking %s: %s, %s (commits %s to %s)" % (booking_id, text, why, low, high)
 
     def _objection(self, reason, creates, low, high, begin, end):
-        """Returns why that reason cannot have been true at any moment, or None if it can."""
+        """Returns a text that shows that the reason was not true at any moment between the bounds. Returns None if it may have been
+        true."""
         request = creates[0]["request"]
         hospital_id = request["hospital_id"].lower()
         day = self._day(hospital_id, request["date"])
@@ -145,25 +147,25 @@ class Answers:
         return None
 
     def _check_days(self):
-        """Checks that each reported day was in that state at some moment."""
-        for record, hospital_id, told in told_days(self.facts):
-            day = self._day(hospital_id, told["date"])
+        """Checks that each day that was shown in an answer had that state at some moment of the call."""
+        for record, hospital_id, shown in reported_days(self.facts):
+            day = self._day(hospital_id, shown["date"])
             if day.is_unknown(self.bounds.low(record["begin_ns"])):
                 continue
-            state = told["capacity"], told["remaining"], told["version"]
+            state = shown["capacity"], shown["remaining"], shown["version"]
             if record["op"] in ("GetHospital", "GetAvailability"):
                 states = day.states_in(self.bounds.low(record["begin_ns"]), self.bounds.high(record["end_ns"]))
                 fits = state in ((capacity, max(0, capacity - reserved), version) for capacity, reserved, version in states)
-            else:  # an answer from within its commit: how many places other bookings took in it is unknown
-                fits = 0 <= told["remaining"] <= told["capacity"]
-            if not fits or told["capacity"] != self._capacity(hospital_id, told):
+            else:  # an answer from within a commit, in which other bookings took an unknown number of places
+                fits = 0 <= shown["remaining"] <= shown["capacity"]
+            if not fits or shown["capacity"] != self._capacity(hospital_id, shown):
                 yield "%s: was told as capacity %d, remaining %d, version %d (%s %s %s), which it never was then" % (
                     day.name(), *state, record["client"], record["op"],
                     self.facts.when(record["begin_ns"], record["end_ns"]))
 
-    def _capacity(self, hospital_id, told):
-        """Returns the capacity of that version. A day that was never opened has version 0."""
-        return self.capacity_of.get((hospital_id, told["date"], told["version"]), None if told["version"] else 0)
+    def _capacity(self, hospital_id, shown):
+        """Returns the capacity that the day had in the version that was shown. A day that was never opened has version 0."""
+        return self.capacity_of.get((hospital_id, shown["date"], shown["version"]), None if shown["version"] else 0)
 
     def _check_hospitals(self):
         """Checks that every registration or deletion that was answered OK is stored."""

@@ -1,8 +1,8 @@
-"""Replays each screening day, commit by commit, with the places that each commit took and freed, the capacity that it
-set, and the resulting state.
+"""Replays each screening day, commit by commit, with the places that each commit took and freed, the capacity that it set, and the
+resulting state.
 
-Commit 0 stands for everything before the numbering began. Its result is known, but not its steps. For days from which
-reservations may have been purged, the replay shows less than happened, but nothing wrong. Only their state at a given
+Commit 0 stands for everything before the numbering began. Its result is known, but not its steps. For days from which reservations
+may have been purged, the replay shows fewer changes than there were, but no wrong ones. Only the state of such a day at a given
 moment is unknown."""
 from bisect import bisect_right
 from collections import defaultdict
@@ -11,7 +11,7 @@ from .stored import RESERVATION_RELEASED, RESERVATION_TOMBSTONE, is_purged
 
 
 class Commit:
-    """The changes of one commit to a day, which are headcounts and the capacities that it set, in order."""
+    """The changes of one commit to a day: headcounts, and the capacities that it set, in order."""
 
     def __init__(self):
         self.taken = self.released = self.taken_and_released = 0
@@ -20,7 +20,8 @@ class Commit:
 
 
 class Day:
-    """The states of a day. After commits[i] and until the next, it had states[i] = (capacity, reserved, version)."""
+    """The states of a day. From the commit numbers[i] until the next commit, the state is states[i] = (capacity, reserved,
+    version)."""
 
     def __init__(self, hospital_id, date, commits, purged=False):
         self.hospital_id, self.date = hospital_id, date
@@ -35,8 +36,7 @@ class Day:
                 version, capacity = max(commit.capacities)
             self.numbers.append(number)
             self.states.append((capacity, reserved, version))
-            # within a commit, events come first, so that in the worst case all places were taken while the capacity was
-            # lowest
+            # Within a commit, events come first. In the worst case all places were therefore taken while the capacity was lowest.
             self.lowest.append(min(during) - reserved - commit.taken_and_released)
             self.capacities.append(during)
             self.bookings.append(commit.bookings)
@@ -45,12 +45,12 @@ class Day:
         return "day %s of hospital %s" % (self.date, self.hospital_id)
 
     def is_unknown(self, low):
-        """Returns whether nothing is known about moments since that commit, because some may be from before the
-        numbering."""
+        """Returns whether the states since the commit `low` are unknown, because some may be from before the numbering or have been
+        purged."""
         return self.purged or (self.seeded and low == 0)
 
     def _at(self, number):
-        """Returns the index of the state after that commit, or -1 before the day's first."""
+        """Returns the index of the state after the commit `number`, or -1 before the first commit of the day."""
         return bisect_right(self.numbers, number) - 1
 
     @staticmethod
@@ -58,25 +58,27 @@ class Day:
         return state[0] - state[1]
 
     def states_in(self, low, high):
-        """Returns the states after each commit c with low <= c < high."""
+        """Returns the states after each commit c, low <= c < high."""
         first, last = self._at(low), self._at(high - 1)
         return ([(0, 0, 0)] if first < 0 else []) + self.states[max(first, 0):last + 1]
 
     def least_remaining(self, low, high):
-        """Returns the smallest remainder after some commit c, low <= c < high, or within one, low < c < high."""
+        """Returns the smallest number of places left after some commit c, low <= c < high, or within some commit c, low < c <
+        high."""
         first, last = self._at(low), self._at(high - 1)
         after = [self._left(self.states[first])] if first >= 0 else [0]
         return min(after + self.lowest[first + 1:last + 1] + [self._left(one) for one in self.states[first + 1:last + 1]])
 
     def was_closed(self, low, high):
-        """Returns whether its capacity was 0 at some moment, as in least_remaining."""
+        """Returns whether the day's capacity was 0 after some commit c, low <= c < high, or within some commit c, low < c < high
+        (as in least_remaining)."""
         first, last = self._at(low), self._at(high - 1)
         closed = first < 0 or self.states[first][0] == 0
         return closed or any(0 in during for during in self.capacities[first + 1:last + 1])
 
 
 def days_of(snapshot):
-    """Returns (hospital_id, date) -> Day."""
+    """Returns {(hospital_id, date): Day} of the snapshot."""
     commits = defaultdict(lambda: defaultdict(Commit))
     for change in snapshot["capacity_changes"]:
         commit = commits[change["hospital_id"], change["date"]][change["commit_no"]]
@@ -98,8 +100,8 @@ def days_of(snapshot):
 
 
 def check_days(days, snapshot, excess):
-    """G1: checks that after each commit 0 <= reserved <= capacity, or that `excess` allows more, and that the replay
-    ends in the stored state."""
+    """G1: checks that 0 <= reserved <= capacity after each commit, unless `excess` allows more, and that the replay ends in the
+    stored state."""
     stored = {(day["hospital_id"], day["date"]): day for day in snapshot["days"]}
     for key in sorted(set(days) | set(stored)):
         story = days.get(key) or Day(*key, {})
@@ -125,8 +127,9 @@ def check_days(days, snapshot, excess):
 
 
 def check_counter(snapshot, bookings_lost):
-    """Checks that every commit number is used, as long as nothing was purged, and that none exceeds the counter. A
-    released place that is taken again because the cancellation was lost forgets its earlier numbers."""
+    """Checks that every commit number is used, unless reservations were purged, and that no number exceeds the counter. If bookings
+    were lost, a number may be unused: a released place that is taken again because the cancellation was lost forgets its earlier
+    numbers."""
     if len(snapshot["commit_counter"]) != 1:
         yield "hospital-svc: has %d commit counters" % len(snapshot["commit_counter"])
         return
@@ -143,9 +146,9 @@ def check_counter(snapshot, bookings_lost):
 
 
 def check_capacity_events(snapshot):
-    """Checks that the hospital log lists the capacities in the order of their commits, and that nothing follows a
-    deletion."""
-    told, deleted = [], set()
+    """Checks that the hospital log contains the capacities in the order of their commits, and that nothing follows the deletion of
+    a hospital."""
+    published, deleted = [], set()
     for event in sorted(snapshot["hospital_events"], key=lambda event: event["seq"]):
         hospital, changed = event["event"]["hospital"], event["event"]["day"]
         days = [changed["day"]] if changed else hospital["days"] if event["type"] == "hospital.registered" else []
@@ -154,12 +157,12 @@ def check_capacity_events(snapshot):
             yield "hospital %s: seq %d, %s, follows its deletion" % (hospital_id, event["seq"], event["type"])
         if event["type"] == "hospital.deleted":
             deleted.add(hospital_id)
-        told.extend(((hospital_id, day["date"], day["version"]), day["capacity"], event["seq"]) for day in days)
+        published.extend(((hospital_id, day["date"], day["version"]), day["capacity"], event["seq"]) for day in days)
     kept = {(change["hospital_id"], change["date"], change["version"]): change
             for change in snapshot["capacity_changes"]}
     seeded = {key[:2]: key[2] for key, change in kept.items() if change["commit_no"] == 0}
     last = 0
-    for key, capacity, seq in told:
+    for key, capacity, seq in published:
         change = kept.pop(key, None)
         if change is None:
             if key[2] >= seeded.get(key[:2], 0):
@@ -178,7 +181,7 @@ def check_capacity_events(snapshot):
 
 
 def check(days, snapshot, excess=None):
-    """Returns the problems. excess: restores.Excess, if booking-svc's database went back."""
+    """Returns the problems. `excess` is a restores.Excess if booking-svc's database was restored from a backup, else None."""
     yield from check_days(days, snapshot, excess)
     yield from check_counter(snapshot, excess is not None)
     yield from check_capacity_events(snapshot)

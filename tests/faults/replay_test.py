@@ -1,5 +1,5 @@
-"""Tests the checker on days that cannot have come about, and on refusals that cannot have been true. It reports each.
-Pure: no service runs."""
+"""Tests the checker with days whose history is impossible, and with refusals that cannot have been true. It must report each.
+Starts no service."""
 from faults.story import D1, D2, Story, lied, refuse
 
 
@@ -14,7 +14,7 @@ def test_a_day_whose_reserved_places_are_wrong(_):
 
 
 def test_a_day_that_was_oversold_for_a_moment(_):
-    """All final sums are right, but the place was sold again before it was free."""
+    """All final sums are right, but the place was sold again before it was free. The checker reports that commit."""
     story = Story()
     freed = story.row("reservations", booking_id=story.cancelled)
     again = story.row("reservations", booking_id=story.after)
@@ -29,15 +29,16 @@ def test_a_capacity_below_what_was_taken(_):
     story.objects("day %s of hospital %s: after commit . 2 of 1 places were reserved", D1, story.clinic)
 
 
-def test_a_commit_of_which_nothing_is_left(_):
+def test_a_commit_that_left_no_change(_):
     story = Story()
     story.drop("capacity_changes", hospital_id=story.clinic, date=D2, version=2)
     story.objects("hospital-svc: nothing is left of commit .* ")
     story.objects("hospital %s: seq 3 opens %s with version 2, which is not stored", story.clinic, D2)
 
 
-def test_what_was_purged_is_not_missed(_):
-    """A clock was ahead. Reservations that ended are purged 7 days after their date."""
+def test_what_was_purged_is_not_reported_as_missing(_):
+    """Reservations that ended are purged 7 days after their date, or earlier by a service whose clock is ahead. The checker does
+    not report them as missing."""
     story = Story()
     story.snapshot["today"] = "2026-12-20"
     for booking_id in (story.cancelled, story.sold_out, story.early):
@@ -53,7 +54,7 @@ def test_a_commit_beyond_the_counter(_):
     story.objects("hospital-svc: commit 99 is beyond the counter")
 
 
-def test_a_capacity_that_no_event_tells(_):
+def test_a_capacity_without_its_event(_):
     story = Story()
     del story.snapshot["hospital_events"][2]
     story.objects("hospital %s: no event tells version 2 of %s", story.clinic, D2)
@@ -75,17 +76,17 @@ def test_sold_out_while_places_were_left(_):
 
 
 def test_sold_out_where_a_smaller_booking_would_have_fitted_is_fine(_):
-    """Three of four places are taken. Two more are too many, one is not."""
+    """Three of four places are taken. SOLD_OUT is true for a booking for two persons, although a booking for one would fit."""
     lied("SOLD_OUT", headcount=2).is_fine()
 
 
 def test_sold_out_after_places_were_seen_free_again(_):
-    """The day was full once, but no longer when the call began."""
+    """The day was full once, but not any more when the call began, so SOLD_OUT is false."""
     def full_and_free_again(story):
         full = story.model.book(story.clinic, D1, 1)
         story.model.cancel(full)
         story.model.release()
-        story.model.book(story.clinic, D2, 1)  # its commit is later than the release
+        story.model.book(story.clinic, D2, 1)  # the commit of this booking is later than that of the release
         refuse(story.model, "SOLD_OUT")
         story.lied = story.model.book(story.clinic, D1, 1)
     story = Story(full_and_free_again)
@@ -93,7 +94,7 @@ def test_sold_out_after_places_were_seen_free_again(_):
 
 
 def test_sold_out_before_the_places_were_taken(_):
-    """The day is full in the end, but the booking that fills it had not been requested yet."""
+    """The day is full in the end, but the booking that fills it was requested after the refusal, so SOLD_OUT is false."""
     def fill_later(story):
         refuse(story.model, "SOLD_OUT")
         story.lied = story.model.book(story.clinic, D1, 1)
@@ -102,7 +103,7 @@ def test_sold_out_before_the_places_were_taken(_):
     story.objects("booking %s: REJECTED version 2 SOLD_OUT .*, but 1 of day", story.lied)
 
 
-def test_sold_out_that_only_the_database_tells(_):
+def test_sold_out_that_only_the_database_shows(_):
     story = lied("SOLD_OUT")
     story.answer("CreateBooking", story.lied).update(code=4, reason="")
     story.records[:] = [record for record in story.records if record["op"] != "ListBookings"]
@@ -126,7 +127,7 @@ def test_a_refusal_for_a_deletion_that_came_later(_):
 
 
 def test_places_taken_against_real_time(_):
-    """One was confirmed before the other was requested, but its commit is the later one."""
+    """A booking was confirmed before another one was requested, but its commit is the later one. The checker reports it."""
     story = Story()
     first = story.row("reservations", booking_id=story.after)
     second = story.row("reservations", booking_id=story.queued)
@@ -135,7 +136,7 @@ def test_places_taken_against_real_time(_):
                   story.queued)
 
 
-def test_a_day_that_never_was_as_it_was_told(_):
+def test_a_day_that_never_was_as_reported(_):
     for name, value in (("remaining", 3), ("capacity", 5), ("version", 2)):
         story = Story()
         story.answer("GetAvailability", story.clinic)["message"]["days"][0][name] = value

@@ -1,10 +1,10 @@
-"""Databases that went back in a round, and the answers of the lost interval that still bind. Pure."""
+"""Describes the restores of databases in a round, and decides which answers are still binding. Pure."""
 import collections
 
 
 class Restore:
-    """The restore of the database of `victim`. begun_ns: before its backup was made. ended_ns: the backup was in place.
-    history_ns: from then on history-svc shows nothing of the lost interval; None: not yet."""
+    """The restore of the database of `victim`. begun_ns is a time before the backup was made, ended_ns the time at which the backup
+    was in place. From history_ns on, history-svc shows nothing of the lost interval; None means that it may still show it."""
 
     def __init__(self, victim, begun_ns, ended_ns, history_ns=None):
         self.victim, self.begun_ns, self.ended_ns, self.history_ns = victim, begun_ns, ended_ns, history_ns
@@ -14,8 +14,8 @@ HISTORY = ("GetBookingHistory", "ListCustomerHistory")
 
 
 def _is_void(record, restores):
-    """Returns whether the answer may be about lost state, because it came after the backup began, to a call that was
-    sent before the backup was in place."""
+    """Returns whether the answer may be about lost state, because it arrived after the backup began, and its call was sent before
+    the backup was in place."""
     for restore in restores:
         ended_ns = restore.history_ns if record["op"] in HISTORY else restore.ended_ns
         if record["end_ns"] > restore.begun_ns and (ended_ns is None or record["begin_ns"] < ended_ns):
@@ -24,17 +24,19 @@ def _is_void(record, restores):
 
 
 def binding(records, restores):
-    """Returns the records without the answers that G2 allows booking-svc to lose. Each of these becomes an attempt with
-    an unknown outcome. All answers from before the start of the backup, or after the restore, bind."""
+    """Returns the records without the answers that G2 allows booking-svc to lose. A record without its answer is an attempt with an
+    unknown outcome. Every answer that arrived before the backup began, or whose call was sent after the restore, is still
+    binding."""
     lost = bookings_lost(restores)
     return [{**record, "answer": None} if _is_void(record, lost) else record for record in records]
 
 
 class Excess:
-    """How far days may exceed their capacities after booking-svc's database went back (G1). `lost`: bookings_lost().
+    """Determines by how much days may exceed their capacities after booking-svc's database was restored from a backup (G1). `lost`
+    is the result of bookings_lost().
 
-    A booking whose cancellation is lost is CONFIRMED again and takes its place again, which may have been sold
-    meanwhile. Following the log from its start does the same for a moment to every booking that was ever CONFIRMED."""
+    A booking whose cancellation is lost is CONFIRMED again, and takes its place again, which may have been sold in the meantime.
+    Following the log from its start does the same for a moment to every booking that was ever CONFIRMED."""
 
     def __init__(self, facts, snapshot, lost):
         self.facts, self.ended_ns = facts, max(restore.ended_ns for restore in lost)
@@ -46,17 +48,16 @@ class Excess:
             self.ended[day] += place["headcount"] * any(record["begin_ns"] < self.ended_ns for record in cancels)
 
     def allows(self, day, too_many, taken_by):
-        """Returns whether a commit that took places for these bookings may have left `too_many` places taken on that
-        day (hospital id, date). A booking first requested after the last restore is never granted a place that does not
-        exist."""
+        """Returns whether a commit that took places for the bookings `taken_by` may have left `too_many` places too many taken on
+        the day (hospital id, date). A booking first requested after the last restore must not get a place that does not exist."""
         return too_many <= self.ended[day] and not any(
             (self.facts.first_begin(booking_id) or 0) >= self.ended_ns for booking_id in taken_by)
 
     def may_stay(self, day, too_many):
-        """Returns whether a day may still exceed its capacity by this many places in the end."""
+        """Returns whether the day may still exceed its capacity by `too_many` places in the end."""
         return too_many <= self.undone[day]
 
 
 def bookings_lost(restores):
-    """Returns the restores after which bookings may be missing or undone."""
+    """Returns the restores after which bookings may be missing, or changes of bookings undone."""
     return [restore for restore in restores if restore.victim == "booking"]

@@ -1,4 +1,4 @@
-"""Plays rounds one after another, and reports them."""
+"""Plays rounds one after another and reports their results."""
 import collections
 import json
 import os
@@ -9,18 +9,19 @@ from faults import plan as plans
 from faults.one_round import Round
 from kit.stack import program
 
-CALLS_TOLD = 40  # of the relevant calls; the folder has all
-IDLE_MAX = 10  # rounds in a row that hit nothing: then something is wrong with the rounds
+CALLS_TOLD = 40  # maximum number of calls in the output; the folder has all
+IDLE_MAX = 10  # if so many rounds in a row hit nothing, something is wrong with the rounds
 
-# the short form: every kind, on the drivers where it differs
-SHORT = (("kill", "sqlite"), ("point", "postgresql"), ("database", "postgresql"), ("pubsub", "sqlite"), ("point", "sqlite"),
+# The short form plays every kind, with both drivers where they differ.
+SHORT = (("kill", "sqlite"), ("door", "sqlite"), ("point", "postgresql"), ("database", "postgresql"), ("pubsub", "sqlite"),
+         ("point", "sqlite"),
          ("commit", "postgresql"), ("disk", "sqlite"), ("kill", "postgresql"), ("cut", "sqlite"), ("pause", "postgresql"),
          ("stop", "sqlite"), ("delay", "postgresql"), ("clock", "sqlite"), ("disk", "postgresql"),
          ("restore", "sqlite"), ("restore", "postgresql"))
 
 
 def fault_points():
-    """Returns the names of all points in this build, or none if it has none."""
+    """Returns the names of all fault points in this build. The list is empty if the build has none."""
     done = subprocess.run([program("booking-svc"), "--version"], env={**os.environ, "SCREENING_FAULTS": "list"},
                           capture_output=True, text=True, check=True)
     lines = done.stdout.split("\n")
@@ -28,7 +29,7 @@ def fault_points():
 
 
 class Series:
-    """Plays the rounds. options: the arguments of `tests/faults/run`."""
+    """Plays the rounds. `options` are the arguments of tests/faults/run."""
 
     def __init__(self, options, seed, cluster):
         self.options, self.seed, self.cluster = options, seed, cluster
@@ -69,10 +70,10 @@ class Series:
         self.results.append(result)
         print(result.line(len(self.results)), flush=True)
         if result.problems:
-            self._tell(player, result, "--driver %s --kind %s" % (driver, ",".join(kinds)))
+            self._print_failure(player, result, "--driver %s --kind %s" % (driver, ",".join(kinds)))
         return result
 
-    def _tell(self, player, result, arguments):
+    def _print_failure(self, player, result, arguments):
         print("---- seed %d failed; again: tests/faults/run --rounds 1 --seed %d %s" % (
             result.plan["seed"], result.plan["seed"], arguments))
         print("plan:", json.dumps(result.plan, ensure_ascii=False))
@@ -83,7 +84,7 @@ class Series:
         print("kept in:", result.folder, flush=True)
 
     def print_summary(self):
-        """Prints the last lines of the run. Returns whether it failed."""
+        """Prints the last lines of the run. Returns whether the run failed."""
         results = self.results
         kinds, struck, met, fired = (collections.Counter() for _ in range(4))
         for result in results:

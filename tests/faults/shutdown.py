@@ -1,5 +1,5 @@
-"""A stop frees nothing that a handler may still use, neither without a grace period nor after a suspension longer than
-the grace period."""
+"""Checks that a stop frees nothing that a handler may still use, even without a grace period or after a suspension that is
+longer than the grace period."""
 import signal
 import time
 
@@ -10,12 +10,13 @@ from kit.stack import DEADLINE_S, PROGRAMS, Stack, wait_for
 from kit.world import booking_request, day, register, wait_agreement
 
 POINT = "rpc.server.before_handler"
-STALL_MS = 900  # far longer than everything that a stop does apart from its handlers
+STALL_MS = 900  # far longer than a stop takes apart from its handlers
 WRITE, READ, FETCH = "write", "read", "fetch"
 
 
 def calls_of(name):
-    """Returns one call for each queue that handlers fill, and the codes that it may get while the service stops."""
+    """Returns, for each queue that handlers fill, (method, request, codes): a call, and the codes that it may get while the service
+    stops."""
     anything = {"hospital_id": rpc.new_id()}
     if name == "hospital":
         return {WRITE: ("SetCapacity", {**anything, "date": day(1), "capacity": 1}, (rpc.NOT_FOUND,)),
@@ -29,7 +30,7 @@ def calls_of(name):
 
 
 def freeze(service):
-    """Suspends the process in the middle of a drain for longer than its grace period, as a live migration does."""
+    """Pauses the process in the middle of a drain for longer than its grace period, as a live migration does."""
     wait_for("it drains", lambda: any(line.get("event") == "service.stopping" for line in service.log_lines()), interval_s=0.001)
     service.pause()
     time.sleep(0.3)
@@ -45,7 +46,7 @@ def stop_with_a_handler_running(driver, name, grace_ms, disturb):
             wait_fired(service, POINT)
             service.process.send_signal(signal.SIGTERM)
             disturb(service)
-            reply = client.receive(sent)  # the handler finished its work
+            reply = client.receive(sent)  # the handler has completed its work
             assert reply.code in codes, (name, kind, reply)
             assert service.process.wait(timeout=DEADLINE_S) == 0, service.log_tail()
 
@@ -67,7 +68,7 @@ def test_history_svc_stops_only_when_its_handlers_have_returned(driver):
 
 
 def test_a_stop_without_grace_waits_for_what_the_handlers_began(driver):
-    """A late reply, an answer and a commit each run on a thread for which the stop must wait."""
+    """A late reply, an answer and a commit are each handled on a separate thread. The stop waits for each of these threads."""
     with Stack(driver, flags={"booking": {"drain-grace-ms": 0}}) as stack:
         hospital_id = register(stack, capacity=1000)
         calls = {"reserve.before_call": "CreateBooking", "rpc.client.after_send": "CreateBooking",
@@ -81,6 +82,6 @@ def test_a_stop_without_grace_waits_for_what_the_handlers_began(driver):
             wait_fired(service, point)
             service.process.send_signal(signal.SIGTERM)
             assert service.process.wait(timeout=DEADLINE_S) == 0, service.log_tail()
-            service.environment = {}
+            del service.environment["SCREENING_FAULTS"]
         stack.booking_svc.start()
         wait_agreement(stack)

@@ -1,5 +1,5 @@
-"""Reads the contents of the three databases, as plain lists of dicts. Read them after the traffic has stopped and the
-services have completed their work, because the three databases are not read at one instant."""
+"""Reads the contents of the three databases as lists of dicts. The databases are not read at one instant, so read them after the
+traffic has stopped and the services have completed their work."""
 import datetime
 import json
 import uuid
@@ -16,7 +16,7 @@ _DEAD = ("log", "seq", "event_id", "type", "reason")
 _BOOKING = ("booking_id", "customer_id", "customer_name", "hospital_id", "date", "headcount", "status", "status_reason",
             "created_at_us", "updated_at_us", "version")
 
-# the name here, the service that owns the database, the table's name there, its columns
+# A tuple is (name in the snapshot, service that owns the database, name of the table, columns).
 TABLES = (
     ("hospitals", "hospital", "hospital", ("hospital_id", "name", "state")),
     ("days", "hospital", "screening_day", ("hospital_id", "date", "capacity", "reserved", "version")),
@@ -45,7 +45,7 @@ TABLES = (
 
 
 def _rows(stack, service):
-    """Yields (name, row) of all tables of one service."""
+    """Yields (name in the snapshot, row) of all tables of one service."""
     queries = {name: (columns, "SELECT %s FROM %s" % (", ".join(columns), table))
                for name, owner, table, columns in TABLES if owner == service}
     if stack.url(service).startswith("sqlite:"):
@@ -53,14 +53,14 @@ def _rows(stack, service):
             for row in stack.rows(service, query):
                 yield name, dict(zip(columns, row))
         return
-    # one statement, hence one instant; one line of JSON per row, because texts may contain anything
+    # One statement reads all tables at one instant. Each row is a line of JSON, because texts may contain any character.
     parts = ["SELECT '%s', row_to_json(t)::text FROM (%s) t" % (name, query) for name, (_, query) in queries.items()]
     for name, row in stack.rows(service, " UNION ALL ".join(parts)):
         yield name, json.loads(row)
 
 
 def _tidy(row):
-    """Makes the values of both drivers alike, with ids as text and an event as its fields."""
+    """Makes the rows of both drivers alike: ids become text, and an event becomes its fields."""
     for column, value in row.items():
         if column == "event":
             packed = bytes.fromhex(value[2:]) if isinstance(value, str) else value
@@ -71,8 +71,8 @@ def _tidy(row):
 
 
 def read(stack, zone="Asia/Seoul"):
-    """Returns the contents of the databases of a kit Stack. "today" is the clinic's date. If clocks were changed, set
-    it to the latest date that any service saw."""
+    """Returns the contents of the databases of a kit Stack. "today" is the clinic's date. If the test changed clocks, it must set
+    "today" to the latest date that any service saw."""
     found = {name: [] for name, *_ in TABLES}
     for service in ("hospital", "booking", "history"):
         for name, row in _rows(stack, service):

@@ -1,5 +1,4 @@
-"""Runs two PostgreSQL servers for one test: a primary and a synchronous standby, which takes over when the primary is
-killed."""
+"""Runs two PostgreSQL servers for one test: a primary and its synchronous standby, which takes over when the primary is killed."""
 import os
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ class Node(Cluster):
 
     def __init__(self, name):
         super().__init__()
-        self.name = name  # the name by which a primary identifies its standby
+        self.name = name  # by this name a primary identifies its standby
 
     def _run_as_server(self, *words):
         """Runs a command as the owner of the folder, because the server does not run as root."""
@@ -32,8 +31,8 @@ class Node(Cluster):
         return os.path.realpath(self.folder)
 
     def follow(self, primary):
-        """Discards its data and becomes the standby of `primary`, which from then on commits only transactions that
-        both have."""
+        """Discards this server's data and makes it the standby of `primary`, which from now on commits a transaction only once both
+        have it."""
         programs = os.path.dirname(os.readlink("/proc/%d/exe" % primary.postmaster()))
         self._take_folder(primary)
         self._run_as_server(os.path.join(programs, "pg_basebackup"), "-D", self.data, "-R", "-c", "fast", "-d",
@@ -46,7 +45,7 @@ class Node(Cluster):
             primary.url, "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
 
     def _take_folder(self, primary):
-        """Makes an empty folder owned by the server's user, like the primary's."""
+        """Makes an empty folder that belongs to the server's user, like the folder of `primary`."""
         shutil.rmtree(self.host, ignore_errors=True)
         os.mkdir(self.folder, 0o700)
         owner = os.stat(primary.host)
@@ -61,7 +60,8 @@ class Node(Cluster):
 
 
 class Replicated:
-    """Runs both servers: `with Replicated() as servers:`. servers.url leads to the current primary."""
+    """A primary and its standby during a `with` block: `with Replicated() as servers:`. servers.url always leads to the current
+    primary."""
 
     def __init__(self):
         self.primary, self.standby = Node("one"), Node("two")
@@ -87,7 +87,8 @@ class Replicated:
             node.remove()
 
     def fail_over(self):
-        """Kills the primary, and its standby takes over. Then there is no standby. Returns the times of both."""
+        """Kills the primary and promotes its standby. Afterwards there is no standby. Returns (time of the kill, time of the
+        promotion)."""
         self.primary.kill()
         killed = time.monotonic()
         self.standby.promote()
@@ -95,5 +96,5 @@ class Replicated:
         return killed, time.monotonic()
 
     def restore_standby(self):
-        """Makes the killed server the standby."""
+        """Makes the killed server the standby of the current primary."""
         self.standby.follow(self.primary)

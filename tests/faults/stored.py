@@ -9,7 +9,7 @@ RESERVATIONS = {RESERVATION_LIVE: "live", RESERVATION_RELEASED: "released", RESE
 DELETED = 2
 STATUS_OF = {"booking.requested": REQUESTED, "booking.confirmed": CONFIRMED, "booking.rejected": REJECTED,
              "booking.cancelled": CANCELLED, "booking.force_cancelled": FORCE_CANCELLED}
-RELEASED_EVENT = "booking.released"  # for a place granted too late: the booking itself does not change
+RELEASED_EVENT = "booking.released"  # type of the event for a place that was granted too late; the booking itself does not change
 NONE_YET = "00000000-0000-0000-0000-000000000000"
 FOLLOWED = {"hospital": ("booking",), "booking": ("hospital",), "history": ("booking", "hospital")}
 BOOKING = ("customer_id", "customer_name", "hospital_id", "date", "headcount", "status", "status_reason", "created_at_us",
@@ -21,7 +21,7 @@ def by_id(rows, name="booking_id"):
 
 
 def is_purged(snapshot, date):
-    """Returns whether hospital-svc may have purged reservations that ended on that day, which it does 7 days later."""
+    """Returns whether hospital-svc may have purged the reservations of `date` that ended, which it does 7 days later."""
     return date < (datetime.date.fromisoformat(snapshot["today"]) - datetime.timedelta(days=7)).isoformat()
 
 
@@ -79,7 +79,7 @@ def _check_cursor(snapshot, service, log):
 # ---- the booking log, booking-svc, history-svc
 
 def _events_of_bookings(snapshot):
-    """Returns booking id -> the events of its log that changed it, in order."""
+    """Returns {booking id: the events of the booking log that changed the booking, in order}."""
     found = defaultdict(list)
     for event in sorted(snapshot["booking_events"], key=lambda event: event["seq"]):
         if event["event"]["booking"] is not None and event["type"] != RELEASED_EVENT:
@@ -113,7 +113,7 @@ def _check_story(stored, events):
     """Checks that the events of one booking lead, version by version, to the stored state."""
     name = "booking %s: " % stored["booking_id"]
     versions = [event["event"]["booking"]["version"] for event in events]
-    # a booking about which no client was informed before its second version begins there
+    # If no client was told about the first version of a booking, its events begin with the second.
     first = 2 - stored["announced"]
     if versions != list(range(first, stored["version"] + 1)):
         yield name + "has events of the versions %s, stored is %s%s" % (
@@ -145,27 +145,27 @@ def _check_summary(stored, summary, events):
 
 
 def _check_entries(snapshot, events):
-    """Checks that the timeline equals the log, event by event."""
-    told = {}
+    """Checks that the timeline in history-svc equals the booking log, event by event."""
+    logged = {}
     for booking_id, of_booking in events.items():
         for event in of_booking:
             booking = event["event"]["booking"]
-            told[(booking_id, event["event_id"])] = (booking["version"], booking["status"], booking["status_reason"],
-                                                    event["occurred_at_us"], "booking", event["seq"])
+            logged[(booking_id, event["event_id"])] = (booking["version"], booking["status"], booking["status_reason"],
+                                                       event["occurred_at_us"], "booking", event["seq"])
     kept = Counter((entry["booking_id"], entry["event_id"]) for entry in snapshot["entries"])
     for key, count in kept.items():
         if count > 1:
             yield "booking %s: history-svc has event %s %d times" % (*key, count)
-    for key in sorted(told.keys() - kept.keys()):
-        yield "booking %s: history-svc misses event %s, seq %d" % (*key, told[key][-1])
+    for key in sorted(logged.keys() - kept.keys()):
+        yield "booking %s: history-svc misses event %s, seq %d" % (*key, logged[key][-1])
     for entry in snapshot["entries"]:
         key = (entry["booking_id"], entry["event_id"])
         is_kept = (entry["version"], entry["status"], entry["reason"], entry["occurred_at_us"], entry["source"],
                    entry["seq"])
-        if key not in told:
+        if key not in logged:
             yield "booking %s: history-svc has event %s, which the log has not" % key
-        elif told[key] != is_kept:
-            yield "booking %s: history-svc has event %s as %s, the log as %s" % (*key, is_kept, told[key])
+        elif logged[key] != is_kept:
+            yield "booking %s: history-svc has event %s as %s, the log as %s" % (*key, is_kept, logged[key])
 
 
 # ---- places
@@ -178,7 +178,7 @@ def check_places(snapshot, bookings_lost=False):
         stored, place = bookings.get(booking_id), reservations.get(booking_id)
         name = "booking %s: " % booking_id
         if stored is None and bookings_lost and place["state"] != RESERVATION_LIVE:
-            continue  # it was lost after it had ended
+            continue  # the booking was lost after it had ended
         if stored is None:
             yield name + "has a reservation that is %s, but booking-svc does not know it" % RESERVATIONS.get(
                 place["state"])
@@ -242,7 +242,7 @@ def check_deletions(snapshot):
 
 
 def check(snapshot, bookings_lost=False):
-    """Returns the problems. bookings_lost: whether booking-svc's database went back."""
+    """Returns the problems. `bookings_lost` is true if booking-svc's database was restored from a backup."""
     for part in (check_logs, check_bookings, check_deletions):
         yield from part(snapshot)
     yield from check_places(snapshot, bookings_lost)

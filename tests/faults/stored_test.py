@@ -1,4 +1,4 @@
-"""Tests the checker on databases that do not match each other. It reports each mismatch. Pure: no service runs."""
+"""Tests the checker with databases that do not match each other. It must report each mismatch. Starts no service."""
 from faults.story import D1, D2, Story
 
 
@@ -152,7 +152,7 @@ def test_a_reservation_of_other_content(_):
 
 # ---- deletions
 
-def test_a_deletion_that_is_not_worked_off(_):
+def test_a_deletion_that_is_not_completed(_):
     story = Story()
     story.row("deletions", hospital_id=story.closing)["done"] = 0
     story.objects("hospital %s: is deleted, but booking-svc has not worked that off", story.closing)

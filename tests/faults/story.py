@@ -1,4 +1,4 @@
-"""For the tests of the checker: a small run that covers everything, of which a test breaks one part."""
+"""Plays a small run that covers everything. Each test of the checker breaks one part of it."""
 import re
 
 from . import checker
@@ -8,7 +8,8 @@ D1, D2 = DAYS
 
 
 class Story:
-    """A small run that covers everything, with names for its parts. `broken` is played before its end."""
+    """A small run that covers everything, with names for its parts. `broken`, if given, is called with the story before the end of
+    the run."""
 
     def __init__(self, broken=None):
         self.model = model = Model()
@@ -48,13 +49,13 @@ class Story:
         return next(record for record in self.records if record["op"] == op and record["id"] == entity_id)["answer"]
 
     def event(self, booking_id, status):
-        def told(event):
+        def content_of(event):
             booking = event["event"]["booking"]
             return booking["booking_id"], booking["status"]
-        return next(event for event in self.snapshot["booking_events"] if told(event) == (booking_id, status))
+        return next(event for event in self.snapshot["booking_events"] if content_of(event) == (booking_id, status))
 
     def objects(self, pattern, *words):
-        """Checks that some problem contains these words."""
+        """Checks that the checker reports a problem that matches the pattern. `words` fill the placeholders of the pattern."""
         problems = checker.check(self.records, self.snapshot)
         pattern = pattern % words if words else pattern
         assert any(re.search(pattern, problem) for problem in problems), (pattern, problems)
@@ -65,7 +66,7 @@ class Story:
 
 
 def refuse(model, reason):
-    """Makes hospital-svc refuse the next booking with that reason, whether true or not."""
+    """Makes hospital-svc refuse the next booking with `reason`, whether it is true or not."""
     reserve = model.reserve
 
     def refuse_once(_):

@@ -1,5 +1,5 @@
-"""Customers that book and cancel until stopped, repeat each call until its answer is definite, and remember the
-answers. A hospital opens days in the meantime."""
+"""Runs customers that book and cancel until stopped, repeat each call until its answer is definite, and remember the answers.
+Meanwhile the hospital opens days."""
 import random
 import time
 
@@ -7,12 +7,12 @@ from kit import rpc
 from kit.workers import Connection, Workers
 from kit.world import CANCELLED, CONFIRMED, REJECTED, REQUESTED, all_bookings, booking_request, day, remaining
 
-PAUSE_S = 0.02  # the pause between two days that are opened
+PAUSE_S = 0.02  # pause between two days that the hospital opens
 
 
 class Traffic(Workers):
-    """Runs the customers: `with Traffic(stack, hospital_id, places) as traffic: ...`. The answers are checked at the
-    end, after the services agree."""
+    """Runs the customers: `with Traffic(stack, hospital_id, places) as traffic: ...`. At the end of the block, waits until the
+    services agree and checks the answers."""
 
     def __init__(self, stack, hospital_id, places, workers=4):
         self.stack, self.hospital_id, self.places = stack, hospital_id, places
@@ -45,7 +45,7 @@ class Traffic(Workers):
         time.sleep(PAUSE_S)
 
     def check(self):
-        """Compares the answers with the final state, once the services agree."""
+        """Compares the answers with the final state. Call it once the services agree."""
         problems = self.died + self.problems
         assert not problems, problems[:3]
         assert self.answers, "nobody was answered"

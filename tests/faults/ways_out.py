@@ -1,4 +1,4 @@
-"""Acts as docs/operations.md tells an operator to do after a restore, and only when the services ask for it."""
+"""Acts as docs/operations.md instructs an operator after a restore, but only if the services ask for it."""
 import collections
 import threading
 import time
@@ -7,17 +7,17 @@ from kit import rpc
 from kit.stack import DEADLINE_S, wait_for
 from kit.world import behind, repair
 
-PLACES = 100000  # on a day that no other caller books; it shows whether places are granted
+PLACES = 100000  # places of a day that no other caller books, which shows whether places are granted
 
 
 class Operator:
-    """The operator of a round. `load` gives it a client, whose calls are recorded like all others."""
+    """The operator of a round. `load` provides the operator's client, whose calls are recorded like all others."""
 
     def __init__(self, stack, load):
         self.stack, self.load = stack, load
         self.restores = []
-        self.lock = threading.Lock()  # one restore at a time, with everything that it requires
-        self.taken = collections.Counter()  # actions taken
+        self.lock = threading.Lock()  # held during a restore and everything that the restore requires
+        self.taken = collections.Counter()  # number of actions, by name
         self.client = None
         self.day = None
 
@@ -27,8 +27,8 @@ class Operator:
         self.day = self.client.register(PLACES, in_world=False)
 
     def restored(self, restore):
-        """Handles a database that has just gone back. Returns when places are granted again through every replica, and
-        history-svc follows the log."""
+        """Does what the services ask for after a database was restored from a backup. Returns when places are granted again through
+        every replica, and history-svc follows the log."""
         self.restores.append(restore)
         for name in self.stack.replicas_of("booking"):
             self._wait_granted(name)
@@ -36,8 +36,8 @@ class Operator:
         restore.history_ns = time.monotonic_ns()
 
     def _wait_granted(self, name):
-        """Waits until places are granted. A service that grants nothing must report it, and the operator acts on
-        that."""
+        """Waits until places are granted through the replica `name`. A service that grants no places must report the reason, and
+        the operator acts on it."""
         end = time.monotonic() + DEADLINE_S
         while not self.client.probe(self.day, name):
             self.attend()
@@ -45,7 +45,7 @@ class Operator:
                 name, {one: self.reasons(one) for one in self.stack.names})
 
     def attend(self):
-        """Acts on the reasons that the services give."""
+        """Acts on the reasons for which services report that they are degraded."""
         if any("diverged" in reason.lower() for name in self.stack.replicas_of("hospital") for reason in self.reasons(name)):
             self.taken["follow"] += 1
             self._follow_from_start()
@@ -54,8 +54,8 @@ class Operator:
             self._rebuild()
 
     def _is_history_lost(self):
-        """Returns whether the log no longer contains events that history-svc has applied. history-svc must report it
-        within a moment."""
+        """Returns whether the log lacks events that history-svc has applied. Waits until history-svc reports that, or
+        follows the log."""
         def settled():
             if any("diverged" in reason.lower() for reason in self.reasons("history")):
                 return "lost"
@@ -68,7 +68,8 @@ class Operator:
         return wait_for("history-svc follows the booking log or says that it diverged", settled) == "lost"
 
     def reasons(self, name):
-        """Returns the reasons that this service gives for being degraded, or nothing while it does not answer."""
+        """Returns the reasons for which the service reports that it is degraded. The list is empty while the service does not
+        answer."""
         try:
             client = rpc.Client(self.stack.services[name].rpc, timeout=5)
         except OSError:
@@ -82,7 +83,7 @@ class Operator:
             client.close()
 
     def _follow_from_start(self):
-        """Stops all replicas, starts one with the flag, then the others."""
+        """Stops all replicas of hospital-svc, starts one with --follow-log-from-start, then the others."""
         names = self.stack.replicas_of("hospital")
         self.stack.stop(names)
         self.stack.revive(names[0], follow_log_from_start="booking")
@@ -93,12 +94,11 @@ class Operator:
     def _rebuild(self):
         done = self.stack.services["history"].run_once(rebuild="true")
         assert done.returncode == 0, "history-svc --rebuild: %s" % done.stderr
-        self.stack.stop_and_start("history")
         for restore in self.restores:
             restore.history_ns = time.monotonic_ns()
 
     def finish(self):
-        """Acts on what restores still ask for, and releases the places of the lost bookings. Call it when no client
+        """Acts on what the services still ask for after restores, and releases the places of lost bookings. Call it when no client
         books any more."""
         def followed():
             self.attend()
@@ -107,12 +107,12 @@ class Operator:
         repair(self.stack, "--release")
 
     def check_reasons(self):
-        """Checks that in the end services report nothing but overcommitted days, if any (they are counted every 3 s),
+        """Checks that in the end the services report nothing but overcommitted days (which they count every 3 s), if there are any,
         and a recovery of hospital-svc that an operator must acknowledge."""
         days = self.stack.value("hospital", "SELECT COUNT(*) FROM screening_day WHERE reserved > capacity")
-        told = ["%d day%s overcommitted" % (days, "" if days == 1 else "s")] if days else []
+        allowed = ["%d day%s overcommitted" % (days, "" if days == 1 else "s")] if days else []
         for name in self.stack.names:
-            expected = told if name in self.stack.replicas_of("hospital") else []
+            expected = allowed if name in self.stack.replicas_of("hospital") else []
             wait_for("%s says %s and no more" % (name, expected), lambda: [
                 reason for reason in self.reasons(name) if not reason.startswith("the database went back:")] == expected)
 

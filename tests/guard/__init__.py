@@ -1,1 +1,1 @@
-"""The number of instructions that a booking takes."""
+"""Measures the number of instructions that a booking takes, and compares it with the recorded number."""

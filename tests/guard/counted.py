@@ -1,8 +1,7 @@
-"""A stack with one service under callgrind, and the number of instructions from one mark to the next.
+"""Runs a stack with one service under callgrind, and counts the instructions from one mark to the next.
 
-A mark is a call of Introspection/Describe: whenever the service enters the function that answers it, callgrind writes
-its
-counts and starts again from zero. No other process has to interfere.
+A mark is a call of Introspection/Describe. Whenever the service enters the function that answers this call, callgrind writes its
+counts and starts again from zero, so no other process has to control callgrind.
 """
 import glob
 import os
@@ -14,13 +13,14 @@ import time
 from kit.stack import Stack, wait_for
 from kit.world import book, register
 
-MARK = "describe"  # of lib/rpc/introspection.c
+MARK = "describe"  # the handler of Describe in lib/rpc/introspection.c
 PLACES = 100000
 PROFILE_LINES = 70
 
 
 class Cursor:
-    """Reads how far a service has followed the booking log: from its database, which costs it no instruction."""
+    """Reads how far a service has followed the booking log. It reads the service's database, so that the service executes no
+    instruction for it."""
 
     def __init__(self, stack, name):
         url, self.sql = stack.url(name), "SELECT COALESCE(MAX(seq), 0) FROM event_cursor WHERE log = 'booking'"
@@ -47,8 +47,7 @@ class Cursor:
 
 
 class CountedStack(Stack):
-    """A stack with one service under callgrind. `counted`: that service; history-svc runs only if it is the counted
-    one."""
+    """A stack with one service under callgrind, which is `counted`. history-svc runs only if it is that service."""
 
     def __init__(self, counted, cluster_url):
         super().__init__("sqlite", without=() if counted == "history" else ("history",), cluster_url=cluster_url)
@@ -69,12 +68,12 @@ class CountedStack(Stack):
     def close(self, failed=False):
         for cursor in self.cursors:
             cursor.close()
-        self.counted.kill()  # its shutdown does not matter here and takes long
+        self.counted.kill()  # its shutdown takes long and does not matter here
         super().close(failed)
 
     def book(self, count, pause_s=0.0):
-        """Makes bookings one at a time, each after the previous one is complete, so that the same steps always
-        happen together."""
+        """Makes bookings one at a time. Each begins after every service has finished the previous one, so that the same steps
+        always happen together."""
         for _ in range(count):
             book(self, self.hospital_id)
             self.booked += 1
@@ -83,7 +82,7 @@ class CountedStack(Stack):
             time.sleep(pause_s)
 
     def count(self, bookings, pause_s=0.0):
-        """Returns the number of instructions that this many bookings took, and how many seconds."""
+        """Returns (instructions, seconds) that this many bookings took."""
         self._mark()
         begun = time.monotonic()
         self.book(bookings, pause_s)
@@ -96,19 +95,20 @@ class CountedStack(Stack):
         assert len(self.dumped()) == before + 1, self.dumped()
 
     def dumped(self):
-        """Returns the paths of the files that callgrind wrote, one per mark."""
+        """Returns the paths of the files that callgrind wrote, in order. There is one per mark."""
         return sorted(glob.glob(self.dumps + ".*"), key=lambda path: int(path.rpartition(".")[2]))
 
 
 def total(dump):
-    """Returns the instructions of a dump, of all threads."""
+    """Returns the number of instructions in a dump, of all threads."""
     with open(dump, encoding="utf-8", errors="replace") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(("summary:", "totals:")))
 
 
 def profile(dump, bookings):
-    """Where the instructions of a dump went, per booking, as lines: first functions with all they call, then functions
-    alone. Functions that never returned in that time, such as the loops of threads, also appear with all they call."""
+    """Yields lines that show how the instructions of a dump divide among the functions, per booking: first each function with its
+    callees, then each function alone. The first list also contains functions that did not return in the time of the dump, such as
+    the loop of a thread."""
     for title, words in (("with all it calls", ["--inclusive=yes"]), ("alone", ["--inclusive=no"])):
         done = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", *words, dump], capture_output=True,
                               text=True, check=True)

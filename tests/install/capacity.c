@@ -1,4 +1,4 @@
-/* Sets a day's capacity to 0: first omitted, then given. A stand-alone program, like caller.c. */
+/* Sets a day's capacity to 0, first by omitting it, then explicitly. A stand-alone program, like caller.c. */
 #include <stdio.h>
 
 #include "screening/client.h"

@@ -1,7 +1,6 @@
-"""The files that `cmake --install` installs, and the two example clients, in folders without any reference to this
-repository.
+"""Tests the files that `cmake --install` installs, and the two example clients, in folders that do not refer to this repository.
 
-SCREENING_FULL=1: the server of a client is restarted 1,000 times instead of 20."""
+With SCREENING_FULL=1, a client's server is restarted 1,000 times instead of 20."""
 import glob
 import os
 import re
@@ -11,7 +10,9 @@ import tempfile
 
 from kit import rpc
 from kit.marks import once
+from kit.rpc import FakeService, types_pb2
 from kit.stack import BUILD, DEADLINE_S, Stack, free_port, wait_for
+from kit.wires import Pki, Wires
 from kit.world import CANCELLED, day, register, remaining, status_of
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -20,7 +21,7 @@ PROGRAMS = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc", "screen
 COMPILER = ("cc", "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 COMPILER_CPP = ("c++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 RESTARTS = 1000 if os.environ.get("SCREENING_FULL") == "1" else 20
-OPEN, CLOSED = 1, 3  # the clinic screens tomorrow, not in three days
+OPEN, CLOSED = 1, 3  # days from today: the clinic is open tomorrow, but not in three days
 
 
 def run(*words, folder, environment=None):
@@ -29,7 +30,7 @@ def run(*words, folder, environment=None):
 
 
 def output(*words, folder, environment=None):
-    """Runs a command, which must exit with 0, and returns its output."""
+    """Runs a command and returns its output. The command must exit with 0."""
     result = run(*words, folder=folder, environment=environment)
     assert result.returncode == 0, result
     return result.stdout
@@ -41,7 +42,7 @@ class EmptyFolder(tempfile.TemporaryDirectory):
 
 
 def install(folder):
-    """Returns the prefix, which is moved after the installation: nothing in it may depend on its location."""
+    """Installs the build and moves the result, because no installed file may depend on its location. Returns the prefix."""
     first, prefix = os.path.join(folder, "first"), os.path.join(folder, "prefix")
     output("cmake", "--install", BUILD, "--prefix", first, folder=folder)
     os.rename(first, prefix)
@@ -54,7 +55,7 @@ def find(prefix, name):
 
 
 def client_flags(prefix, *more):
-    """Returns the compiler flags from pkg-config."""
+    """Returns the compiler flags of the client library, as pkg-config prints them."""
     folder = os.path.dirname(find(prefix, "screening-client.pc"))
     return output("pkg-config", "--cflags", "--libs", *more, "screening-client", folder=prefix,
                   environment={**os.environ, "PKG_CONFIG_PATH": folder}).split()
@@ -65,21 +66,20 @@ def shared_flags(prefix):
 
 
 def static_flags(prefix):
-    """Returns the flags for the static library instead of the shared one."""
+    """Returns the compiler flags with the static library instead of the shared library."""
     archive = find(prefix, "libscreening-client.a")
     return [archive if flag == "-lscreening-client" else flag for flag in client_flags(prefix, "--static")]
 
 
 def tcp_stack(driver):
-    """Runs hospital-svc and booking-svc, the latter on TCP as in production."""
+    """Returns a stack with hospital-svc and booking-svc. As in production, booking-svc listens on TCP."""
     booking = "tcp://127.0.0.1:%d" % free_port()
     return Stack(driver, without=("history",),
                  flags={"booking": {"rpc-listen": booking}, "hospital": {"booking-rpc": booking}})
 
 
 def check_client(driver, folder, *client):
-    """Checks that the client books, looks up and cancels; after a refusal it must print the reason on one line and
-    exit with 1."""
+    """Checks that the client books, looks up and cancels. After a refusal it must print the reason on one line and exit with 1."""
     with tcp_stack(driver) as stack:
         hospital_id = register(stack, capacity=3, days=(OPEN,))
         said = output(*client, stack.booking_svc.rpc, hospital_id, day(OPEN), folder=folder)
@@ -118,6 +118,7 @@ def test_install_headers_protos_and_programs_stand_alone(driver):
         output("protoc", "-I" + protos, "--descriptor_set_out=all", *files, folder=folder)
         for program in PROGRAMS:
             output(os.path.join(prefix, "bin", program), "--version", folder=folder)
+        output(os.path.join(prefix, "share/screening/front/front"), "--check", folder=folder)
 
 
 @once
@@ -135,7 +136,7 @@ def test_install_nothing_points_back(driver):
 
 @once
 def test_install_needs_no_more_than_the_documented_build(driver):
-    """./demo makes the build that README.md names: everything that is installed must come from its targets."""
+    """./demo makes the build that README.md describes. Everything that is installed must come from the targets of that build."""
     del driver
     with open(os.path.join(ROOT, "demo"), encoding="utf-8") as file:
         targets = re.search(r"build_release (.+)", file.read())[1].split()
@@ -146,7 +147,7 @@ def test_install_needs_no_more_than_the_documented_build(driver):
         for path in glob.glob(os.path.join(folder, "**", "cmake_install.cmake"), recursive=True):
             with open(path, encoding="utf-8") as file:
                 wanted |= set(re.findall(r'"%s/([^"$]+)"' % re.escape(folder), file.read()))
-        wanted = {name for name in wanted if not os.path.exists(os.path.join(folder, name))}  # configuring creates some
+        wanted = {name for name in wanted if not os.path.exists(os.path.join(folder, name))}  # configuring creates some files
         assert {"lib/client/libscreening-client.a", "cli/screenctl"} <= wanted, wanted
         missing = {name for name in wanted if name not in commands}
         assert not missing, (missing, targets)
@@ -171,7 +172,7 @@ def test_cpp_client_and_cmake_package_on_the_installed_library(driver):
     with EmptyFolder() as folder:
         prefix = install(folder)
         with open(os.path.join(EXAMPLES, "client.c"), encoding="utf-8") as file:
-            # a string literal is const in C++
+            # In C++, a string literal is const.
             text = re.sub(r'= ("[^"]+");', r"= const_cast<char *>(\1);", file.read())
         with open(os.path.join(folder, "client.cpp"), "w", encoding="utf-8") as file:
             file.write(text)
@@ -197,14 +198,14 @@ PUBLIC_NAME = re.compile(r"screening_[a-z_]|google__protobuf__timestamp__|SCREEN
 
 @once
 def test_installed_library_exports_its_own_names_only(driver):
-    """Neither library defines a name of the C library, or a name that a program may want to use."""
+    """Neither library defines a name of the C library, or a name that a program may define itself."""
     del driver
     with EmptyFolder() as folder:
         prefix = install(folder)
         for options, name in ((("-D",), "libscreening-client.so"), ((), "libscreening-client.a")):
             lines = output("nm", *options, "--defined-only", "--extern-only", find(prefix, name), folder=folder).splitlines()
             names = {line.split()[-1].split("@")[0] for line in lines if len(line.split()) == 3}
-            # a sanitizer's runtime is not part of the library
+            # A sanitizer's runtime is not part of the library.
             names = {one for one in names if not one.startswith(("__asan", "__odr_asan", "__ubsan", "__tsan"))}
             assert "screening_create_booking" in names
             assert not [one for one in names if not PUBLIC_NAME.match(one)], (name, names)
@@ -228,10 +229,10 @@ def test_every_public_method_has_a_typed_call(driver):
 
 
 class Caller:
-    """The program caller.c: one call per line."""
+    """Runs the program built from caller.c, which makes one call for each line that it reads."""
 
-    def __init__(self, folder, address, hospital_id):
-        self.process = subprocess.Popen(["./caller", address, hospital_id], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, folder, address, hospital_id, *more):
+        self.process = subprocess.Popen(["./caller", address, hospital_id, *more], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, bufsize=1)
         assert self.process.stdout.readline() == "processors %d\n" % os.sysconf("SC_NPROCESSORS_ONLN")
 
@@ -241,6 +242,10 @@ class Caller:
 
     def outcome(self):
         return self.process.stdout.readline().split()
+
+    def call(self):
+        self.begin()
+        return self.outcome()
 
     def end(self):
         self.process.stdin.close()
@@ -263,12 +268,12 @@ def test_c_client_outlives_restarts_of_its_server(driver):
         for number in range(RESTARTS):
             stack.hospital_svc.kill()
             if number % 2:
-                caller.begin()  # while nothing listens
+                caller.begin()  # while no server listens
             stack.hospital_svc.spawn()
             if number % 2 == 0:
                 caller.begin()
             outcome = caller.outcome()
-            # a call to a starting server may have lost its connection; the next call finds the server
+            # A call to a starting server may have lost its connection. The next call finds the server.
             while outcome[:2] == ["UNAVAILABLE", "1"]:
                 caller.begin()
                 outcome = caller.outcome()
@@ -299,6 +304,90 @@ def test_c_client_says_when_the_outcome_is_unknown(driver):
         caller.begin()
         assert caller.outcome()[0] == "OK"
         caller.end()
+
+
+@once
+def test_c_client_sends_the_token_of_its_file_and_reads_it_again(driver):
+    del driver
+    with EmptyFolder() as folder:
+        build_caller(folder)
+        service = FakeService("ipc://%s/rpc" % folder, lambda name, request: types_pb2.Hospital(hospital_id=request.hospital_id))
+        path, next_path = os.path.join(folder, "token"), os.path.join(folder, "token.new")
+        caller = Caller(folder, service.address, rpc.new_id(), path)
+        assert caller.call()[:2] == ["FAILED_PRECONDITION", "0"]  # there is no file yet
+        for content, mode in (("first.token.x", 0o600), ("later.token.x", 0o400), ("short", 0o600), ("short", 0o644), ("again", 0o600)):
+            with open(next_path, "w", encoding="ascii") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(content + "\n")
+            os.rename(next_path, path)
+            before, outcome = len(service.envelopes), caller.call()
+            if mode == 0o644:
+                assert outcome[:2] == ["FAILED_PRECONDITION", "0"] and "0644:" in outcome and path + ":" in outcome, outcome
+                assert len(service.envelopes) == before
+            else:
+                assert outcome == ["OK", "1"], outcome
+                (entry,) = service.envelopes[before].metadata
+                assert (entry.key, entry.value) == ("authorization", "Bearer " + content)
+        caller.end()
+        service.close()
+
+
+@once
+def test_c_client_calls_over_tls(driver):
+    del driver
+    with EmptyFolder() as folder:
+        build_caller(folder)
+        pki = Pki(os.path.join(folder, "pki"))
+        trusted, hospital_id = pki.clients.certificate, rpc.new_id()
+        # The answer is longer than one record of TLS.
+        service = FakeService("tcp://127.0.0.1:%d" % free_port(),
+                              lambda name, request: types_pb2.Hospital(hospital_id=request.hospital_id, name="n" * 100000))
+        door = Wires(pki, "hospital-svc", os.path.join(folder, "door"), clients="127.0.0.1:%d" % free_port(),
+                     to_clients=service.address[len("tcp://"):])
+        port = door.settings["clients"].split(":")[1]
+        with door:
+            for host in ("localhost", "127.0.0.1"):
+                caller = Caller(folder, "tls+tcp://%s:%s" % (host, port), hospital_id, "", trusted)
+                for _ in range(3):
+                    assert caller.call() == ["OK", "1"]
+                # An idle connection that has ended is not used.
+                door.kill()
+                door.start()
+                assert caller.call() == ["OK", "1"]
+                caller.end()
+            calls = service.count("GetHospital")
+
+            def fails(address, ca, said):
+                caller = Caller(folder, address, hospital_id, "", ca)
+                outcome = " ".join(caller.call())
+                assert outcome.startswith("UNAVAILABLE 0") and outcome.endswith(said), outcome
+                caller.end()
+            here = "tls+tcp://localhost:" + port
+            fails(here, pki.services.certificate, "the server's certificate: unable to get local issuer certificate")
+            fails("tls+" + service.address, trusted, "does not answer calls of this protocol")  # no TLS
+            for host, reason in (("localhost", "hostname mismatch"), ("127.0.0.1", "IP address mismatch")):
+                pki.clients.issue(pki.path("hospital-svc", "client-tls.pem"), "hospital-svc", "hospital-svc 127.0.0.2")
+                door.renew()
+                fails("tls+tcp://%s:%s" % (host, port), trusted, "the server's certificate: " + reason)
+            assert service.count("GetHospital") == calls
+        for address, more, said in (
+                (here, (), "tls_ca_file: must be set for an address tls+tcp://, and for no other"),
+                (service.address, ("", trusted), "tls_ca_file: must be set for an address tls+tcp://, and for no other"),
+                (here, ("", "/nowhere"), "tls_ca_file: /nowhere: has no certificates"),
+                ("tls+ipc:///x", ("", trusted), "address: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc:///PATH")):
+            refused = run("./caller", address, hospital_id, *more, folder=folder)
+            assert refused.returncode == 2 and refused.stderr == said + "\n", refused
+        service.close()
+
+
+@once
+def test_c_client_of_an_earlier_header_keeps_working(driver):
+    del driver
+    with EmptyFolder() as folder:
+        prefix = install(folder)
+        shutil.copy(os.path.join(ROOT, "tests/install/old_caller.c"), folder)
+        output(*COMPILER, "old_caller.c", "-o", "old", *shared_flags(prefix), folder=folder)
+        assert output("./old", "ipc://%s/rpc" % folder, folder=folder) == "opened\n"
 
 
 @once

@@ -1,1 +1,1 @@
-"""The tools that the tests share: an independent client of the wire protocol, and the real binaries to call."""
+"""Provides the tools that the tests share: an independent client of the wire protocol, and the real programs."""

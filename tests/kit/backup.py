@@ -14,8 +14,8 @@ def command(*words):
 
 
 def in_one_transaction(*words):
-    """Retries while another transaction blocks it. That may belong to the service, or to a service that was just
-    killed."""
+    """Runs a command, and repeats it while PostgreSQL aborts it for a deadlock. The other transaction may belong to the service, or
+    to a service that was just killed."""
     end = time.monotonic() + DEADLINE_S
     while True:
         try:
@@ -37,7 +37,7 @@ def back_up(stack, name):
 
 
 def restore(stack, name, path):
-    """Restores a backup while the service is stopped, on PostgreSQL also under a running service."""
+    """Restores a backup. With SQLite, the service must be stopped. With PostgreSQL, it may run."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         file = url[len("sqlite:"):]
@@ -50,7 +50,7 @@ def restore(stack, name, path):
 
 
 def restore_live(stack, name, path):
-    """Restores a backup under a running service, which keeps its session."""
+    """Restores a backup while the service runs and keeps its database session."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         with sqlite3.connect(path) as source, sqlite3.connect(url[len("sqlite:"):], timeout=30) as target:

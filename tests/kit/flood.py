@@ -1,4 +1,4 @@
-"""Runs a greedy caller beside a normal one. The normal one's calls are measured with and without the greedy one."""
+"""Measures the calls of a normal caller with and without a greedy caller."""
 
 import itertools
 import multiprocessing
@@ -14,8 +14,7 @@ ROUNDS = 3  # other activity on the machine can spoil one round, but a defect sp
 
 
 class _Process:
-    """Repeats an operation endlessly in a separate process and counts its answers in `answered`. Used in a `with`
-    statement."""
+    """A process that repeats an operation during a `with` block. `answered` counts the answers."""
 
     def __init__(self):
         context = multiprocessing.get_context("fork")
@@ -39,8 +38,8 @@ class _Process:
 
 
 class Flood(_Process):
-    """Keeps the given number of requests in flight on one connection and reads the answers. `bodies`: packed requests
-    (rpc.pack), sent in turn."""
+    """Keeps `in_flight` requests in flight on one connection and reads the answers. `bodies` are packed requests (rpc.pack), which
+    are sent in turn."""
 
     def __init__(self, address, bodies, in_flight):
         super().__init__()
@@ -58,8 +57,8 @@ class Flood(_Process):
 
 
 class HttpFlood(_Process):
-    """Sends the same request again and again on each of the given number of HTTP connections, always after the answer.
-    `source`: the local address of the connections; all of 127.0.0.0/8 is this machine."""
+    """Keeps one request in flight on each of several HTTP connections: sends the same request again after each answer. `source` is
+    the local address of the connections; all of 127.0.0.0/8 is this machine."""
 
     def __init__(self, address, request, connections, source):
         super().__init__()
@@ -77,8 +76,8 @@ class HttpFlood(_Process):
                 self._read(selector, key)
 
     def _read(self, selector, key):
-        """Reads from a connection. `key.data` is the number of missing bytes of a partly read answer. The head arrives
-        in one piece."""
+        """Reads from a connection. `key.data` is the number of bytes that an incomplete answer still lacks. The head must arrive in
+        one piece."""
         data, missing = key.fileobj.recv(1 << 20), key.data
         if not data:
             raise ConnectionError("the gateway has closed the connection")
@@ -111,8 +110,8 @@ class Figures:
 
 
 def check_unharmed(call, attack, ratio, seconds=1.0):
-    """Checks that call() keeps succeeding during attack() and takes at most `ratio` times as long as without it, in at
-    least one round of three. A sanitizer build checks success only."""
+    """Checks that call() keeps succeeding during attack(), and takes at most `ratio` times as long as without attack() in at least
+    one round of three. With a sanitizer build, checks only that it succeeds."""
     wrong = []
     for _ in range(ROUNDS):
         control = Figures(call, seconds)

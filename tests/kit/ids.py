@@ -1,4 +1,4 @@
-"""Ids as clients generate them."""
+"""Makes ids as clients do."""
 
 import threading
 import time
@@ -9,10 +9,10 @@ _id_lock = threading.Lock()
 
 
 def new_id():
-    """Returns a UUID of version 7, greater than all earlier ones."""
+    """Returns a UUID of version 7 that is greater than all earlier ones."""
     global _last_id
     with _id_lock:
-        # the time in milliseconds, then a 12-bit counter within each millisecond
+        # The id begins with the time in milliseconds and a 12-bit counter within the millisecond.
         _last_id = max(_last_id + 1, int(time.time() * 1000) << 12)
         milliseconds, count = _last_id >> 12, _last_id & 0xFFF
     tail = uuid.uuid4().int & ((1 << 62) - 1)

@@ -1,4 +1,4 @@
-"""Installs npm packages for a test, in the versions of a lock file."""
+"""Installs npm packages for a test, in the versions that a lock file names."""
 import hashlib
 import os
 import re
@@ -6,17 +6,15 @@ import shutil
 import subprocess
 import sys
 
+from .marks import Skipped
+
 INSTALL_DEADLINE_S = 300
-# npm's messages for an unreachable registry.
+# npm prints these words if it cannot reach the registry.
 NO_REGISTRY = re.compile(r"\b(E403|E50\d|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b")
 
 
-class Skipped(Exception):
-    """Raised if the prerequisites of the test are not available."""
-
-
 def check_node(least):
-    """Checks that Node is at least this version; least: (major, minor)."""
+    """Checks that Node has at least the version `least`, which is (major, minor). Raises Skipped otherwise."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             raise Skipped("there is no %s" % program)
@@ -26,7 +24,7 @@ def check_node(least):
 
 
 def install(source, folder):
-    """Runs npm ci in `folder` with the lock file in `source`, unless those packages are already installed."""
+    """Runs npm ci in `folder` with the lock file in `source`, unless the packages of that lock file are already installed."""
     os.makedirs(folder, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(source, name), folder)
@@ -37,7 +35,7 @@ def install(source, folder):
         with open(stamp, encoding="utf-8") as file:
             if file.read() == wanted:
                 return
-    done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"], cwd=folder, capture_output=True,
+    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"], cwd=folder, capture_output=True,
                           text=True, check=False, stdin=subprocess.DEVNULL, timeout=INSTALL_DEADLINE_S)
     sys.stdout.write(done.stdout + done.stderr)
     if done.returncode != 0 and NO_REGISTRY.search(done.stderr):

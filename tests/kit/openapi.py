@@ -1,5 +1,4 @@
-"""Checks REST answers against the document that describes them. Supports the part of JSON Schema that the document
-uses."""
+"""Checks REST answers against openapi.json. Supports the part of JSON Schema that openapi.json uses."""
 
 import re
 
@@ -8,11 +7,11 @@ from . import web
 KEYWORDS = {"type", "description", "properties", "required", "items", "enum", "$ref", "additionalProperties", "pattern",
             "examples", "format", "minimum", "maximum", "minLength", "maxLength", "maxItems"}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
-DESCRIBED_HEADERS = ("ETag", "Link", "Location", "Retry-After")
+DESCRIBED_HEADERS = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate")
 
 
 class Undocumented(AssertionError):
-    """Raised if the document does not describe something that was received."""
+    """Raised if the document does not describe what was received."""
 
 
 class Document:
@@ -29,12 +28,12 @@ class Document:
         return node
 
     def operations(self):
-        """Yields (method, path template) of each operation."""
+        """Returns (method, path template) of each operation."""
         return {(method.upper(), path) for path, item in self.document["paths"].items() for method in item}
 
     def find(self, method, path):
-        """Returns the template of a real path and its operation, or (None, None) if the document does not describe the
-        path."""
+        """Returns (path template, operation) for a real path. Returns (None, None) if the document does not describe the path, and
+        (path template, None) if it does not describe the method."""
         for template, item in self.document["paths"].items():
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
                 return template, item.get(method.lower())
@@ -43,7 +42,7 @@ class Document:
     # ---- schemas
 
     def faults(self, value, schema, where="$"):
-        """Returns texts that describe how the value violates the schema."""
+        """Returns a message for each violation of the schema by the value."""
         schema = self.resolve(schema)
         unknown = set(schema) - KEYWORDS
         assert not unknown, "keywords that are not checked here: %s" % unknown
@@ -70,14 +69,14 @@ class Document:
         for name, item in value.items():
             if name in properties:
                 wrong += self.faults(item, properties[name], where + "." + name)
-            elif properties:  # a client may accept undocumented fields, but these tests require every answer to be documented
+            elif properties:  # a client may accept undocumented fields, but these tests require that every field is documented
                 wrong.append("%s: has %s" % (where, name))
         return wrong
 
     # ---- answers
 
     def check(self, method, path, answer):
-        """Checks that the document describes this answer."""
+        """Checks that the document describes the answer to a request."""
         template, operation = self.find(method, path.partition("?")[0])
         what = "%s %s answered %r" % (method, path, answer)
         if operation is None:
@@ -111,7 +110,7 @@ class Document:
 
 
 class Client(web.Client):
-    """A client that accepts only answers that the gateway's own document describes."""
+    """A client that accepts an answer only if the document that the gateway serves describes it."""
 
     def __init__(self, address, **more):
         super().__init__(address, **more)

@@ -1,4 +1,4 @@
-"""A log that the test serves in place of a publisher."""
+"""Plays a publisher's log in a test."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from .world import booking_request
 
 
 class Log:
-    """Publishes events on demand; Fetch always answers truthfully."""
+    """A log whose events the test publishes. Fetch returns the events added so far, unless `answering` is False."""
 
     def __init__(self, stack, topic, events=()):
         self.log_id, self.events, self.answering = str(uuid.uuid4()), list(events), True

@@ -20,8 +20,8 @@ pool_mode = %(mode)s
 
 
 class Pooler:
-    """Runs pgbouncer: `with Pooler(folder, "session") as pooler:`. `pooler.url(database_url)` is the URL through the
-    pooler."""
+    """A pgbouncer that runs during a `with` block: `with Pooler(folder, "session") as pooler:`. `pooler.url(database_url)` is the
+    URL through the pooler."""
 
     def __init__(self, folder, mode, more=""):
         self.path = os.path.join(folder, "pgbouncer.ini")
@@ -53,7 +53,7 @@ class Pooler:
         return done.returncode == 0
 
     def change(self, mode):
-        """Switches to another pool_mode while clients stay connected."""
+        """Changes pool_mode to `mode` while clients stay connected."""
         self._write(mode)
         self.process.send_signal(signal.SIGHUP)
 

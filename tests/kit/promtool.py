@@ -1,5 +1,5 @@
-"""Checks metrics for Prometheus with promtool. It is part of Debian's package prometheus, whose installation would
-start a server, so this module only unpacks the program, into the build folder."""
+"""Checks metrics for Prometheus with promtool, which is part of Debian's package prometheus. Installing that package would start a
+server, so this module only unpacks the program into the build folder."""
 import fcntl
 import glob
 import os
@@ -12,7 +12,7 @@ FOLDER = os.path.join(BUILD, "tests/promtool")
 
 
 def path():
-    """Returns the path of the program. Downloads it on first use."""
+    """Returns the path of promtool. Downloads the package on first use if promtool is not installed."""
     installed = shutil.which("promtool")
     if installed:
         return installed
@@ -29,7 +29,7 @@ def path():
 
 
 def run(*words, text=None):
-    """Runs promtool, which must exit with 0. Returns its output."""
+    """Runs promtool with `text` as its input, and returns its output. promtool must exit with 0."""
     done = subprocess.run([path(), *words], input=text, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return done.stdout + done.stderr

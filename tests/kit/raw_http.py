@@ -1,4 +1,5 @@
-"""Speaks HTTP byte by byte, with requests that no client library would send and the exact bytes of the answers."""
+"""Sends HTTP requests exactly as given, including ones that no client library would send, and returns the exact bytes of the
+answers."""
 
 import re
 import socket
@@ -8,7 +9,7 @@ from .stack import DEADLINE_S
 
 
 class Reply:
-    """One answer, with code, fields by lower-case name, and body."""
+    """An answer: its code, its fields by lower-case name, and its body."""
 
     def __init__(self, code, fields, body):
         self.code, self.fields, self.body = code, fields, body
@@ -23,20 +24,22 @@ def head(method, path, *fields):
 
 
 def request(method, path, body=b"", *fields):
-    """Returns a well-formed request."""
+    """Returns a well-formed request with a body."""
     length = ("Content-Length: %d" % len(body),) if body else ()
     return head(method, path, *fields, *length) + body
 
 
 class Connection:
-    """A connection whose waits all have deadlines: `with Connection("127.0.0.1:8080") as connection:`."""
+    """A connection on which every wait has a deadline: `with Connection("127.0.0.1:8080") as connection:`"""
 
-    def __init__(self, address, receive_buffer=None):
+    def __init__(self, address, receive_buffer=None, source=""):
         host, _, port = address.rpartition(":")
         self.socket = socket.socket()
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE_S)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, int(port)))
         self.unread, self.ended = b"", False
 
@@ -50,7 +53,7 @@ class Connection:
         self.socket.close()
 
     def send(self, data):
-        """Returns False if the server has closed the connection."""
+        """Sends the data. Returns False if the server has closed the connection."""
         try:
             self.socket.sendall(data)
             return True
@@ -58,7 +61,7 @@ class Connection:
             return False
 
     def receive(self):
-        """Reads more of the answer. Returns False at the end."""
+        """Reads more of the answer. Returns False if the server has closed the connection."""
         try:
             chunk = self.socket.recv(65536)
         except ConnectionResetError:
@@ -68,7 +71,7 @@ class Connection:
         return bool(chunk)
 
     def silent_for(self, seconds):
-        """Returns whether the connection stays open and nothing arrives for this many seconds."""
+        """Waits for `seconds`. Returns whether the connection stays open and nothing arrives in that time."""
         self.socket.settimeout(seconds)
         try:
             self.receive()
@@ -102,7 +105,8 @@ class Connection:
         return self.unread
 
     def trickle(self, data, pause_s, until=lambda: False):
-        """Sends byte by byte until all bytes are sent, `until()` is true, or the server closes the connection."""
+        """Sends the data byte by byte, with a pause of `pause_s` seconds after each byte, until all bytes are sent, `until()` is
+        true, or the server closes the connection."""
         self.socket.settimeout(pause_s)
         begun = time.monotonic()
         try:
@@ -113,7 +117,7 @@ class Connection:
                     if not self.receive():
                         break
                 except TimeoutError:
-                    pass  # this timeout is the pause between bytes
+                    pass  # the pause is over
         finally:
             self.socket.settimeout(DEADLINE_S)
         return time.monotonic() - begun

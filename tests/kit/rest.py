@@ -1,4 +1,4 @@
-"""Shorthands for the tests of REST."""
+"""Provides a stack and steps for the tests of REST."""
 
 from . import openapi
 from .stack import PATIENT_MS, Stack
@@ -6,7 +6,7 @@ from .world import day
 
 
 class RestStack(Stack):
-    """A stack with a gateway; `rest` is a client of it. Calls without an explicit budget may take long."""
+    """A stack with a gateway, and `rest`, a client of the gateway. A call without an explicit budget has a long one."""
 
     def __init__(self, driver, flags=None, **more):
         gateway = {"default-timeout-ms": PATIENT_MS, **(flags or {}).get("gateway", {})}
@@ -23,7 +23,7 @@ class RestStack(Stack):
         return self
 
     def hospital_path(self, capacity=10, offsets=(1,), name="한빛검진센터"):
-        """Registers a hospital and returns its path."""
+        """Registers a hospital and returns the path of the hospital."""
         days = [{"date": day(offset), "capacity": capacity} for offset in offsets]
         answer = self.rest.post("/hospitals", {"name": name, "address": "서울", "days": days})
         assert answer.code == 201, answer

@@ -1,8 +1,9 @@
-"""Makes RPC calls, with the envelope of rpc.v1 around the messages of screening.v1."""
+"""Makes RPC calls: packs messages of screening.v1 into the envelope of rpc.v1."""
 
 import threading
 
-from google.protobuf import symbol_database
+from auth.v1 import access_pb2
+from google.protobuf import descriptor_pb2, symbol_database
 from grpc.health.v1 import health_pb2
 from rpc.v1 import envelope_pb2, introspection_pb2
 from screening.v1 import booking_pb2, event_pb2, history_pb2, hospital_pb2, pairing_pb2, types_pb2
@@ -19,12 +20,25 @@ SERVICES = {
     for file in (booking_pb2, event_pb2, history_pb2, hospital_pb2, pairing_pb2, introspection_pb2, health_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 }
-# "CreateBooking" -> "screening.v1.BookingService/CreateBooking"
+
+
+def is_unary(method):
+    described = descriptor_pb2.MethodDescriptorProto()
+    method.CopyToProto(described)
+    return not described.server_streaming
+
+
+# Maps "CreateBooking" to ("screening.v1.BookingService/CreateBooking", the method's descriptor).
 METHODS = {
     method.name: (service.full_name + "/" + method.name, method)
     for service in SERVICES.values()
-    for method in service.methods
+    for method in service.methods if is_unary(method)
 }
+
+
+def access_of(name):
+    """Returns the access rule that stands beside a method."""
+    return METHODS[name][1].GetOptions().Extensions[access_pb2.access]
 
 
 def message_class(descriptor):
@@ -32,7 +46,7 @@ def message_class(descriptor):
 
 
 class Reply:
-    """One answer, with the envelope's fields, and the response message if the code is 0."""
+    """An answer: the fields of the envelope, and the response message if the code is 0."""
 
     def __init__(self, envelope, response):
         self.code, self.reason, self.text = envelope.code, envelope.reason, envelope.message
@@ -45,7 +59,7 @@ class Reply:
 
 def pack(method, payload, timeout_ms=0, metadata=None, explicit_presence=True):
     request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms)
-    if hasattr(request, "explicit_presence"):  # builds of earlier versions do not have this
+    if hasattr(request, "explicit_presence"):  # builds of earlier versions do not have this field
         request.explicit_presence = explicit_presence
     for key, value in (metadata or {}).items():
         request.metadata.add(key=key, value=value)
@@ -61,16 +75,18 @@ def unpack(body, method):
 
 
 class Client:
-    """A connection to one service. Calls: client.CreateBooking(customer_id=..., ...) -> Reply."""
+    """A connection to one service. client.CreateBooking(customer_id=..., ...) calls a method and returns a Reply."""
 
-    def __init__(self, address, timeout=60.0):
-        self.address = address
-        self.requester = sp.Requester(address, timeout)
+    def __init__(self, address, timeout=60.0, token=None, tls=None):
+        self.address, self.token = address, token
+        self.requester = sp.Requester(address, timeout, tls)
 
     def send(self, name, /, timeout_ms=50000, metadata=None, **fields):
-        """Sends without waiting. Returns the argument for `receive`."""
+        """Sends a request without waiting for the answer. Returns the argument for `receive`."""
         full, method = METHODS[name]
         payload = message_class(method.input_type)(**fields).SerializeToString()
+        if self.token:
+            metadata = {"authorization": "Bearer " + self.token, **(metadata or {})}
         return self.requester.send(pack(full, payload, timeout_ms, metadata)), method
 
     def receive(self, sent):
@@ -81,12 +97,12 @@ class Client:
         return self.receive(self.send(name, **arguments))
 
     def call_all(self, name, requests, /, **arguments):
-        """Sends all calls together on this connection. Returns the replies in order."""
+        """Sends all requests at once on this connection. Returns the replies in the order of the requests."""
         sent = [self.send(name, **arguments, **request) for request in requests]
         return [self.receive(one) for one in sent]
 
     def raw(self, body):
-        """Sends any bytes as a request. Returns the envelope of the answer."""
+        """Sends `body`, which may be any bytes, as a request. Returns the Reply."""
         return unpack(self.requester.request(body), None)
 
     def __getattr__(self, name):
@@ -98,9 +114,24 @@ class Client:
         self.requester.close()
 
 
+class SecureClient:
+    """Calls each method at the listener for its callers: those that only services call with a service's token."""
+
+    def __init__(self, address, token, service_address, service_token):
+        self.people, self.services = Client(address, token=token), Client(service_address, token=service_token)
+
+    def __getattr__(self, name):
+        only_services = name in METHODS and list(access_of(name).roles) == [access_pb2.SERVICE]
+        return getattr(self.services if only_services else self.people, name)
+
+    def close(self):
+        self.people.close()
+        self.services.close()
+
+
 class FakeService:
-    """Plays a service: handler(method name, request message) -> response message, an envelope Response, or None for no
-    answer at all."""
+    """Plays a service. For each request it calls handler(method name, request message), which returns the response message, an
+    envelope Response, or None to send no answer."""
 
     def __init__(self, address, handler):
         self.address, self.handler = address, handler
@@ -128,7 +159,12 @@ class FakeService:
             with lock:
                 pipe.send(header + answer.SerializeToString())
         except OSError:
-            pass  # the caller has disconnected, which does not concern this server
+            pass  # the caller has disconnected, which does not matter here
+
+    @property
+    def calls(self):
+        """Returns the envelopes of the requests, without those of subscribers, who ask at any time."""
+        return [one for one in self.envelopes if not one.method.endswith("/Fetch")]
 
     def count(self, name):
         return sum(1 for seen, _ in self.seen if seen == name)
@@ -138,7 +174,7 @@ class FakeService:
 
 
 class FakePublisher:
-    """The pub/sub side of a log. Sends each given message to every connected subscriber."""
+    """Plays the pub/sub side of a log. Sends each batch to every connected subscriber."""
 
     def __init__(self, address, topic):
         self.topic = topic.encode() + b"\n"
@@ -164,7 +200,7 @@ class FakePublisher:
 
 
 class Subscriber:
-    """Reads the pub/sub messages of a real service."""
+    """Subscribes to a real service and reads its pub/sub messages."""
 
     def __init__(self, address, timeout=10.0):
         self.pipe = sp.Pipe.dial(address, sp.SUB, sp.PUB, timeout)

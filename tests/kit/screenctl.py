@@ -1,4 +1,4 @@
-"""Runs screenctl against a stack's services."""
+"""Runs screenctl against the services of a stack."""
 
 import json
 import os
@@ -13,16 +13,19 @@ def command(stack, *words, services=PROGRAMS):
 
 
 def screenctl(stack, *words, services=PROGRAMS, **locale):
-    """Runs screenctl, in English unless a locale is given: LANG="ko_KR.UTF-8"."""
+    """Runs screenctl and returns the finished process. Its language is English unless `locale` sets another, such as
+    LANG="ko_KR.UTF-8"."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
     gateway = stack.services["gateway"].ops if "gateway" in stack.services else ""
+    front = stack.front.http if "front" in stack.__dict__ else ""  # asking for it would open it
     return subprocess.run(command(stack, *words, services=services), capture_output=True, text=True, encoding="utf-8",
                           timeout=2 * DEADLINE_S, check=False, cwd=stack.folder, stdin=subprocess.DEVNULL,
-                          env={**environment, "LC_ALL": "C.UTF-8", "SCREENING_GATEWAY_OPS": gateway, **locale})
+                          env={**environment, "LC_ALL": "C.UTF-8", "SCREENING_GATEWAY_OPS": gateway, "SCREENING_FRONT_HTTP": front,
+                               **locale})
 
 
 def done(stack, *words):
-    """Runs screenctl, which must exit with 0 and print nothing on stderr. Returns its JSON output."""
+    """Runs screenctl and returns its JSON output. screenctl must exit with 0 and print nothing on stderr."""
     result = screenctl(stack, "--json", *words)
     assert result.returncode == 0 and result.stderr == "", result
     return json.loads(result.stdout)

@@ -1,4 +1,4 @@
-"""The SP protocols of nng over TCP and Unix sockets, written from docs/wire-protocol.md alone, without nng."""
+"""Implements the SP protocols of nng over TCP and Unix sockets, from docs/wire-protocol.md alone, without nng."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ def split(address):
 
 
 def connect_plain(address, timeout=5.0):
-    """Returns a socket connected to the address, before the handshake."""
+    """Returns a socket that is connected to the address. The handshake is left to the caller."""
     kind, where = split(address)
     sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
     sock.settimeout(timeout)
@@ -29,7 +29,7 @@ def connect_plain(address, timeout=5.0):
 
 
 def listen_plain(address, backlog=64):
-    """Returns a socket that listens at the address, and its actual address. Port 0 selects any free port."""
+    """Returns (socket that listens at the address, actual address). Port 0 selects any free port."""
     kind, where = split(address)
     sock = socket.socket(socket.AF_UNIX if kind == "ipc" else socket.AF_INET, socket.SOCK_STREAM)
     if kind == "tcp":
@@ -52,7 +52,7 @@ def read_exactly(sock, size):
 
 
 class Pipe:
-    """A connection after the handshake, with whole messages in both directions."""
+    """A connection that has completed the handshake. Sends and receives whole messages."""
 
     def __init__(self, sock, kind, ours, theirs):
         self.sock, self.kind = sock, kind
@@ -62,8 +62,12 @@ class Pipe:
             raise ConnectionError("not the expected SP header: %r" % header)
 
     @classmethod
-    def dial(cls, address, ours, theirs, timeout=5.0):
-        return cls(connect_plain(address, timeout), split(address)[0], ours, theirs)
+    def dial(cls, address, ours, theirs, timeout=5.0, tls=None):
+        """Connects to the address, by TLS if `tls` is an SSL context. The server's certificate must be for localhost."""
+        sock = connect_plain(address, timeout)
+        if tls:
+            sock = tls.wrap_socket(sock, server_hostname="localhost")
+        return cls(sock, split(address)[0], ours, theirs)
 
     def send(self, body):
         prefix = b"\x01" if self.kind == "ipc" else b""
@@ -80,17 +84,17 @@ class Pipe:
 
 
 class Requester:
-    """A connection to a REP server. Any number of requests may be in flight, and answers may come in any order."""
+    """A connection to a REP server. Any number of requests may be in flight, and their answers may come in any order."""
 
     _ids = itertools.count(1)
 
-    def __init__(self, address, timeout=30.0):
-        self.pipe = Pipe.dial(address, REQ, REP, timeout)
+    def __init__(self, address, timeout=30.0, tls=None):
+        self.pipe = Pipe.dial(address, REQ, REP, timeout, tls)
         self.lock = threading.Lock()
         self.early = {}
 
     def send(self, body):
-        """Sends a request. Returns the id for receiving the answer."""
+        """Sends a request. Returns the request's id, with which the answer can be received."""
         request_id = next(self._ids) & 0x7FFFFFFF
         with self.lock:
             self.pipe.send(struct.pack(">I", request_id | 0x80000000) + body)
@@ -111,7 +115,7 @@ class Requester:
 
 
 class Listener:
-    """Accepts connections of one SP protocol and hands each to `serve(pipe)` on its own thread."""
+    """Accepts connections of one SP protocol and calls `serve(pipe)` for each on its own thread."""
 
     def __init__(self, address, ours, theirs, serve):
         self.kind, _ = split(address)

@@ -1,4 +1,4 @@
-"""Runs the real services on their own addresses and databases, in their own folder."""
+"""Runs the real services with their own addresses and databases, in their own folder."""
 
 import functools
 import json
@@ -13,28 +13,31 @@ import tempfile
 import threading
 import time
 
-from . import rpc, web
+from . import rpc, sandbox, web
+from .deadline import DEADLINE_S
 
 BUILD = os.environ.get("SCREENING_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release"))
 CLUSTER_URL = os.environ.get("SCREENING_TEST_POSTGRESQL", "")
-# for a condition that must become true: far longer than it ever takes, even under sanitizers
-DEADLINE_S = int(os.environ.get("SCREENING_DEADLINE_S", "60"))
-
-# long enough for a slow machine: only tests about slowness itself set a shorter time
+# A timeout that is long enough for a slow machine. Only tests of slowness itself set a shorter one.
 PATIENT_MS = 30000
 
-PROGRAMS = ("hospital", "booking", "history")  # those with a database
-STUCK = 3  # the exit code of a service that asks to be started again (docs/operations.md)
+PROGRAMS = ("hospital", "booking", "history")  # the services with a database
+STUCK = 3  # exit code of a service that asks to be started again (docs/operations.md)
+HTTP_FLAG = "http-listen"  # gateway-svc's flag for the address on which it serves the front door
+
+# Limits of the front door that no client of a test reaches.
+WIDE = {"address_connections": 100000, "address_requests": 1000000, "address_streams": 100000}
 
 
 def is_sanitized():
-    """Returns whether this is a sanitizer build, whose programs are slow and keep freed memory."""
+    """Returns whether this is a sanitizer build. Its programs are slow and keep freed memory."""
     with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
         return any(line.startswith("SCREENING_SANITIZE:") and line.rstrip("\n").partition("=")[2] for line in cache)
 
 
 def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
-    """Waits until condition() is true and returns it. Fails with the name of the condition."""
+    """Calls condition() until it returns a true value, and returns that value. After `deadline_s`, fails with the message
+    `what`."""
     end = time.monotonic() + deadline_s
     while True:
         result = condition()
@@ -46,7 +49,7 @@ def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
 
 
 def free_port():
-    """Returns a port of this machine that is free now and that the system does not assign by itself."""
+    """Returns a port of this machine that is free at the moment, and that the system does not assign to clients."""
     while True:
         port = random.SystemRandom().randrange(10000, 32768)
         with socket.socket() as sock:
@@ -64,12 +67,12 @@ def program(name):
 
 @functools.lru_cache(maxsize=None)
 def knows(name, flag):
-    """Returns whether the service in this build has the flag, because tests also run against older builds."""
+    """Returns whether the service in this build has the flag. Tests also run against older builds, which lack some flags."""
     return flag in subprocess.run([program(name + "-svc"), "--help"], capture_output=True, text=True, check=True).stdout
 
 
 def psql(url, sql):
-    """Runs a query on PostgreSQL. Returns rows of text."""
+    """Runs a query on PostgreSQL. Returns the rows as lists of text."""
     done = subprocess.run(["psql", url, "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -78,23 +81,24 @@ def psql(url, sql):
 
 
 class Service:
-    """One process of the stack, with everything needed to restart it."""
+    """A service of the stack: its process, and everything that is needed to restart it."""
 
     def __init__(self, stack, name, flags, environment=None):
         self.stack, self.name, self.flags = stack, name, dict(flags)
-        self.environment = environment or {}
+        # Without a keyring, the stack is insecure. Earlier versions ignore the variable.
+        self.environment = {**({} if stack.keyring else {"SCREENING_INSECURE": "true"}), **(environment or {})}
         self.process = None
-        self.supervised = True  # a process that ends because it is stuck is started again
-        self.given_up = False  # the test has ended the process, or is about to
-        self.wanted = threading.RLock()  # held to start a process or give it up
-        self.prefix = []  # a prefix of the command, such as setpriv
+        self.supervised = True  # whether the process is started again if it ends because it is stuck
+        self.given_up = False  # whether the test has ended the process, or is about to
+        self.wanted = threading.RLock()  # held while a process is started or given up
+        self.prefix = []  # words in front of the command, such as setpriv
         self.log_path = os.path.join(stack.folder, name + ".log")
         self.rpc = flags.get("rpc-listen")
 
     def arguments(self, **more):
         flags = dict(self.flags)
         flags.update({key.replace("_", "-"): value for key, value in more.items()})
-        return self.prefix + [program(self.name + "-svc")] + ["--%s=%s" % item for item in flags.items()]
+        return self.prefix + sandbox.words(sandbox.SERVICE, self.stack.sandboxed) + [program(self.name + "-svc")] + ["--%s=%s" % item for item in flags.items()]
 
     def spawn(self, **more):
         with self.wanted, open(self.log_path, "ab") as log:
@@ -111,11 +115,11 @@ class Service:
         return self
 
     def _supervise(self, process, more):
-        """Starts the service again if it ends because it is stuck, as Compose does."""
+        """Waits until the process ends, and starts the service again if it was stuck, as Compose does."""
         try:
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # blocks no other thread that waits for it
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # blocks no other thread that waits for the process
         except ChildProcessError:
-            pass  # another thread has waited for it
+            pass  # another thread has waited for the process
         stuck = process.wait() == STUCK
         with self.wanted:
             if stuck and self.process is process and not self.given_up:
@@ -140,12 +144,12 @@ class Service:
         wait_for(self.name + "-svc is ready", self.serving)
 
     def run_once(self, **more):
-        """Runs the service to its end with these additional flags. Returns the finished process with its output."""
+        """Runs the service with these additional flags until it ends. Returns the finished process with its output."""
         return subprocess.run(self.arguments(**more), capture_output=True, text=True, timeout=DEADLINE_S, check=False,
                               cwd=self.stack.folder, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
 
     def kill(self, number=signal.SIGKILL):
-        """Kills the process and waits for its end. No process follows it."""
+        """Sends a signal to the process and waits until it ends. The process is not started again."""
         with self.wanted:
             self.given_up = True
         if self.process is None or self.process.poll() is not None:
@@ -154,8 +158,7 @@ class Service:
         self.process.wait(timeout=DEADLINE_S)
 
     def pause(self):
-        """Sends SIGSTOP and waits until all threads have stopped, because on a busy machine they keep serving for a
-        while."""
+        """Sends SIGSTOP and waits until all threads have stopped, because on a busy machine threads continue for a while."""
         self.process.send_signal(signal.SIGSTOP)
         wait_for(self.name + "-svc stands", lambda: os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOHANG))
 
@@ -163,7 +166,7 @@ class Service:
         self.process.send_signal(signal.SIGCONT)
 
     def stop(self):
-        """Sends SIGTERM. The process must exit with 0."""
+        """Sends SIGTERM and waits until the process ends. It must exit with 0."""
         self.kill(signal.SIGTERM)
         if self.process is not None and self.process.returncode not in (0, STUCK):
             raise AssertionError("%s ended with %d\n%s" % (self.name, self.process.returncode, self.log_tail()))
@@ -173,7 +176,7 @@ class Service:
         return self.start(**more)
 
     def log_lines(self):
-        """Returns the log as dicts. A line that is not JSON becomes {"line": text}."""
+        """Returns the lines of the log as dicts. A line that is not JSON becomes {"line": text}."""
         result = []
         if os.path.exists(self.log_path):
             with open(self.log_path, encoding="utf-8", errors="replace") as log:
@@ -190,16 +193,33 @@ class Service:
 
 
 class Gateway(Service):
-    """gateway-svc, which speaks HTTP only. `http` and `ops` are its HOST:PORT."""
+    """gateway-svc, which has no RPC. `http` is the address at which clients reach it: that of the front door, which opens when it
+    is first asked for. The gateway's own addresses are `ops`, as HOST:PORT, and `listen`, the unix socket at `path`; `http2` is `listen`
+    for kit/http2.py, and `behind_door` for kit/front.py."""
 
     def __init__(self, stack, flags):
         super().__init__(stack, "gateway", flags)
-        self.http, self.ops = flags["http-listen"], flags["ops-listen"]
+        self.ops, self.listen = flags["ops-listen"], flags[HTTP_FLAG]
+        self.path = self.listen[len("unix:"):]
+        self.http2, self.behind_door = "h2:" + self.listen, "unix@" + self.path
+
+    @property
+    def http(self):
+        return self.stack.front.http
+
+    def metric(self, name):
+        """Returns the value of a metric without labels."""
+        client = web.Client(self.ops, timeout=DEADLINE_S)
+        try:
+            page = client.get("/metrics").body.decode()
+        finally:
+            client.close()
+        return int([line for line in page.splitlines() if line.startswith(name + " ")][0].split()[1])
 
     def serving(self):
         if self.process.poll() not in (None, STUCK):
             raise AssertionError("gateway ended with %d\n%s" % (self.process.returncode, self.log_tail()))
-        # Ready means connected to services that the test may play itself or start later.
+        # /readyz requires connections to services that the test may play itself or start later.
         path = "/livez" if {"hospital", "booking"} & set(self.stack.without) else "/readyz"
         client = web.Client(self.ops, timeout=5)
         try:
@@ -211,27 +231,51 @@ class Gateway(Service):
 
 
 class Stack:
-    """Runs hospital-svc, booking-svc and history-svc: `with Stack(driver) as stack:`. `without`: services that the test
-    itself plays at their addresses, or starts later. `gateway`: whether gateway-svc runs in front of them.
-    `cluster_url`: the PostgreSQL for the databases."""
+    """Runs hospital-svc, booking-svc and history-svc: `with Stack(driver) as stack:`. `without` names the services that the test
+    itself plays at their addresses, or starts later. If `gateway` is true, gateway-svc runs too, and the front door before it; `front`
+    has settings of the door (kit/front.py), whose limits for an address are wide, and `tls` opens its TLS port too. If `secure` is true, the
+    services check tokens, which `keyring` issues, and each has a listener for clients. If `wires` is true, each service calls and follows
+    the others through wire doors, by TLS; the test's own clients connect to the services' sockets. `doors` has the doors by service.
+    `cluster_url` is the URL of the PostgreSQL for the databases. `sandboxed` runs all of them under the filters of their
+    systemd units (kit/sandboxed)."""
 
-    def __init__(self, driver="sqlite", without=(), flags=None, cluster_url=CLUSTER_URL, gateway=False):
+    def __init__(self, driver="sqlite", without=(), flags=None, cluster_url=CLUSTER_URL, gateway=False, front=None,
+                 tls=False, secure=False, wires=False, sandboxed=sandbox.ALWAYS):
         self.driver, self.cluster_url = driver, cluster_url
         self.folder = tempfile.mkdtemp(prefix="screening-", dir="/tmp")
         self.databases = []
         self.clients = []
         self.services = {}
         self.without = without
-        self.with_gateway = gateway
+        self.with_gateway, self.with_wires, self.sandboxed = gateway, wires, sandboxed
+        self.keyring = None
+        if secure:
+            from .tokens import Keyring  # needs a package that ./demo, which imports this module, does not
+            self.keyring = Keyring(os.path.join(self.folder, "keys"))
         more = flags or {}
         for name in PROGRAMS:
             self.services[name] = Service(self, name, {**self._flags(name), **more.get(name, {})})
         self.hospital_svc, self.booking_svc, self.history_svc = (self.services[name] for name in PROGRAMS)
         if gateway:
             self.gateway_svc = self.services["gateway"] = Gateway(self, {**self._gateway_flags(), **more.get("gateway", {})})
+        self.doors = {}
+        if wires:
+            from .wires import doors_of  # which imports this module
+            self.doors = doors_of(self)
+        self.front_settings = {**({} if tls else {"tls": "off"}), **WIDE, **(front or {})}
+
+    @functools.cached_property
+    def front(self):
+        """Returns the front door. The first use opens it."""
+        from .front import Front  # which imports this module
+        return Front(self.gateway_svc.behind_door, sandboxed=self.sandboxed, **self.front_settings).open()
 
     def address(self, name):
         return "ipc://%s/%s" % (self.folder, name)
+
+    def _peer(self, caller, name):
+        """Returns the address at which `caller` reaches the address `name` of another service."""
+        return self.address(os.path.join("wires-" + caller, name) if self.with_wires else name)
 
     def _database(self, name):
         if self.driver == "sqlite" and name != "history":
@@ -245,28 +289,40 @@ class Stack:
         flags = {"rpc-listen": self.address(name + ".rpc"), "ops-listen": "", "database": self._database(name)}
         if self.with_gateway and knows(name, "--gateway-listen"):
             flags["gateway-listen"] = self.address(name + ".gateway")
+        if self.keyring:
+            # A wire door speaks nng's tcp framing with clients.
+            clients = "tcp://127.0.0.1:%d" % free_port() if self.with_wires else self.address(name + ".clients")
+            flags.update(self._security_flags(name), **{"client-listen": clients})
         if name != "history":
             flags["events-listen"] = self.address(name + ".events")
         if name == "booking":
             flags["reserve-timeout-ms"] = PATIENT_MS
         for other in ("hospital", "booking"):
             if other != name:
-                flags[other + "-events"] = self.address(other + ".events")
-                flags[other + "-rpc"] = self.address(other + ".rpc")
+                flags[other + "-events"] = self._peer(name, other + ".events")
+                flags[other + "-rpc"] = self._peer(name, other + ".rpc")
         return flags
 
+    def _security_flags(self, name):
+        wide = dict.fromkeys(("changes-per-s", "changes-burst", "reads-per-s", "reads-burst"), 1000000) if name != "gateway" else {}
+        return {**wide, "issuers": self.keyring.issuers_path, "token-key": self.keyring.key_path(name + "-svc")}
+
     def _gateway_flags(self):
-        flags = {"http-listen": "127.0.0.1:%d" % free_port(), "ops-listen": "127.0.0.1:%d" % free_port()}
+        flags = {HTTP_FLAG: "unix:%s/gateway.http" % self.folder, "ops-listen": "127.0.0.1:%d" % free_port()}
+        if self.keyring:
+            flags.update(self._security_flags("gateway"))
         for name in PROGRAMS:
             # A service that the test plays itself listens at one address only.
-            of_its_own = "gateway-listen" in self.services[name].flags and name not in self.without
-            flags[name + "-rpc"] = self.address(name + (".gateway" if of_its_own else ".rpc"))
+            of_its_own = "gateway-listen" in self.services[name].flags and name not in self.without and not self.with_wires
+            flags[name + "-rpc"] = self._peer("gateway", name + (".gateway" if of_its_own else ".rpc"))
             if name != "history":
-                flags[name + "-events"] = self.address(name + ".events")
+                flags[name + "-events"] = self._peer("gateway", name + ".events")
         return flags
 
     def __enter__(self):
         try:
+            for door in self.doors.values():
+                door.start()
             wanted = [service for name, service in self.services.items() if name not in self.without]
             for service in wanted:
                 service.spawn()
@@ -286,18 +342,22 @@ class Stack:
         for client in self.clients:
             client.close()
         problems = []
+        if "front" in self.__dict__:
+            self.front.end(failed)
         order = ("gateway", "booking", "hospital", "history")
         for service in (self.services[name] for name in order if name in self.services):
             with service.wanted:
                 service.given_up = True
             if service.process is None or service.process.poll() is not None:
                 continue
-            service.resume()  # a failed test may have left it suspended
+            service.resume()  # a test that failed may have left the process paused
             try:
                 service.stop()
             except (AssertionError, subprocess.TimeoutExpired) as problem:
                 service.kill()
                 problems.append("stopping %s: %s" % (service.name, problem))
+        for door in self.doors.values():
+            door.close(failed)
         problems += self._sanitizer_reports()
         if failed:
             for service in self.services.values():
@@ -321,12 +381,20 @@ class Stack:
                     break
         return reports
 
-    # ---- speaking to the services
+    # ---- calling the services
 
     def client(self, name):
-        client = web.Client(self.gateway_svc.http) if name == "gateway" else rpc.Client(self.services[name].rpc)
+        client = web.Client(self.gateway_svc.http) if name == "gateway" else self._rpc_client(name)
         self.clients.append(client)
         return client
+
+    def _rpc_client(self, name):
+        """Returns a client of a service. With tokens, it is an administrator, and another service for methods that only services call."""
+        if not self.keyring:
+            return rpc.Client(self.services[name].rpc)
+        peer = "booking-svc" if name == "hospital" else "hospital-svc"
+        return rpc.SecureClient(self.services[name].flags["client-listen"], self.keyring.token("admin"), self.address(name + ".rpc"),
+                                self.keyring.service_token(peer, name + "-svc", lifetime_s=3600))
 
     @property
     def hospital(self):
@@ -342,11 +410,11 @@ class Stack:
 
     @property
     def gateway(self):
-        """Returns an HTTP client (web.Client)."""
+        """Returns an HTTP client (web.Client) of the gateway."""
         return self._cached("gateway")
 
     def _cached(self, name):
-        """Returns a client of the running service, with a new connection after each start."""
+        """Returns a client of the running service. Each process of the service gets a new connection."""
         cache = self.__dict__.setdefault("_cache", {})
         process = self.services[name].process
         if name not in cache or cache[name][0] is not process:
@@ -359,7 +427,7 @@ class Stack:
         return found[0] if found else None
 
     def wait_paired(self):
-        """Waits until hospital-svc grants places, which a build without pairing always does."""
+        """Waits until hospital-svc is paired and grants places. A build without pairing always grants them."""
         wait_for("hospital-svc is paired with booking-svc", lambda: self.stat("hospital", "hospital_paired") != 0)
 
     # ---- reading the databases
@@ -368,7 +436,7 @@ class Stack:
         return self.services[name].flags["database"]
 
     def rows(self, name, sql):
-        """Returns rows of the service's own database, as tuples of the driver's values (PostgreSQL: text)."""
+        """Returns the rows of a query on the service's database, as tuples. With PostgreSQL, all values are text."""
         url = self.url(name)
         if url.startswith("sqlite:"):
             with sqlite3.connect("file:%s?mode=ro" % url[len("sqlite:"):], uri=True, timeout=30) as connection:
@@ -381,7 +449,7 @@ class Stack:
         return int(self.rows(name, sql)[0][0])
 
     def execute(self, name, sql):
-        """Changes the database behind the service's back."""
+        """Executes SQL on the service's database, bypassing the service."""
         url = self.url(name)
         if url.startswith("sqlite:"):
             connection = sqlite3.connect(url[len("sqlite:"):], timeout=30)

@@ -6,7 +6,7 @@ import urllib.parse
 
 
 class Answer:
-    """One answer, with code, headers (any case), and the body as bytes and as JSON."""
+    """An answer: its code, its headers (names in any case), and its body as bytes and as JSON."""
 
     def __init__(self, code, headers, body):
         self.code, self.headers, self.body = code, headers, body
@@ -25,7 +25,7 @@ class Answer:
 
 
 class Client:
-    """One kept-alive connection. `body`: bytes are sent unchanged, anything else as JSON."""
+    """A client with one persistent connection. A `body` of bytes is sent unchanged, any other as JSON."""
 
     def __init__(self, address, timeout=60.0, source=""):
         self.connection = http.client.HTTPConnection(address, timeout=timeout, source_address=(source, 0) if source else None)
@@ -42,7 +42,7 @@ class Client:
             reply = self.connection.getresponse()
             return Answer(reply.status, reply.headers, reply.read())
         except BaseException:
-            self.connection.close()  # the next request would read the rest of this answer
+            self.connection.close()  # otherwise the next request would read the rest of this answer
             raise
 
     def get(self, path, **more):

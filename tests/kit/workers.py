@@ -1,4 +1,4 @@
-"""Threads that play customers in parallel, and connections that retry until they get a definite answer."""
+"""Runs jobs on threads that play customers in parallel. Provides connections that retry until they get a definite answer."""
 import threading
 import time
 
@@ -10,13 +10,14 @@ INDEFINITE = (rpc.UNAVAILABLE, rpc.DEADLINE_EXCEEDED, rpc.RESOURCE_EXHAUSTED)
 
 
 class Workers:
-    """Runs each job, (function, its arguments), on its own thread, from `start` on or during a `with` block. A job that
-    loops checks `stopping`. `died` collects the exceptions of jobs, and the code that stops the workers checks it."""
+    """Runs each job on its own thread. A job is a pair (function, arguments). The threads run from `start` on, or during a `with`
+    block. A job that loops must check `stopping`. `died` collects the exceptions of the jobs; the code that stops the workers must
+    check `died`."""
 
     def __init__(self, jobs):
         self.stopping = threading.Event()
         self.died = []
-        # daemon threads, so that a test that fails early does not wait for them
+        # These are daemon threads, so that a test that fails early does not wait for them.
         self.threads = [threading.Thread(target=self._run, args=job, daemon=True) for job in jobs]
 
     def _run(self, job, arguments):
@@ -46,13 +47,13 @@ class Workers:
 
 
 class Connection:
-    """A customer's connection, reopened whenever it is lost."""
+    """A customer's connection, which is opened again whenever it is lost."""
 
     def __init__(self, address):
         self.address, self.client = address, None
 
     def ask(self, name, **request):
-        """Returns the first definite answer. The id makes repeating the request safe."""
+        """Repeats a request until the answer is definite, and returns that answer. The id in the request makes this safe."""
         end = time.monotonic() + ANSWER_DEADLINE_S
         while time.monotonic() < end:
             try:

@@ -1,4 +1,4 @@
-"""Shorthands for steps that most tests take, and the agreement check of all services at the end."""
+"""Provides steps that most tests use, and the check that all services agree in the end."""
 
 import datetime
 import json
@@ -8,7 +8,7 @@ import zoneinfo
 from . import rpc
 from .stack import DEADLINE_S, PROGRAMS, program, wait_for
 
-# a test that runs past the clinic's midnight continues with the days that it has opened
+# A test that runs past midnight at the clinic continues with the days that it has opened.
 BEGUN = datetime.datetime.now(datetime.timezone.utc)
 
 REQUESTED, CONFIRMED, REJECTED, CANCELLED, FORCE_CANCELLED = 1, 2, 3, 4, 5
@@ -16,12 +16,12 @@ DELETED = 2
 
 
 def day(offset=0, zone="Asia/Seoul"):
-    """Returns the clinic's date, counted in days from the start of the tests."""
+    """Returns the date at the clinic, `offset` days after the start of the tests."""
     return (BEGUN.astimezone(zoneinfo.ZoneInfo(zone)) + datetime.timedelta(days=offset)).date().isoformat()
 
 
 def register(stack, capacity=10, days=(1,), name="한빛검진센터", **more):
-    """Registers a hospital with these days. Returns its id."""
+    """Registers a hospital with these days, given as offsets from today. Returns the hospital's id."""
     hospital_id = more.pop("hospital_id", None) or rpc.new_id()
     reply = stack.hospital.RegisterHospital(
         hospital_id=hospital_id, name=name, address="서울",
@@ -38,15 +38,15 @@ def booking_request(hospital_id, offset=1, **more):
 
 
 def book(stack, hospital_id, offset=1, **more):
-    """Creates a confirmed booking."""
+    """Creates a booking, which must be CONFIRMED, and returns it."""
     reply = stack.booking.CreateBooking(**booking_request(hospital_id, offset, **more))
     assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
     return reply.message
 
 
 def queue(stack, request):
-    """Books while hospital-svc does not answer, until an answer says that the booking waits. On a slow machine the
-    budget may end before the booking is committed."""
+    """Books while hospital-svc does not answer, and repeats the call until the answer is that the booking is queued. On a slow
+    machine the budget may end before the booking is committed."""
     def waits():
         reply = stack.booking.CreateBooking(timeout_ms=1000, **request)
         if reply.code == rpc.DEADLINE_EXCEEDED:
@@ -70,7 +70,7 @@ def status_of(stack, booking_id):
 
 
 def history_of(stack, booking_id):
-    """Returns the history's answer, or None if history-svc does not know the booking yet or cannot read it."""
+    """Returns history-svc's answer about a booking, or None if history-svc does not know the booking yet or is not available."""
     reply = stack.history.GetBookingHistory(booking_id=booking_id)
     if reply.code in (rpc.NOT_FOUND, rpc.UNAVAILABLE):
         return None
@@ -107,7 +107,7 @@ def check_refused(reply, code, reason="", field=""):
 
 
 def repair(stack, *words, booking=None):
-    """Parses the output of `screenctl repair` into booking_id -> (state of the booking, outcome)."""
+    """Runs `screenctl repair`. Returns {booking_id: (state of the booking, outcome)}."""
     done = subprocess.run([program("screenctl"), "--json", "--timeout", "50000", "--hospital", stack.hospital_svc.rpc,
                            "--booking", booking or stack.booking_svc.rpc, "repair", *words], capture_output=True, text=True,
                           timeout=2 * DEADLINE_S, check=False, stdin=subprocess.DEVNULL)
@@ -127,8 +127,8 @@ def _plain(rows):
 
 
 def disagreements(stack, with_history=True, overcommitted=False):
-    """Returns the mismatches between the databases, as text, or nothing when all services agree (G1, G4).
-    overcommitted: whether days may have more reserved places than capacity."""
+    """Returns the mismatches between the databases as text. The list is empty if all services agree (G1, G4). If `overcommitted` is
+    true, a day may have more reserved places than capacity."""
     problems = []
     for row in stack.rows("hospital", """
             SELECT d.capacity, d.reserved, COALESCE((SELECT SUM(r.headcount) FROM reservation r
@@ -159,7 +159,7 @@ def disagreements(stack, with_history=True, overcommitted=False):
 
 
 def behind(stack):
-    """Returns the subscribers that have not read a log to its end, as text."""
+    """Returns, as text, the subscribers that have not read a log to its end."""
     heads = {log: stack.value(log, "SELECT head_seq FROM event_log_head") for log in ("hospital", "booking")}
     problems = []
     for name in PROGRAMS:

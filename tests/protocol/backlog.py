@@ -1,4 +1,4 @@
-"""A backlog of queued bookings, as after an outage, is processed after the bookings of waiting customers.
+"""Checks that a backlog of queued bookings, as after an outage, is processed after the bookings of waiting customers.
 
 SCREENING_BACKLOG=300000 corresponds to half an hour of rush; the default is short.
 """
@@ -11,9 +11,9 @@ from kit.workers import Workers
 from kit.world import CONFIRMED, booking_request, day, register
 
 BACKLOG = int(os.environ.get("SCREENING_BACKLOG", "3000" if is_sanitized() else "30000"))
-CAPACITY = 100000  # the maximum capacity of a day
+CAPACITY = 100000  # maximum capacity of a day
 CUSTOMERS, CONTROL_S = 3, 2
-# far above the measured values, because other tests run at the same time
+# These bounds are far above the measured values, because other tests run at the same time.
 RATIO, FLOOR_S = 10, 0.5
 IN_WORK_MAX = 1024  # more than the settler keeps in progress at once, plus the next page
 
@@ -32,7 +32,7 @@ def insert(stack, hospital_id, offset, count):
 
 
 class Customers(Workers):
-    """Customers that keep booking. Records failures and the duration of each call."""
+    """Customers that keep booking. Records the failures and the duration of each call."""
 
     def __init__(self, stack, hospital_id):
         self.stack, self.hospital_id = stack, hospital_id
@@ -90,10 +90,10 @@ def test_the_oldest_of_a_backlog_are_confirmed_first(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=CAPACITY)
         stack.booking_svc.stop()
-        insert(stack, hospital_id, 1, 4 * IN_WORK_MAX)  # ids that do not reveal their age
+        insert(stack, hospital_id, 1, 4 * IN_WORK_MAX)  # the ids do not reveal the age of the bookings
         stack.booking_svc.start()
         wait_for("the backlog is worked off", lambda: stack.value("booking", WAITING) == 0)
         settled = [int(row[0]) for row in stack.rows("booking", "SELECT updated_at_us FROM booking ORDER BY created_at_us")]
-        # while hospital-svc pairs, it refuses requests, which are repeated after later ones: check only the older half
+        # While hospital-svc pairs, it refuses requests, which are repeated after later ones, so this checks only the older half.
         middle = len(settled) // 2
         assert sum(settled[:middle]) < sum(settled[middle:])

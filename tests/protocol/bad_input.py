@@ -1,4 +1,4 @@
-"""Bad input gets a clear error that names the field and the rule, and changes nothing."""
+"""Checks that bad input is refused with an error that names the field and the rule, and that it changes nothing."""
 from kit import rpc, sp
 from kit.marks import once
 from kit.rpc import envelope_pb2
@@ -14,15 +14,15 @@ def bad_texts(longest, required):
     return values + ([""] if required else [])
 
 
-NIL = "00000000-0000-0000-0000-000000000000"  # the start of every list: no list would contain an object with this id
+NIL = "00000000-0000-0000-0000-000000000000"  # every list starts after this id, so a list would omit an object with this id
 BAD_IDS = ["x", "", "0190b5d0", "0190b5d0-0000-7000-8000-00000000000g", "0190b5d000007000800000000000000a", NIL]
 BAD_DATES = ["", "2026-02-30", "2025-02-29", "tomorrow", "2026-13-01", "2026-1-1", "20261201", "0000-01-01",
              "2026-12-01T00:00:00Z"]
 
 
 def check_all_invalid(call, base, cases):
-    """Checks that each (field, value) alone makes the request invalid, and that the answer begins with the field's
-    name."""
+    """Checks that each (field, value) in `cases` alone makes the request invalid, and that the error begins with the name of the
+    field."""
     for field, value in cases:
         name = field if isinstance(field, str) else field[0]
         reply = call(**{**base, name: value})
@@ -137,7 +137,7 @@ def field(number, content):
 
 
 @once
-def test_text_that_is_no_text_names_the_field(driver):
+def test_text_that_is_not_valid_names_the_field(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack)
         good = booking_request(hospital_id)
@@ -157,7 +157,7 @@ def test_text_that_is_no_text_names_the_field(driver):
 
 
 @once
-def test_garbage_gets_an_answer_and_hurts_nobody(driver):
+def test_garbage_gets_an_answer_and_harms_no_other_client(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack)
         for body in (b"", b"\xff" * 100, b"GET / HTTP/1.1\r\n\r\n", b"\x0a\xff\xff\xff\xff\x0f"):
@@ -197,7 +197,7 @@ def test_a_message_over_the_limit_closes_only_its_connection(driver):
 
 
 def all_pages(call, field, **filters):
-    """Returns the pages of a list. Each page ends early enough to fit into a message."""
+    """Returns the pages of a list. Each page must be small enough for a message."""
     pages, token = [], ""
     while True:
         reply = call(page_size=500, page_token=token, **filters)
@@ -208,7 +208,7 @@ def all_pages(call, field, **filters):
             return pages
 
 
-SMALLEST = 256 << 10  # the value of --message-max-bytes
+SMALLEST = 256 << 10  # value of --message-max-bytes
 
 
 @once
@@ -228,7 +228,7 @@ def test_pages_end_before_the_answer_is_too_large(driver):
         pages = all_pages(stack.booking.ListBookings, "bookings", hospital_id=hospital_id)
         assert [b.booking_id for page in pages for b in page] == ids
         assert len(pages) == 2, [len(page) for page in pages]
-        wait_agreement(stack)  # all events passed through the same limit
+        wait_agreement(stack)  # all events have passed through the same limit
         pages = all_pages(stack.history.ListCustomerHistory, "bookings", customer_id="c" * 64)
         assert sorted(s.booking.booking_id for page in pages for s in page) == ids
         assert len(pages) == 2, [len(page) for page in pages]
@@ -236,7 +236,7 @@ def test_pages_end_before_the_answer_is_too_large(driver):
 
 @once
 def test_an_answer_too_large_is_refused(driver):
-    """A single object cannot be split. Here it is a hospital with more days than fit into a message."""
+    """A single object cannot be split. A hospital with more days than fit into a message is refused with RESOURCE_EXHAUSTED."""
     with Stack(driver, without=("booking", "history"), flags={"hospital": {"message-max-bytes": SMALLEST}}) as stack:
         hospital_id = register(stack)
         stack.execute("hospital", """

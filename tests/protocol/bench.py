@@ -1,4 +1,4 @@
-"""screening-bench: its mixes work as described, and a service that answers fast but wrong makes the run fail."""
+"""Checks that the mixes of screening-bench work as described, and that a run fails if a service answers fast but wrong."""
 import json
 import os
 import signal
@@ -12,7 +12,7 @@ from kit.world import CANCELLED, CONFIRMED, wait_agreement
 
 
 def bench(stack, *options):
-    """Runs screening-bench. Returns its exit code, its output, and the saved figures."""
+    """Runs screening-bench. Returns (exit code, output, report)."""
     path = os.path.join(stack.folder, "bench.json")
     command = [os.path.join(BUILD, "bench/screening-bench"), "--json", path, "--budget-ms", PATIENT_MS, *options,
                stack.address("hospital.rpc"), stack.address("booking.rpc")]
@@ -48,7 +48,7 @@ def test_bench_mixes_count_what_the_services_hold(driver):
         assert rush["places"]["sold_out"] and rush["places"]["taken"] == rush["places"]["of"] == 20, rush
         reads = counts(good_run(stack, "--count", 1000, "--mix", "read", "--in-flight", 1))
         assert reads == {"CONFIRMED": 100, "GetBooking OK": 400, "GetAvailability OK": 300, "ListBookings OK": 200}, reads
-        # 600 bookings on 601 days at three hospitals: one for each day but the last
+        # The 600 bookings are for 601 days at three hospitals: one for each day but the last.
         days = good_run(stack, "--count", 600, "--mix", "many-days", "--days", 601, "--places", 1)
         assert counts(days) == {"CONFIRMED": 600} and days["places"]["of"] == 601, days
         wait_agreement(stack, with_history=False)
@@ -63,7 +63,7 @@ def test_bench_hot_day_goes_on_to_the_next_when_it_is_sold(driver):
 
 
 @once
-def test_bench_tells_what_the_processes_used(driver):
+def test_bench_reports_what_the_processes_used(driver):
     with Stack(driver, without=("history",)) as stack:
         pids = {name: stack.services[name.removesuffix("-svc")].process.pid for name in ("hospital-svc", "booking-svc")}
         watches = [word for name, pid in pids.items() for word in ("--watch", "%s=%d" % (name, pid))]
@@ -75,19 +75,19 @@ def test_bench_tells_what_the_processes_used(driver):
             per_booking = used["per_turn"]
             assert abs(per_booking["user_us"] - used["user_s"] * 1e6 / 2000) < 1, (name, used)
             assert per_booking["voluntary_switches"] > 0, (name, used)
-        # a booking and its event in one database, a reservation in the other
+        # A booking and its event are written to one database, a reservation to the other.
         assert all(processes[name]["per_turn"]["written_bytes"] > 100 for name in pids), processes
 
 
 @once
-def test_bench_watch_tells_what_the_others_used(driver):
+def test_bench_watch_reports_what_the_others_used(driver):
     del driver
     watch = [os.path.join(BUILD, "bench/bench-watch"), "0.01", "0.1"]
 
     def seen():
         with subprocess.Popen([*watch, "busy=%d" % os.getpid()], stdout=subprocess.PIPE, text=True) as running:
             while running.poll() is None:
-                pass  # bench-watch measures this loop
+                pass  # this loop uses the processor time that bench-watch measures
             used = json.loads(running.stdout.read())["busy"]
         return used["user_s"] + used["kernel_s"] > 0
     wait_for("some time of this process, however little a loaded machine gives it", seen)
@@ -99,7 +99,7 @@ def test_bench_watch_tells_what_the_others_used(driver):
 
 
 class Liar:
-    """Plays both services. Counts bookings, and answers falsely where `lie` says so."""
+    """Plays both services. Counts bookings, and answers falsely in the way that `lie` names."""
 
     def __init__(self, lie):
         self.lie, self.booked, self.places = lie, {}, {}

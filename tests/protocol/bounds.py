@@ -1,4 +1,4 @@
-"""The number of elements of a message is bounded before it is unpacked: repeated and unknown fields, metadata, JSON
+"""Checks that the number of elements of a message is bounded before it is unpacked: repeated and unknown fields, metadata, JSON
 values."""
 import itertools
 import time
@@ -13,7 +13,7 @@ from kit.world import CONFIRMED, book, booking_request, check_refused, day, regi
 
 ELEMENTS_MAX, METADATA_MAX, ANSWER_MAX = 8192, 128, 131072
 MESSAGE_BYTES = 1000000
-UNKNOWN = b"\xf8\x3f\x01"  # field 1023, a varint
+UNKNOWN = b"\xf8\x3f\x01"  # field 1023 as a varint
 RULE = "%s: the message has more than %d repeated or unknown elements"
 
 
@@ -22,8 +22,8 @@ def raw_call(client, method, payload):
 
 
 def check_bounded(client, method, element, name, first=0):
-    """Checks that exactly the documented number of these elements passes to the handler, and that one more is
-    refused."""
+    """Checks that the documented number of elements reaches the handler, and that one more is refused. The first `first` elements
+    do not count."""
     for count in (ELEMENTS_MAX + first + 1, MESSAGE_BYTES // len(element)):
         reply = raw_call(client, method, element * count)
         check_refused(reply, rpc.INVALID_ARGUMENT)
@@ -43,7 +43,7 @@ def test_requests_of_too_many_elements_are_refused_by_name(driver):
             check_bounded(clients[service], method, UNKNOWN, "field 1023")
         check_bounded(clients["hospital"], "RegisterHospital", b"\x22\x00", "days", first=1)
         check_bounded(clients["hospital"], "BatchReserve", b"\x0a\x00", "requests", first=1)
-        check_bounded(clients["booking"], "CreateBooking", b"\x0a\x00", "booking_id", first=1)  # a singular field that occurs twice
+        check_bounded(clients["booking"], "CreateBooking", b"\x0a\x00", "booking_id", first=1)  # a repeated singular field
 
         def batch(unknown_each):
             item = UNKNOWN * unknown_each
@@ -66,14 +66,14 @@ def test_metadata_is_bounded(driver):
             assert reply.text == RULE % ("metadata", METADATA_MAX), reply
 
 
-# ---- an attacker beside a customer, who is compared with a run without the attacker
+# ---- calls during an attack, compared with calls without the attack
 
-RATIO = 20  # limit for the ratio of the p99 values
-PER_S = 20  # enough to occupy both decoding threads, if the messages are unpacked
+RATIO = 20  # limit of the ratio of the p99 values
+PER_S = 20  # enough to occupy both decoding threads if the messages are unpacked
 
 
 class Paced(Flood):
-    """Sends a fixed number of requests per second. Their number is harmless, but their size is not."""
+    """Sends a fixed number of requests per second. The number is harmless, but the size of the requests is not."""
 
     def _run(self):
         requester = sp.Requester(self.address)
@@ -84,7 +84,7 @@ class Paced(Flood):
 
 
 @once
-def test_large_requests_of_small_elements_harm_nobody_else(driver):
+def test_large_requests_of_small_elements_harm_no_other_caller(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=100000)
         bodies = [rpc.pack(rpc.METHODS[method][0], payload * (MESSAGE_BYTES // len(payload)), timeout_ms=50000)
@@ -128,7 +128,7 @@ def test_gateway_bounds_the_values_of_a_body_before_it_reads_them(driver):
         reply = client.post("/screening.v1.HospitalService/RegisterHospital", b"\x22\x00" * 30000,
                             headers={"Content-Type": "application/proto"})
         assert reply.code == 400 and RULE % ("days", ELEMENTS_MAX) in reply.body.decode(), reply
-        # real requests have far fewer: this is the maximum number of days of a hospital
+        # Real requests have far fewer elements. This is the maximum number of days of a hospital.
         days = [{"date": day(offset), "capacity": 1} for offset in range(400)]
         reply = client.post("/hospitals", {"name": "n", "address": "a", "days": days})
         assert reply.code == 201 and len(reply.json["days"]) == 400, reply.code
@@ -155,8 +155,8 @@ def test_an_answer_of_too_many_elements_is_no_answer(driver):
 
 
 @once
-def test_events_of_too_many_elements_are_passed_over(driver):
-    """history-svc receives a batch that no publisher can have sent, and continues with the events in the log."""
+def test_events_of_too_many_elements_are_skipped(driver):
+    """history-svc receives a batch that no publisher can have sent. It skips the batch and continues with the events in the log."""
     with Stack(driver, without=("history",)) as stack:
         fake = FakePublisher(stack.address("fake.events"), "booking")
         stack.history_svc.flags["booking-events"] = fake.listener.address

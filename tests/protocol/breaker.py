@@ -1,5 +1,4 @@
-"""A hospital-svc in trouble (late, silent, draining, restarted), the answers to its callers, and the behaviour of the
-circuit breaker (G6, G9)."""
+"""Tests the answers to callers and the circuit breaker while hospital-svc is late, silent, draining or restarting (G6, G9)."""
 import contextlib
 import random
 import signal
@@ -16,12 +15,12 @@ from kit.world import (CONFIRMED, REJECTED, REQUESTED, booking_request, check_re
 
 DEFAULTS = {"reserve-timeout-ms": 600}  # the default, which other tests raise
 CLOSED, HALF_OPEN, OPEN = 0, 1, 2
-SLACK_S = 5  # a margin for a loaded machine
+SLACK_S = 5  # margin for a busy machine
 
 
 class LateHospital(FakeService):
-    """Forwards to the real hospital-svc and makes Reserves take `late_ms`, each on its own thread. Half of them are
-    executed immediately and answered late, the other half reach hospital-svc late."""
+    """Forwards calls to the real hospital-svc, and delays each BatchReserve by a random time from the range `late_ms`. Half of the
+    calls are executed immediately and answered late; the other half reach hospital-svc late."""
 
     def __init__(self, stack):
         self.real, self.late_ms = stack.hospital_svc.rpc, None
@@ -43,8 +42,8 @@ class LateHospital(FakeService):
 
 @contextlib.contextmanager
 def late_hospital(late_ms, **flags):
-    """Yields a stack whose booking-svc reaches hospital-svc only through a LateHospital, that LateHospital, and a
-    hospital with many places."""
+    """Yields (stack, late, hospital id). booking-svc reaches hospital-svc only through `late`, a LateHospital. The hospital has
+    many places."""
     stack = Stack("sqlite", without=("history",), flags={"booking": {**DEFAULTS, **flags}})
     stack.booking_svc.flags["hospital-rpc"] = stack.address("late.rpc")
     late = LateHospital(stack)
@@ -56,7 +55,7 @@ def late_hospital(late_ms, **flags):
 
 
 def stat(stack, name):
-    """Returns a metric of booking-svc, or, if the metric has peers, that of its only peer."""
+    """Returns a metric of booking-svc. If the metric has a label for the peer, returns the value for hospital-svc."""
     stats = {s.name: s.value for s in stack.booking.Stats().message.stats}
     return stats[name] if name in stats else stats[name + '{peer="hospital-svc"}']
 
@@ -66,7 +65,7 @@ def lines(stack, event):
 
 
 class Customers(Workers):
-    """Several customers in parallel, each of which keeps booking until stopped. Records answers and durations."""
+    """Several customers that book in parallel until stopped. Records the answers and their durations."""
 
     def __init__(self, stack, hospital_id, count, budget_ms):
         super().__init__([(self._book, ())] * count)
@@ -83,13 +82,13 @@ class Customers(Workers):
         client.close()
 
     def end(self):
-        """Stops the customers. Returns their answers once each has received its last one."""
+        """Stops the customers. Returns the answers after each customer has received its last one."""
         self.stop()
         assert not self.died, self.died[:3]
         return self.answers
 
 
-def tell(answers):
+def summarize(answers):
     counts = {}
     for reply, _ in answers:
         word = reply.reason or ("CONFIRMED" if reply.code == rpc.OK else str(reply.code))
@@ -100,7 +99,7 @@ def tell(answers):
 
 
 def fail_until_open(stack, hospital_id):
-    """Books while hospital-svc is too late, until the breaker is open."""
+    """Books while hospital-svc answers too late, until the breaker is open."""
     client = stack.client("booking")
 
     def opened():
@@ -113,18 +112,19 @@ def fail_until_open(stack, hospital_id):
 
 @once
 def test_a_late_hospital_svc_answers_callers_within_their_budget_and_in_the_end_all_agree(driver):
-    """hospital-svc is 400 to 620 ms late, with budgets of 610 ms. This is the fault that the specification names."""
+    """hospital-svc is 400 to 620 ms late, and budgets are 610 ms, as in the fault that the specification describes. Every caller is
+    answered within the budget, and in the end the places match the bookings."""
     del driver
     with late_hospital((400, 620)) as (stack, late, hospital_id):
         customers = Customers(stack, hospital_id, 20, 610)
         wait_for("answers have come", lambda: len(customers.answers) >= 150 and any(
             reply.code == rpc.OK for reply, _ in customers.answers) or customers.died)
         answers = customers.end()
-        counts = tell(answers)
+        counts = summarize(answers)
         print("breaker: state %d, opened %d times" % (stat(stack, "rpc_breaker_state"),
                                                       stat(stack, "rpc_breaker_opened_total")))
         assert all(took_s < 0.71 + SLACK_S for _, took_s in answers), max(took_s for _, took_s in answers)
-        # OVERLOADED: a request whose budget would have ended in the queue
+        # OVERLOADED is the answer to a request whose budget would have ended in the queue.
         assert set(counts) <= {"CONFIRMED", "HOSPITAL_UNAVAILABLE", "BUDGET_SPENT", "OVERLOADED", str(rpc.DEADLINE_EXCEEDED)}, \
             counts
         late.late_ms = None
@@ -135,7 +135,8 @@ def test_a_late_hospital_svc_answers_callers_within_their_budget_and_in_the_end_
 
 @once
 def test_the_breaker_opens_answers_without_hospital_svc_and_closes_by_itself(driver):
-    """hospital-svc is 700 to 1,200 ms late, longer than a call may take."""
+    """hospital-svc is 700 to 1,200 ms late, which is longer than a call may take. The breaker opens, booking-svc answers without
+    calling hospital-svc, and the breaker closes after hospital-svc has recovered."""
     del driver
     with late_hospital((700, 1200)) as (stack, late, hospital_id):
 
@@ -146,7 +147,7 @@ def test_the_breaker_opens_answers_without_hospital_svc_and_closes_by_itself(dri
             replies = stack.booking.call_all("CreateBooking", requests, timeout_ms=PATIENT_MS)
             calls = late.count("BatchReserve") - asked
             if stat(stack, "rpc_breaker_state") != OPEN or stat(stack, "rpc_breaker_half_opened_total") != changes:
-                return None  # the breaker began to probe in the meantime
+                return None  # the breaker has begun to probe in the meantime
             assert calls == 0, calls
             return requests, replies
         requests, replies = wait_for("bookings while it is open", answered_without_a_call)
@@ -187,9 +188,9 @@ def test_queued_bookings_wait_out_an_open_breaker_and_are_confirmed_by_the_settl
 
 
 @once
-def test_the_settler_asks_nothing_of_hospital_svc_while_the_breaker_is_open(driver):
-    """More bookings wait than there are probes, and the breaker stays open for longer than the settler's scan
-    interval."""
+def test_the_settler_does_not_call_hospital_svc_while_the_breaker_is_open(driver):
+    """More bookings are queued than there are probes, and the breaker stays open for longer than the interval of the settler's
+    scans. While it is open, the settler does not call hospital-svc."""
     del driver
     with late_hospital((700, 1200), **{"breaker-open-ms": 3000}) as (stack, late, hospital_id):
         requests = [booking_request(hospital_id, queue_if_unavailable=True) for _ in range(40)]
@@ -197,7 +198,7 @@ def test_the_settler_asks_nothing_of_hospital_svc_while_the_breaker_is_open(driv
         wait_for("the breaker probes with the settler's", lambda: stat(stack, "rpc_breaker_half_opened_total") >= 3)
         probes = stat(stack, "rpc_breaker_half_opened_total")
         asked = [len(request.requests) for name, request in late.seen if name == "BatchReserve"]
-        # the first 40, the probes, and the bookings that the settler resumed before the breaker opened
+        # The sum contains the first 40, the probes, and the bookings that the settler resumed before the breaker opened.
         assert sum(asked) <= 40 + 40 + 3 * (probes + 1), asked
         late.late_ms = None
         for request in requests:
@@ -217,14 +218,15 @@ def test_sold_out_never_opens_the_breaker(driver):
 
 
 @once
-def test_callers_in_a_hurry_do_not_open_the_breaker(driver):
+def test_callers_with_short_budgets_do_not_open_the_breaker(driver):
     with Stack(driver, without=("hospital", "history"), flags={"booking": DEFAULTS}) as stack:
         fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
-        # without a connection, the calls would not be too short but would never leave
+        # Without a connection, the calls would fail because they are never sent, not because their budgets are too short.
         wait_for("booking-svc reaches hospital-svc", lambda: fake.count("Fetch") > 0)
 
         def enough_were_sent():
-            """Returns whether enough calls were sent to open the breaker if they counted."""
+            """Sends calls with short budgets. Returns whether enough of them reached hospital-svc to open the breaker, if they
+            counted."""
             stack.booking.call_all("CreateBooking", [booking_request(rpc.new_id()) for _ in range(60)], timeout_ms=150)
             return sum(len(request.requests) for name, request in fake.seen if name == "BatchReserve") >= 20
         wait_for("calls that nobody answers in time", enough_were_sent)
@@ -236,7 +238,7 @@ def test_callers_in_a_hurry_do_not_open_the_breaker(driver):
 
 
 @once
-def test_a_draining_hospital_svc_is_left_alone_for_as_long_as_it_asks(driver):
+def test_a_draining_hospital_svc_is_not_called_for_as_long_as_it_asks(driver):
     with Stack(driver, without=("hospital", "history"), flags={"booking": DEFAULTS}) as stack:
         seen = []
 
@@ -255,9 +257,9 @@ def test_a_draining_hospital_svc_is_left_alone_for_as_long_as_it_asks(driver):
         replies = stack.booking.call_all("CreateBooking", requests[1:], timeout_ms=20000)
         replies.append(stack.booking.receive(first))
         assert all(r.code == rpc.OK and r.message.status == CONFIRMED for r in replies), replies[:3]
-        told = next(at for at, name in seen if name == "BatchReserve")
-        # the answer left after `told`; a Fetch that was in flight at that moment does not count
-        later = [at - told for at, name in seen if at > told and name == "BatchReserve"]
+        refused_at = next(at for at, name in seen if name == "BatchReserve")
+        # The answer left after `refused_at`. A Fetch that was in flight at that moment does not count.
+        later = [at - refused_at for at, name in seen if at > refused_at and name == "BatchReserve"]
         assert later and min(later) >= 0.7, later
         fake.close()
 
@@ -290,8 +292,8 @@ def test_calls_that_hang_do_not_hold_up_the_next(driver):
 
 @once
 def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_hangs(driver):
-    """The booking is settled after the calls have ended, and settling still consults the breaker (ASan detects a
-    breaker that was freed)."""
+    """A booking waits behind a call that hangs while booking-svc stops. It is settled after the calls have ended, and the settling
+    still uses the breaker. ASan would detect a breaker that was freed."""
     flags = {"booking": {"reserve-timeout-ms": 60000, "reserve-calls-max": 1}}
     with Stack(driver, without=("hospital", "history"), flags=flags) as stack:
         fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
@@ -300,7 +302,8 @@ def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_
         wait_for("its call hangs", lambda: fake.count("BatchReserve") == 1)
 
         def given_up():
-            """Returns whether the booking was given up, because its intent may not have been committed in time."""
+            """Sends a booking whose budget ends before hospital-svc answers. Returns whether booking-svc has stored the booking. On
+            a slow machine the budget may end before that."""
             assert stack.booking.CreateBooking(timeout_ms=300, **waiting).code == rpc.DEADLINE_EXCEEDED
             return stack.booking.GetBooking(booking_id=waiting["booking_id"]).code == rpc.OK
         wait_for("a booking waits whose caller has given up", given_up)
@@ -313,7 +316,7 @@ def test_booking_svc_stops_cleanly_with_a_booking_that_waits_behind_a_call_that_
 
 
 def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
-    """Callers with enough time notice nothing, because no answer is HOSPITAL_UNAVAILABLE."""
+    """Callers with enough time notice nothing: no answer is HOSPITAL_UNAVAILABLE."""
     flags = {"reserve-timeout-ms": PATIENT_MS} if is_sanitized() else DEFAULTS
     with Stack(driver, without=("history",), flags={"booking": flags}) as stack:
         hospital_id = register(stack, capacity=100000)
@@ -326,16 +329,16 @@ def test_hospital_svc_restarted_under_load_rejects_no_booking(driver):
         done = len(customers.answers)
         wait_for("bookings are made again", lambda: len(customers.answers) > done + 50 or customers.died)
         answers = customers.end()
-        counts = tell(answers)
+        counts = summarize(answers)
         assert set(counts) == {"CONFIRMED"}, counts
         assert stat(stack, "rpc_breaker_opened_total") == 0
         wait_agreement(stack, with_history=False)
 
 
 @once
-def test_hospital_svc_killed_and_away_opens_the_breaker_only_for_those_who_waited(driver):
-    """With no listener, calls never leave and callers wait. Once enough have waited in vain, the breaker spares the
-    others the wait."""
+def test_hospital_svc_killed_opens_the_breaker_only_after_callers_have_waited(driver):
+    """While no process listens, calls are never sent and callers wait. After enough callers have waited in vain, the breaker opens,
+    and others are refused without waiting."""
     with Stack(driver, without=("history",), flags={"booking": DEFAULTS}) as stack:
         hospital_id = register(stack, capacity=10000)
         stack.hospital_svc.kill(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A damaged database, and one that accepts no writes: callers and operators get a clear report until it is restored."""
+"""Damages a database or makes it refuse writes. Callers and operators get a clear report until it is restored."""
 import os
 import resource
 
@@ -17,7 +17,7 @@ def file_of(stack, name):
 
 
 def damage(stack, name, table):
-    """Damages a table. Call it while the service is stopped. The table then cannot be read, or (PostgreSQL) written."""
+    """Damages a table. The service must be stopped. On SQLite the table then cannot be read, on PostgreSQL it cannot be written."""
     if stack.driver == "sqlite" and name != "history":
         page = stack.value(name, "SELECT rootpage FROM sqlite_master WHERE name = '%s'" % table)
         with open(file_of(stack, name), "r+b") as file:
@@ -63,28 +63,29 @@ def health(stack, name):
     return screenctl(stack, "health", name).stdout
 
 
-def test_damage_met_while_running_is_told_and_puts_no_event_away(driver):
+def test_damage_found_while_running_is_reported_and_makes_no_dead_letter(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack)
         kept = book(stack, hospital_id)
         stack.hospital_svc.stop()
         damage(stack, "hospital", "reservation")
         stack.hospital_svc.start()
-        assert stack.booking.CancelBooking(booking_id=kept.booking_id).code == rpc.OK  # an event for hospital-svc
+        assert stack.booking.CancelBooking(booking_id=kept.booking_id).code == rpc.OK  # makes an event for hospital-svc
         wait_for("hospital-svc meets the damage", lambda: damaged_lines(stack.hospital_svc))
         wait_for("it says so", lambda: any("damaged" in reason for reason in stack.hospital.Stats().message.degraded))
         assert "the database is damaged: restore a backup" in health(stack, "hospital")
-        # while hospital-svc cannot read on, it may be RECOVERING, and the call is repeated until its budget ends
+        # While hospital-svc cannot read the booking log, it may answer RECOVERING. booking-svc then repeats the call until the
+        # budget ends.
         refused = stack.booking.CreateBooking(timeout_ms=2000, **booking_request(hospital_id))
         assert refused.reason == "HOSPITAL_UNAVAILABLE" or refused.code == rpc.DEADLINE_EXCEEDED, refused
-        # calls that do not touch the damaged part succeed, and the event waits for the restore
+        # Calls that do not touch the damaged table succeed, and the event waits for the restore.
         assert stack.hospital.RegisterHospital(hospital_id=rpc.new_id(), name="n", address="a").code == rpc.OK
         assert stack.value("hospital", "SELECT count(*) FROM dead_letter") == 0
         assert status_of(stack, kept.booking_id) == CANCELLED
         assert len(damaged_lines(stack.hospital_svc)) <= 2  # at most once a minute
 
 
-def test_callers_are_told_that_the_database_is_damaged(driver):
+def test_callers_learn_that_the_database_is_damaged(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack)
         there = book(stack, hospital_id)
@@ -101,7 +102,7 @@ def test_callers_are_told_that_the_database_is_damaged(driver):
 
 @once
 def test_a_service_whose_disk_is_full_stays_out_of_rotation(driver):
-    """This also holds without traffic. Once a write has failed, only a successful write makes the service ready."""
+    """Once a write has failed, the service is not ready until a write succeeds, even if there are no calls."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
         service = stack.booking_svc
@@ -119,7 +120,7 @@ def test_a_service_whose_disk_is_full_stays_out_of_rotation(driver):
 
 
 @once
-def test_health_tells_why_a_service_is_not_ready(driver):
+def test_health_says_why_a_service_is_not_ready(driver):
     del driver
     with Stack("postgresql", without=PROGRAMS) as stack:
         for name in PROGRAMS:

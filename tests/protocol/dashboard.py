@@ -1,4 +1,5 @@
-"""The input of Prometheus and Grafana: every metric that the dashboard queries exists, with the labels that it uses."""
+"""Checks the input of Prometheus and Grafana: every metric that the dashboard queries exists, with the labels that the query
+uses."""
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from kit.world import CONFIRMED, book, booking_request, register, wait_history
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ALL = PROGRAMS + ("gateway",)
-# added to each sample by deploy/prometheus/prometheus.yml, by Prometheus and by its histograms
+# deploy/prometheus/prometheus.yml, Prometheus and its histograms add these labels to each sample.
 SCRAPED_LABELS = {"service", "job", "instance"}
 KEYWORDS = {"by", "without", "on", "ignoring", "group_left", "group_right", "and", "or", "unless", "bool", "offset"}
 SAMPLE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
@@ -24,7 +25,7 @@ def read(*path):
 
 
 class Query:
-    """The names in a PromQL expression, which are metrics with their matchers and the labels by which it groups."""
+    """The metrics, with their label matchers, and the grouping labels that a PromQL expression uses."""
 
     def __init__(self, expression):
         self.expression = expression
@@ -40,7 +41,7 @@ class Query:
 
 
 def panels():
-    """Yields the panels that have queries, which rows have not."""
+    """Returns the panels that have queries. Rows have none."""
     return [panel for panel in json.loads(read("deploy", "grafana", "screening.json"))["panels"] if panel["type"] != "row"]
 
 
@@ -49,7 +50,7 @@ def queries():
 
 
 def scrape(stack, name):
-    """Returns (metric, labels) of each sample, with the labels that Prometheus adds."""
+    """Returns (metric, labels) of each sample, including the labels that Prometheus adds."""
     client = Client(stack.services[name].flags["ops-listen"])
     try:
         answer = client.get("/metrics")
@@ -65,7 +66,7 @@ def scrape(stack, name):
 
 
 def missing(samples):
-    """Returns texts about everything that the dashboard queries but no service provides."""
+    """Returns a text for everything that the dashboard queries but no service provides."""
     found = []
     for query in queries():
         for name, matchers in query.selectors:
@@ -110,7 +111,7 @@ def test_the_dashboard_shows_what_is_worth_an_alarm(driver):
 
 
 def ops_port(name):
-    """Returns the default port of a service's ops endpoint."""
+    """Returns the default port of the service's ops endpoint."""
     text = subprocess.run([program(name), "--help"], capture_output=True, text=True, check=True).stdout
     return re.search(r"--ops-listen TEXT +\S+ +(\S+)", text)[1]
 

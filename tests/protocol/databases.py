@@ -1,4 +1,4 @@
-"""Ownership of a database: one writer per SQLite file, one service per database, and only the file that was opened."""
+"""Tests the ownership of databases: one writer per SQLite file, one service per database, and only the file that was opened."""
 import os
 import shutil
 import signal
@@ -17,14 +17,14 @@ def file_of(stack, name):
 
 
 def refusal(done):
-    """Returns the single line of text of a start that ended with exit code 2."""
+    """Checks that a start ended with exit code 2. Returns the single line of text that it printed."""
     plain = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode == 2 and len(plain) == 1, done
     return plain[0]
 
 
 def second(stack, name, **more):
-    """Returns a second process of the service, at other addresses."""
+    """Runs a second process of the service, at other addresses, until it ends. Returns the finished process."""
     flags = {"rpc_listen": stack.address(name + ".second.rpc"), "events_listen": stack.address(name + ".second.events")}
     if name == "history":
         del flags["events_listen"]
@@ -76,7 +76,8 @@ def test_a_database_of_another_service_is_exit_2(driver):
 
 @once
 def test_histories_and_bookings_share_a_postgresql_database(driver):
-    """history-svc has its own schema, so it can share a database. hospital-svc and booking-svc have none."""
+    """history-svc has its own schema, so it can share a database with booking-svc. hospital-svc and booking-svc refuse to share
+    one."""
     del driver
     with Stack("postgresql", without=PROGRAMS) as stack:
         stack.services["history"].flags["database"] = stack.url("booking")
@@ -88,7 +89,7 @@ def test_histories_and_bookings_share_a_postgresql_database(driver):
 
 
 @once
-def test_a_file_of_another_program_is_exit_2_and_left_alone(driver):
+def test_a_file_of_another_program_is_exit_2_and_stays_unchanged(driver):
     with Stack(driver, without=PROGRAMS) as stack:
         for name in WRITERS:
             connection = sqlite3.connect(file_of(stack, name))
@@ -116,7 +117,8 @@ GONE = ("removed", "replaced", "log removed")
 
 
 def take_away(file, how):
-    """Moves the file aside. Returns a function that moves it back."""
+    """Moves the file away. If `how` is "log removed", moves the write-ahead log instead. If `how` is "replaced", also puts a copy
+    in its place. Returns a function that moves the file back."""
     if how == "log removed":
         file += "-wal"
     os.rename(file, file + ".aside")
@@ -133,7 +135,7 @@ def test_a_file_that_is_gone_makes_the_service_not_ready_at_once(driver):
             service, client = stack.services[name], getattr(stack, name)
             for times, how in enumerate(GONE, 1):
                 bring_back = take_away(file_of(stack, name), how)
-                assert client.Check().message.status == 2, how  # at once
+                assert client.Check().message.status == 2, how  # immediately
                 if name == "booking":
                     reply = client.CreateBooking(**booking_request(hospital_id))
                 else:

@@ -1,4 +1,4 @@
-"""./demo: its output, its check of the ports, and its final table."""
+"""Tests ./demo: its output, its check of the ports, and its final table."""
 import os
 import pathlib
 import socket
@@ -24,7 +24,7 @@ def demo(*words):
 
 
 @once
-def test_demo_refuses_wrong_words(driver):
+def test_demo_refuses_wrong_arguments(driver):
     del driver
     for words in (("--serve", "--base-port", "80"), ("--serve", "--base-port=70000"), ("--serve", "--base-port=x"),
                   ("--serve", "--base-port"), ("--serve", "--port", "1"), ("--base-port", "18000"), ("--clean", "x"), ("-x",)):
@@ -38,11 +38,11 @@ def test_demo_names_every_port_that_is_taken_and_its_holder(driver):
     del driver
     first = free_port()
     wanted = ports.from_base(first)
-    assert sorted(wanted.values()) == list(range(first, first + 10)) and wanted["gateway"] == first
+    assert sorted(wanted.values()) == list(range(first, first + len(wanted))) and wanted["front"] == first
     chosen = {name: free_port() for name in wanted}
     ports.check(chosen)
     with socket.socket() as one, socket.socket() as other:
-        for sock, name in ((one, "gateway"), (other, "booking ops")):
+        for sock, name in ((one, "booking"), (other, "booking ops")):
             sock.bind(("127.0.0.1", chosen[name]))
             sock.listen()
         try:
@@ -50,7 +50,7 @@ def test_demo_names_every_port_that_is_taken_and_its_holder(driver):
         except StackError as problem:
             lines = str(problem).splitlines()
         assert len(lines) == 3 and "--base-port" in lines[2], lines
-        for port, name in ((chosen["gateway"], "gateway-svc"), (chosen["booking ops"], "booking ops")):
+        for port, name in ((chosen["booking"], "booking-svc"), (chosen["booking ops"], "booking ops")):
             assert any("port %d (%s) " % (port, name) in line and "process %d" % os.getpid() in line for line in lines), lines
 
 
@@ -68,7 +68,7 @@ def test_demo_starts_a_stuck_service_again(driver):
             first = service.process
             wait_for("it is started again", lambda: service.process is not first)
             assert first.returncode == STUCK and service.running()
-            assert service.stop() == "exit -15"  # the fake has no drain
+            assert service.stop() == "exit -15"  # the fake process does not drain
 
 
 @once
@@ -79,3 +79,14 @@ def test_demo_table_fits_a_terminal(driver):
     for columns in (80, 100, 120):
         lines = report.table(("", "", "what", "saw"), rows, (2, 4, report.NAME_MAX, columns - report.NAME_MAX - 12))
         assert max(map(report.width, lines)) <= columns, lines
+
+
+@once
+def test_demo_needs_no_package_that_only_tests_need(driver):
+    """./demo installs fewer packages than ./test, and imports a part of the kit."""
+    del driver
+    blocked = "import sys; sys.modules.update(dict.fromkeys(('cryptography', 'seccomp', 'yaml', 'h2'))); "
+    kit = "import kit.ids, kit.jwt, kit.rpc, kit.sse, kit.stack, kit.web"
+    done = subprocess.run(["/usr/bin/python3", "-c", blocked + kit], capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == 0, done

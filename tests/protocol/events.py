@@ -1,4 +1,4 @@
-"""The event logs: lost, repeated, reordered and late messages; divergence; dead letters; rebuild."""
+"""Tests the event logs: lost, repeated, reordered and late messages, divergence, dead letters, and rebuilds."""
 import contextlib
 import re
 import uuid
@@ -14,7 +14,7 @@ from kit.world import (CANCELLED, CONFIRMED, FORCE_CANCELLED, book, booking_requ
                        remaining, status_of, wait_agreement, wait_history)
 
 
-# ---- promises of a publisher
+# ---- guarantees of a publisher
 
 def test_fetch_pages_through_the_log(driver):
     with Stack(driver, without=("booking", "history")) as stack:
@@ -42,7 +42,7 @@ def test_fetch_waits_for_the_next_event(driver):
         assert not stack.hospital.Fetch(after_seq=1, wait_ms=50, subscriber="t").message.events
 
 
-def test_every_change_is_told_once_in_order(driver):
+def test_every_change_is_sent_once_in_order(driver):
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=2)
         stack.hospital.SetCapacity(hospital_id=hospital_id, date=booking_request(hospital_id)["date"], capacity=3)
@@ -54,15 +54,15 @@ def test_every_change_is_told_once_in_order(driver):
         forced = book(stack, hospital_id)
         stack.hospital.DeleteHospital(hospital_id=hospital_id)
         wait_for("force-cancelled", lambda: status_of(stack, forced.booking_id) == FORCE_CANCELLED)
-        told = stack.hospital.Fetch(subscriber="t").message.events
-        assert [e.type for e in told] == ["hospital.registered", "hospital.capacity_set", "hospital.deleted"]
-        assert len(told[0].hospital.days) == 1 and told[1].day.day.capacity == 3
-        told = stack.booking.Fetch(subscriber="t").message.events
-        assert [e.type for e in told] == ["booking.confirmed", "booking.rejected", "booking.cancelled",
-                                          "booking.confirmed", "booking.force_cancelled"]
-        assert told[0].traceparent == traceparent and told[0].booking.version == 2
-        assert told[2].booking.version == 3 and told[2].booking.status == CANCELLED
-        assert len({e.event_id for e in told}) == 5
+        fetched = stack.hospital.Fetch(subscriber="t").message.events
+        assert [e.type for e in fetched] == ["hospital.registered", "hospital.capacity_set", "hospital.deleted"]
+        assert len(fetched[0].hospital.days) == 1 and fetched[1].day.day.capacity == 3
+        fetched = stack.booking.Fetch(subscriber="t").message.events
+        assert [e.type for e in fetched] == ["booking.confirmed", "booking.rejected", "booking.cancelled",
+                                             "booking.confirmed", "booking.force_cancelled"]
+        assert fetched[0].traceparent == traceparent and fetched[0].booking.version == 2
+        assert fetched[2].booking.version == 3 and fetched[2].booking.status == CANCELLED
+        assert len({e.event_id for e in fetched}) == 5
 
 
 def test_pub_sub_carries_events_and_heartbeats(driver):
@@ -81,9 +81,9 @@ def test_pub_sub_carries_events_and_heartbeats(driver):
 
 
 @once
-def test_an_event_whose_commit_fails_is_told_to_nobody(driver):
-    """Only COMMIT refuses this cancellation. A subscriber that received its event would free a place that is still
-    taken."""
+def test_an_event_whose_commit_fails_is_not_published(driver):
+    """The cancellation fails only at COMMIT, so its event must not be published. A subscriber that received the event would free a
+    place that is still taken."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
         hospital_id = register(stack)
@@ -97,11 +97,11 @@ def test_an_event_whose_commit_fails_is_told_to_nobody(driver):
         assert stack.booking.CancelBooking(booking_id=booking.booking_id).code == rpc.INTERNAL
         stack.execute("booking", "DROP TRIGGER late ON booking")
         after = booking_request(hospital_id)
-        reply = stack.booking.CreateBooking(timeout_ms=5000, **after)  # the booking has an event, whatever its outcome
-        told = []
-        while not told or told[-1].booking.booking_id != after["booking_id"]:
-            told += subscriber.receive()[1].events
-        assert "booking.cancelled" not in [event.type for event in told], told
+        reply = stack.booking.CreateBooking(timeout_ms=5000, **after)  # makes an event, whatever the outcome of the booking
+        fetched = []
+        while not fetched or fetched[-1].booking.booking_id != after["booking_id"]:
+            fetched += subscriber.receive()[1].events
+        assert "booking.cancelled" not in [event.type for event in fetched], fetched
         assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
         assert remaining(stack, hospital_id) == 8
         subscriber.close()
@@ -116,7 +116,7 @@ def applied(stack, log="booking"):
 
 @contextlib.contextmanager
 def history_behind():
-    """Runs history-svc alone. It follows a booking log that the test plays."""
+    """Runs history-svc alone. history-svc follows a booking log that the test plays. Yields (stack, log)."""
     with Stack("sqlite", without=("hospital", "booking")) as stack:
         log = Log(stack, "booking")
         try:
@@ -136,7 +136,7 @@ def test_lost_repeated_reordered_late_messages_apply_once(driver):
             log.add(booking_id, 2, CONFIRMED)
         for booking_id in ids:
             log.add(booking_id, 3, CANCELLED)
-        orders = [(1, 1), (3, 4), (3, 4), (2, 2), (1, 1), (6, 6), (5, 12), (2, 3)]  # events 7 to 12 come in other batches, or by Fetch
+        orders = [(1, 1), (3, 4), (3, 4), (2, 2), (1, 1), (6, 6), (5, 12), (2, 3)]  # 7 to 12 arrive in other batches, or by Fetch
         for first, last in orders:
             log.publisher.publish(log.batch(first, last))
         log.publisher.publish(event_pb2.EventBatch(log_id=log.log_id, head_seq=12,
@@ -202,9 +202,9 @@ def test_a_changed_tail_is_divergence(driver):
         wait_for("the log is seen to have diverged", lambda: applied(stack) == (1, "DIVERGED"))
 
 
-def test_a_diverged_log_and_the_way_on(driver):
-    """hospital-svc's subscriber finds a different booking log. --follow-log-from-start makes it follow that log from
-    its start."""
+def test_a_diverged_log_and_its_recovery(driver):
+    """hospital-svc's subscriber finds another booking log than the one it has followed. --follow-log-from-start makes it follow the
+    other log from its start."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack)
         booking = book(stack, hospital_id)
@@ -226,11 +226,10 @@ def test_a_diverged_log_and_the_way_on(driver):
         wait_agreement(stack, with_history=False)
 
 
-# ---- poison
+# ---- events that cannot be applied
 
 def poison(stack, name, table, condition):
-    """Makes the database refuse rows of `table` for which `condition` holds. Returns a function that removes this
-    rule."""
+    """Makes the database refuse rows of `table` for which `condition` holds. Returns the SQL that removes this rule."""
     if stack.url(name).startswith("sqlite:"):
         for event in ("INSERT", "UPDATE"):
             stack.execute(name, "CREATE TRIGGER poison_%s BEFORE %s ON %s WHEN %s BEGIN SELECT RAISE(ABORT, 'poison'); END"
@@ -285,7 +284,7 @@ def test_a_poison_event_goes_to_the_dead_letters_and_comes_back(driver):
         wait_agreement(stack)
 
 
-def test_a_deletion_that_was_a_dead_letter_is_worked_off_after_its_replay(driver):
+def test_a_deletion_that_was_a_dead_letter_is_completed_after_its_replay(driver):
     with Stack(driver) as stack:
         hospital_id = register(stack)
         booking = book(stack, hospital_id)
@@ -303,7 +302,8 @@ def test_a_deletion_that_was_a_dead_letter_is_worked_off_after_its_replay(driver
 
 
 def test_a_dead_letter_of_a_lost_event_is_not_replayed(driver):
-    """booking-svc could not apply the deletion. Then hospital-svc's database goes back to an earlier state."""
+    """booking-svc could not apply a deletion. Then hospital-svc's database is restored to a state without the deletion, so the dead
+    letter is not replayed."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         booked = book(stack, hospital_id)
@@ -394,9 +394,8 @@ def test_rebuild_follows_a_log_that_diverged(driver):
         wait_for("history-svc has stopped", lambda: applied(stack)[1] == "DIVERGED")
         shown = screenctl(stack, "projection").stdout
         assert re.search(r"^booking +DIVERGED +\d+ +\d+ +- +0$", shown, re.MULTILINE), shown
-        stack.history_svc.stop()
         assert stack.history_svc.run_once(rebuild="true").returncode == 0
-        stack.history_svc.start()
+        wait_for("history-svc follows the log without a restart", lambda: applied(stack)[1] == "FOLLOWING")
         after = book(stack, hospital_id)
         wait_history(stack, after.booking_id, CONFIRMED)
         wait_agreement(stack)

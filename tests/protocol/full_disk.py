@@ -1,5 +1,5 @@
-"""A genuinely full disk: failed writes are answered UNAVAILABLE, nothing acknowledged is lost, and the service
-continues by itself once there is room again (G2)."""
+"""Fills a disk: failed writes are answered UNAVAILABLE, nothing acknowledged is lost, and the service continues by itself once
+there is space again (G2)."""
 import contextlib
 import os
 import resource
@@ -10,8 +10,8 @@ from kit.marks import once
 from kit.stack import PROGRAMS, Stack, wait_for
 from kit.world import CONFIRMED, REJECTED, REQUESTED, book, booking_request, register, status_of, wait_agreement
 
-ROOM = 256 * 1024  # enough for some bookings: the disk fills up in the middle of the traffic
-REFUSALS = 20  # the traffic ends after this number of refused calls
+ROOM = 256 * 1024  # space for some bookings, so that the disk fills up in the middle of the traffic
+REFUSALS = 20  # number of refused calls after which the traffic ends
 CALLS_MAX = 2000
 DISK = 4 * 1024 * 1024
 
@@ -22,7 +22,8 @@ def file_of(stack, name):
 
 @contextlib.contextmanager
 def limited(stack, name):
-    """Limits the size of the service's files (RLIMIT_FSIZE). Its writes then fail as on a full disk."""
+    """Limits the size of the service's files (RLIMIT_FSIZE) during a `with` block. Writes of the service then fail as on a full
+    disk."""
     service = stack.services[name]
     before = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE)
     size = os.path.getsize(file_of(stack, name) + "-wal") + ROOM
@@ -33,7 +34,7 @@ def limited(stack, name):
 
 @contextlib.contextmanager
 def filled(stack, name):
-    """Fills the small disk that holds the database, up to ROOM."""
+    """Fills the small disk that holds the database up to the last ROOM bytes, during a `with` block."""
     filler = os.path.join(os.path.dirname(file_of(stack, name)), "filler")
     free = os.statvfs(os.path.dirname(filler))
     with open(filler, "wb") as file:
@@ -44,7 +45,7 @@ def filled(stack, name):
 
 @contextlib.contextmanager
 def small_disk(stack, name):
-    """Makes a separate file system for the database. Yields whether this machine permits it."""
+    """Mounts a small file system for the service's database, during a `with` block. Yields whether this machine permits it."""
     folder = os.path.join(stack.folder, name + "-disk")
     os.mkdir(folder)
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % DISK, "tmpfs", folder], capture_output=True, text=True,
@@ -62,7 +63,7 @@ def small_disk(stack, name):
 
 
 def traffic(stack, hospital_id, was_refused, **more):
-    """Keeps booking until enough calls were refused. Returns the answers by id."""
+    """Books until enough calls were refused. Returns {booking id: (request, answer)}."""
     answers, refused = {}, 0
     while refused < REFUSALS:
         assert len(answers) < CALLS_MAX, "the disk did not get full"
@@ -74,7 +75,7 @@ def traffic(stack, hospital_id, was_refused, **more):
 
 
 def check_booking_svc(stack, hospital_id, full):
-    """Fills the disk of booking-svc. Callers get UNAVAILABLE and may retry with the same id."""
+    """Fills the disk of booking-svc. Callers get UNAVAILABLE, and can repeat the request with the same id."""
     with full(stack, "booking"):
         answers = traffic(stack, hospital_id, lambda reply: reply.code == rpc.UNAVAILABLE)
         assert stack.booking_svc.process.poll() is None
@@ -92,7 +93,7 @@ def closed(reply):
 
 
 def check_hospital_svc(stack, hospital_id, full):
-    """Fills the disk of hospital-svc. booking-svc fails closed, or queues the bookings that asked for it."""
+    """Fills the disk of hospital-svc. booking-svc refuses bookings, but queues those that asked for it."""
     with full(stack, "hospital"):
         answers = traffic(stack, hospital_id, closed)
         queued = traffic(stack, hospital_id, lambda reply: reply.code == rpc.OK and reply.message.status == REQUESTED,

@@ -1,5 +1,5 @@
-"""The form of REST requests (repeated and empty values, encodings, numbers of an enum), the texts of refusals, and
-references that work behind a proxy."""
+"""Tests the form of REST requests (repeated and empty values, encodings, numbers of an enum), the texts of refusals, and links that
+work behind a proxy."""
 import gzip
 import json
 import urllib.parse
@@ -14,7 +14,7 @@ JSON = "application/json"
 
 
 def ask(stack, method, path, fields, body=b""):
-    """Sends a request whose header fields may occur twice."""
+    """Sends a request. A header field may occur more than once in `fields`."""
     with raw_http.Connection(stack.gateway_svc.http) as connection:
         connection.send(raw_http.request(method, path, body, *("%s: %s" % field for field in fields)))
         reply = connection.reply()
@@ -67,7 +67,7 @@ def test_forms_parameter_given_twice_must_say_the_same(driver):
 
 
 @once
-def test_forms_empty_parameters_are_passed_over(driver):
+def test_forms_empty_parameters_are_ignored(driver):
     with RestStack(driver, without=("history",)) as stack:
         rest, path = stack.rest, stack.hospital_path()
         for query in ("?&customerId=c", "?customerId=c&&pageSize=5", "?customerId=c&", "?&&customerId=c&&", "?=&customerId=c"):
@@ -162,7 +162,7 @@ def test_forms_refusals_have_the_words_of_rest(driver):
 def test_forms_references_hold_behind_a_prefix(driver):
     with RestStack(driver, without=("history",)) as stack:
         rest, path = stack.rest, stack.hospital_path()
-        outside = "https://clinic.example/api/v1"  # the path under which a proxy serves the gateway
+        outside = "https://clinic.example/api/v1"  # the URL under which a proxy serves the gateway
         made = rest.post("/bookings", booking_of(path))
         rest.post("/bookings", booking_of(path))
         location = urllib.parse.urljoin(outside + "/bookings", made.headers["Location"])

@@ -1,5 +1,4 @@
-"""Sends good requests with reproducible damage. gateway-svc answers each or closes its connection, and keeps
-serving."""
+"""Damages good requests, reproducibly, and sends them. Each is answered or its connection is closed, and the gateway keeps serving."""
 import collections
 import json
 import random
@@ -14,8 +13,9 @@ from kit.web import Client
 from kit.world import CONFIRMED, book, day, register, wait_history
 
 BATCHES, BATCH, MUTATIONS_MAX, SEED = 10, 200, 2, 7
+END, END_CODE = request("PATCH", "/", b"", "Connection: close"), 405  # follows each request, and ends its connection
 JSON, PROTO = "Content-Type: application/json", "Content-Type: application/proto"
-# the bytes that damage a head, a path, a length or JSON most
+# These tokens damage a head, a path, a length or JSON most.
 TOKENS = (b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b";", b",", b"/", b"//", b"/../", b"?", b"&", b"=", b"%", b"%00", b"%2f", b"%zz",
           b"%ff", b"+", b"\xff", b"\xc0\x80", b"GET ", b"HEAD ", b"DELETE ", b"PATCH ", b"HTTP/1.0", b"HTTP/9.9", b"Host: x\r\n",
           b"Content-Length: 0\r\n", b"Content-Length: 99999999999\r\n", b"Content-Length: -1\r\n", b"Transfer-Encoding: chunked\r\n",
@@ -59,19 +59,19 @@ def mutate(chance, text):
     at = chance.randrange(len(text) + 1)
     token = chance.choice(TOKENS)
     kind = chance.randrange(6)
-    if kind == 0:  # a different byte
+    if kind == 0:  # changes a byte
         return text[:at] + bytes([chance.randrange(256)]) + text[at + 1:]
-    if kind == 1:  # one more token
+    if kind == 1:  # inserts a token
         return text[:at] + token + text[at:]
-    if kind == 2:  # a token instead of a few bytes
+    if kind == 2:  # replaces a few bytes by a token
         return text[:at] + token + text[at + chance.randrange(8):]
-    if kind == 3:  # one more header line
+    if kind == 3:  # inserts a header line
         lines = text.split(b"\r\n")
         lines.insert(1 + chance.randrange(len(lines)), token)
         return b"\r\n".join(lines)
-    if kind == 4:  # a gap
+    if kind == 4:  # removes a few bytes
         return text[:at] + text[at + chance.randrange(16):]
-    return text[:at]  # the end is missing
+    return text[:at]  # removes the end
 
 
 def mutated(chance, sent):
@@ -81,19 +81,20 @@ def mutated(chance, sent):
 
 
 def codes(answered):
-    """Returns the status codes of the answers on a connection. If anything was received, it must contain an answer."""
-    found = re.findall(rb"^HTTP/1\.1 (\d{3}) [^\r\n]+\r\n", answered, re.M)
+    """Returns the status codes of the answers in `answered`, the bytes received on a connection. Fails if there are bytes but no
+    answer."""
+    found = [int(code) for code in re.findall(rb"^HTTP/1\.1 (\d{3}) [^\r\n]*\r\n", answered, re.M)]
     assert found or answered == b"", answered[:500]
-    return [int(code) for code in found]
+    return [code for code in found if code != END_CODE]
 
 
 def play(address, requests):
-    """Sends each request over a separate connection. Returns the answers until the server closed the connection, or
-    fell silent."""
+    """Sends each request over its own connection. Returns the status codes of the answers on each, until the server closed the
+    connection or fell silent."""
     connections = [Connection(address) for _ in requests]
     try:
         for connection, sent in zip(connections, requests):
-            connection.send(sent)
+            connection.send(sent + END)
         return [codes(connection.rest()) for connection in connections]
     finally:
         for connection in connections:
@@ -107,8 +108,9 @@ def check_serving(stack, good):
 
 @once
 def test_gateway_answers_or_ends_every_damaged_request_and_serves_on(driver):
-    flags = {"gateway": {"idle-timeout-ms": 500, "request-timeout-ms": 500}}
-    with Stack(driver, gateway=True, flags=flags) as stack:
+    # Version 3.0 of HAProxy closes the connection of an unfinished body after the answer timeout.
+    flags, front = {"gateway": {"request-timeout-ms": 500}}, {"request_timeout": "500ms", "answer_timeout": "3s"}
+    with Stack(driver, gateway=True, flags=flags, front=front) as stack:
         hospital_id = register(stack, capacity=100000)
         booking = book(stack, hospital_id)
         wait_history(stack, booking.booking_id, CONFIRMED)
@@ -119,13 +121,12 @@ def test_gateway_answers_or_ends_every_damaged_request_and_serves_on(driver):
             for mutant, answered in zip(mutants, play(stack.gateway_svc.http, mutants)):
                 seen.update(answered or ["none"])
                 assert not {500, 503, 504} & set(answered), (mutant, answered)
-        # neither all nor none: the mutants are near the border
+        # Some mutants are served and some are not, because they are close to good requests.
         served = seen[200] + seen[201]
         assert BATCHES * BATCH / 20 < served < BATCHES * BATCH / 2 and {400, 404, "none"} <= seen.keys(), seen
         check_serving(stack, good)
         client = Client(stack.gateway_svc.ops)
-        wait_for("nothing is left of them", lambda: {"http_connections 0", "http_requests_in_hand 0"} <= set(
-            client.get("/metrics").body.decode().splitlines()))
+        wait_for("nothing is left of them", lambda: "http_requests_in_hand 0" in client.get("/metrics").body.decode().splitlines())
         client.close()
         for service in stack.services.values():
             problems = [line for line in service.log_lines() if line.get("level") == "error" or "line" in line]
@@ -133,7 +134,7 @@ def test_gateway_answers_or_ends_every_damaged_request_and_serves_on(driver):
 
 
 @once
-def test_gateway_says_in_words_what_it_cannot_quote(driver):
+def test_gateway_describes_what_it_cannot_quote(driver):
     with Stack(driver, without=("history",), gateway=True) as stack:
         long_name = json.dumps({"가" * 300: 1}, ensure_ascii=False).encode()
         for sent in (request("GET", "/bookings?cust%ffomerId=c"), request("GET", "/bookings?%ed%a0%80=c"),

@@ -1,9 +1,10 @@
-"""The gateway's OpenAPI document describes every existing route, and every answer of a tour of the routes."""
+"""Checks that the gateway's OpenAPI document describes every route, and every answer of a tour of the routes."""
 import copy
 import os
 import re
 
 from kit import openapi
+from kit.ids import new_id
 from kit.marks import once
 from kit.stack import Stack
 from kit.world import CONFIRMED, day, wait_history
@@ -18,7 +19,7 @@ def checked(stack):
 
 
 def schemas_of(node):
-    """Yields every object schema in the document."""
+    """Yields every object schema inside `node` of the document."""
     if isinstance(node, dict):
         if node.get("type") == "object":
             yield node
@@ -38,11 +39,11 @@ def test_openapi_describes_every_route_and_no_other(driver):
         assert len(routes) == 13
         assert client.document.operations() == routes | {("GET", "/"), ("GET", "/openapi.json"), ("GET", "/events")}
         assert client.document.document["openapi"].startswith("3.1.")
-        # each path describes the same parameters
+        # Each path describes the same parameters for all of its methods.
         for path in {path for _, path in client.document.operations()}:
-            told = client.request("PATCH", path).headers["Allow"].split(", ")
+            listed = client.request("PATCH", path).headers["Allow"].split(", ")
             described = {method for method, other in client.document.operations() if other == path}
-            assert set(told) - {"HEAD"} == described, (path, told)
+            assert set(listed) - {"HEAD"} == described, (path, listed)
 
 
 @once
@@ -62,7 +63,8 @@ REQUESTS = {"NewHospital", "NewDay", "NewCapacity", "NewBooking", "Cancellation"
 
 @once
 def test_openapi_requests_are_closed_answers_open_and_examples_fit(driver):
-    """An unknown field in a request is refused. Answers may gain fields, which must not break a client."""
+    """Requests with unknown fields are refused, so the schemas of requests allow no additional fields. Answers may gain fields, so
+    the schemas of answers allow additional fields. Every example fits its schema."""
     with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack:
         document = checked(stack).document
         schemas = document.document["components"]["schemas"]
@@ -104,10 +106,40 @@ def test_openapi_answers_of_a_walk_are_as_described(driver):
         client.delete(hospital)
         client.get("/openapi.json")
         client.get("/")
-        assert client.get("/bookings", headers={"X-Long": "x" * 17000}).code == 431
-        assert client.get("/events").code == 422  # a successful answer would not end; gateway_live.py covers those
+        assert client.get("/bookings", headers={"X%d" % i: "a" * 140 for i in range(95)}).code == 431
+        assert client.get("/events").code == 422  # a successful answer would not end; gateway_live.py tests those
         good = {(method, path) for method, path, code in client.seen if code < 300}
         assert good == client.document.operations() - {("GET", "/events")}
+
+
+PUBLIC = {"public-catalogue": "true"}
+
+
+def call_without_a_token(client, method, path):
+    """Returns the code of a well-formed request about objects that do not exist."""
+    body = {("POST", "/hospitals"): {"name": "n", "days": [{"date": day(1), "capacity": 1}]},
+            ("POST", "/bookings"): {"customerName": "n", "hospitalId": new_id(), "date": day(1)},
+            ("PUT", "/hospitals/{hospitalId}/days/{date}"): {"capacity": 1},
+            ("POST", "/bookings/{bookingId}/cancel"): {}}.get((method, path))
+    query = {"customerId": "c"} if method == "GET" and path in ("/bookings", "/bookingHistories", "/events") else None
+    return client.request(method, path.format(hospitalId=new_id(), bookingId=new_id(), date=day(1)), body, query=query).code
+
+
+@once
+def test_openapi_says_which_operations_need_a_token(driver):
+    with Stack(driver, gateway=True, secure=True, flags={"hospital": PUBLIC, "gateway": PUBLIC}) as stack:
+        client = checked(stack)
+        document = client.document.document
+        for method, path in sorted(client.document.operations()):
+            security = client.document.find(method, path)[1].get("security", document["security"])
+            is_open = {} in security or not security
+            if path == "/events":
+                assert is_open  # but not with a customer, whose stream ends at once here, unlike that of a hospital
+                is_open = False
+            assert (call_without_a_token(client, method, path) != 401) == is_open, (method, path)
+            assert {name for one in security for name in one} <= set(document["components"]["securitySchemes"]), (method, path)
+        customer = {"Authorization": "Bearer " + stack.keyring.token("customer", "kim")}
+        assert client.post("/hospitals", {"name": "n", "days": []}, headers=customer).code == 403
 
 
 @once

@@ -1,4 +1,5 @@
-"""GET /events with clients that reconnect again and again, and at the start of a new day."""
+"""Tests GET /events: clients that reconnect again and again, streams that are open when a new day begins, and a client that speaks
+HTTP/2 to the door."""
 import contextlib
 import os
 import struct
@@ -11,7 +12,7 @@ from kit.workers import Workers
 from kit.world import CONFIRMED, book, booking_request, day, register
 
 EVENTS, BACK, ATTACKERS, TRIES = 1000, 990, 4, 15
-# far above the measured values, because other tests run at the same time
+# These bounds are far above the measured values, because other tests run at the same time.
 RATIO, FLOOR_S = 20, 1.5
 
 
@@ -24,7 +25,8 @@ class LiveStack(Stack):
 
 
 def come_back(stack, hospital_id, after):
-    """Returns how long a customer who missed three bookings waits for them, in s."""
+    """Makes three bookings of a customer who then reconnects at the position `after`. Returns (seconds until the customer has
+    received them, new position)."""
     for _ in range(3):
         book(stack, hospital_id, customer_id="c-1")
     begun = time.monotonic()
@@ -45,7 +47,7 @@ def worst_of_many(stack, hospital_id):
 
 
 @once
-def test_those_who_come_back_from_far_behind_starve_nobody(driver):
+def test_clients_that_reconnect_from_far_behind_starve_no_others(driver):
     with LiveStack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
         for _ in range(EVENTS // 100):
@@ -56,7 +58,7 @@ def test_those_who_come_back_from_far_behind_starve_nobody(driver):
         came_back = [0]
 
         def attack():
-            """Reads the beginning of the answer and reconnects."""
+            """Reconnects from a position far behind, reads the beginning of the answer, and repeats this."""
             while not attackers.stopping.is_set():
                 head = stack.value("booking", "SELECT head_seq FROM event_log_head")
                 with stack.listen(customerId="c-2", read=False,
@@ -77,8 +79,9 @@ def test_those_who_come_back_from_far_behind_starve_nobody(driver):
 
 
 @once
-def test_a_customer_who_comes_back_too_often_is_told_to_begin_anew(driver):
-    """The number of repeated events is bounded, and other customers at the same address receive theirs."""
+def test_a_customer_who_reconnects_too_often_must_start_over(driver):
+    """The number of events that are sent again to a customer is bounded. Other customers at the same address still receive
+    theirs."""
     with LiveStack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
         with stack.listen(customerId="c-1") as listener:
@@ -88,24 +91,24 @@ def test_a_customer_who_comes_back_too_often_is_told_to_begin_anew(driver):
                                    timeout_ms=30000)
         booking = book(stack, hospital_id, customer_id="c-1")
 
-        def is_told_to_begin_anew():
+        def must_start_over():
             with stack.listen(customerId="c-2", last_event_id=start) as listener:
                 for _ in range(900):
                     if listener.next().event == "reset":
                         return True
             return False
-        wait_for("the budget is spent", is_told_to_begin_anew)
+        wait_for("the budget is spent", must_start_over)
         with stack.listen(customerId="c-1", last_event_id=start) as listener:
             assert listener.next().data["bookingId"] == booking.booking_id
         with stack.listen(customerId="c-2", last_event_id=start) as listener:
-            late = book(stack, hospital_id, customer_id="c-2")  # and all listeners receive new events
+            late = book(stack, hospital_id, customer_id="c-2")  # all listeners receive new events
             listener.wait("booking", lambda data: data["bookingId"] == late.booking_id)
 
 
 # ---- a new day
 
 class Clock:
-    """The wall clock of gateway-svc, which can be stepped. That of hospital-svc stays correct."""
+    """The wall clock of gateway-svc, which can be stepped. The wall clock of hospital-svc stays correct."""
 
     def __init__(self, stack):
         self.path = os.path.join(stack.folder, "clock")
@@ -115,16 +118,16 @@ class Clock:
                                               "SCREENING_CLOCK_STEP": self.path, "ASAN_OPTIONS": asan})
 
     def step(self, days):
-        # in place: the process has mapped the file
+        # The file is changed in place, because the process has mapped it.
         with open(self.path, "r+b" if os.path.exists(self.path) else "wb") as file:
             file.write(struct.pack("=q", int(days * 86400 * 10**9)))
 
 
 def dates(listener, *offsets):
-    """Checks that the next messages are about exactly these days."""
-    told = [listener.next() for _ in offsets]
-    assert [message.event for message in told] == ["availability"] * len(offsets), told
-    assert sorted(message.data["day"]["date"] for message in told) == [day(offset) for offset in offsets], told
+    """Checks that the next messages of the listener are about exactly the days at these offsets."""
+    messages = [listener.next() for _ in offsets]
+    assert [message.event for message in messages] == ["availability"] * len(offsets), messages
+    assert sorted(message.data["day"]["date"] for message in messages) == [day(offset) for offset in offsets], messages
 
 
 @once
@@ -142,14 +145,14 @@ def test_a_stream_without_from_moves_with_the_day(driver):
                 stack.listen(hospitalId=hospital_id, to=day(1)) as ending:
             dates(moving, 0, 1, 30)
             dates(fixed, 0, 1, 30)
-            dates(other, 31)  # so that the gateway knows this day before it sends it to the others
+            dates(other, 31)  # so that the gateway knows the day before it sends it to the others
             dates(ending, 0, 1)
             clock.step(1)
             dates(moving, 31)
             set_capacity(0, 6)
             dates(fixed, 0)
             set_capacity(1, 7)
-            for listener in (moving, fixed, ending):  # not about yesterday
+            for listener in (moving, fixed, ending):  # `moving` and `ending` receive nothing about the day before
                 dates(listener, 1)
             set_capacity(31, 8)
             for listener in (moving, other):
@@ -159,11 +162,26 @@ def test_a_stream_without_from_moves_with_the_day(driver):
             set_capacity(1, 9)
             dates(fixed, 1)
             set_capacity(30, 10)
-            for listener in (moving, fixed):  # and the ended day receives nothing
+            for listener in (moving, fixed):  # `ending` receives nothing, because its last day is over
                 dates(listener, 30)
             assert not ending.messages
-            clock.step(0)  # set the clock back
+            clock.step(0)  # sets the clock back
             dates(moving, 0, 1, 30)
             set_capacity(1, 11)
             for listener in (moving, fixed, ending):
                 dates(listener, 1) if listener is not ending else dates(listener, 0, 1)
+
+
+# ---- HTTP/2
+
+@once
+def test_a_client_that_speaks_http2_to_the_door_receives_events(driver):
+    with LiveStack(driver) as stack:
+        hospital_id = register(stack, capacity=5)
+        with contextlib.closing(sse.Listener("h2:" + stack.gateway_svc.http, hospitalId=hospital_id, customerId="c-1")) as listener:
+            dates(listener, 1)
+            booking = book(stack, hospital_id, customer_id="c-1")
+            listener.wait("booking", lambda data: data["bookingId"] == booking.booking_id)
+            listener.wait("availability", lambda data: data["day"]["remaining"] == 4)
+            stack.gateway_svc.stop()
+            assert listener.wait_end()

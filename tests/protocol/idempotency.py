@@ -1,4 +1,4 @@
-"""G3: repeating a creation changes nothing and returns the current state."""
+"""G3: checks that repeating a creation changes nothing and returns the current state."""
 import threading
 
 from kit import rpc
@@ -63,7 +63,7 @@ def test_booking_again_after_rejection_and_forced_cancellation(driver):
             check_refused(stack.booking.CreateBooking(**refused), rpc.FAILED_PRECONDITION, "SOLD_OUT")
         stack.booking.CancelBooking(booking_id=request["booking_id"])
         wait_for("the place is free", lambda: remaining(stack, hospital_id) == 1)
-        check_refused(stack.booking.CreateBooking(**refused), rpc.FAILED_PRECONDITION, "SOLD_OUT")  # its answer stays the same
+        check_refused(stack.booking.CreateBooking(**refused), rpc.FAILED_PRECONDITION, "SOLD_OUT")  # a repeat gets the same answer
         forced = booking_request(hospital_id)
         stack.booking.CreateBooking(**forced)
         stack.hospital.DeleteHospital(hospital_id=hospital_id)
@@ -97,13 +97,13 @@ def test_concurrent_duplicates_book_once(driver):
 
 
 def in_flight(stack):
-    """Returns the number of calls in flight at booking-svc, apart from this one."""
+    """Returns the number of calls in flight at booking-svc, except the call that asks for it."""
     stats = {stat.name: stat.value for stat in stack.booking.Stats().message.stats}
     return stats["rpc_server_in_flight"] - 1
 
 
 @once
-def test_repeat_while_in_work_waits_for_the_same_outcome(driver):
+def test_repeat_while_in_progress_waits_for_the_same_outcome(driver):
     with Stack(driver, without=("hospital", "history")) as stack:
         release = threading.Event()
 
@@ -122,7 +122,7 @@ def test_repeat_while_in_work_waits_for_the_same_outcome(driver):
         wait_for("the Reserve is under way", lambda: fake.count("BatchReserve") == 1)
         sent += [(c, c.send("CreateBooking", timeout_ms=20000, **request)) for c in clients[1:]]
         wait_for("both repeats are in hand", lambda: in_flight(stack) == 3)
-        # after them in the writer's queue
+        # This call is behind the repeats in the writer's queue.
         assert stack.booking.CancelBooking(booking_id=rpc.new_id()).code == rpc.NOT_FOUND
         assert status_of(stack, request["booking_id"]) == REQUESTED
         release.set()
@@ -144,7 +144,7 @@ def test_register_again_same_content_other_content_deleted(driver):
             check_refused(stack.hospital.RegisterHospital(**{**request, name: value}), rpc.ALREADY_EXISTS)
         stack.hospital.SetCapacity(hospital_id=request["hospital_id"], date=day(1), capacity=7)
         again = stack.hospital.RegisterHospital(**request).message
-        assert [d.capacity for d in again.days] == [7, 2]  # the object as it is now
+        assert [d.capacity for d in again.days] == [7, 2]  # the current state
         stack.hospital.DeleteHospital(hospital_id=request["hospital_id"])
         revived = stack.hospital.RegisterHospital(**request)
         assert revived.code == rpc.OK and revived.message.status == DELETED
@@ -164,7 +164,7 @@ def test_concurrent_cancels_free_the_place_once(driver):
 
 @once
 def test_a_late_reserve_for_a_cancelled_booking_is_refused(driver):
-    """The cancellation overtakes the Reserve, which then meets a tombstone."""
+    """hospital-svc receives the cancellation before the Reserve, which then meets a tombstone and is refused."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         stack.hospital_svc.kill()
@@ -181,8 +181,9 @@ def test_a_late_reserve_for_a_cancelled_booking_is_refused(driver):
 
 
 @once
-def test_a_cancellation_while_hospital_svc_is_asked_stays(driver):
-    """The settle brings a grant when the booking is no longer REQUESTED."""
+def test_a_cancellation_during_the_call_to_hospital_svc_stays(driver):
+    """hospital-svc grants the place, but when booking-svc settles the booking, it is not REQUESTED any more. It stays CANCELLED,
+    and the place is released."""
     with Stack(driver, without=("hospital", "history")) as stack:
         go = threading.Event()
 
@@ -201,8 +202,8 @@ def test_a_cancellation_while_hospital_svc_is_asked_stays(driver):
         reply = waiting.receive(sent)
         assert reply.code == rpc.OK and reply.message.status == CANCELLED, reply
         assert status_of(stack, request["booking_id"]) == CANCELLED
-        told = stack.booking.Fetch(subscriber="t").message.events
-        assert [event.type for event in told] == ["booking.cancelled", "booking.released"], told
+        published = stack.booking.Fetch(subscriber="t").message.events
+        assert [event.type for event in published] == ["booking.cancelled", "booking.released"], published
         fake.close()
 
 

@@ -1,5 +1,4 @@
-"""Limits and last resorts of the contract: places in the queue, long polls, reasons of refusal, an unavailable
-database."""
+"""Tests limits and last resorts of the contract: places in the queue, long polls, reasons of refusal, an unavailable database."""
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def silent(name, request):
-    """A hospital-svc that receives everything and answers nothing."""
+    """Plays a hospital-svc that answers nothing."""
     del name, request
 
 
@@ -43,7 +42,7 @@ def test_a_booking_keeps_its_place_from_intent_to_reply(driver):
             reply = stack.booking.call(call, **request)
             check_refused(reply, rpc.RESOURCE_EXHAUSTED, "OVERLOADED")
             assert reply.retry_after_ms > 0
-        assert time.monotonic() - begun < 5  # at once, not after the others
+        assert time.monotonic() - begun < 5  # immediately, not after the others
         assert status_of(stack, requests[0]["booking_id"]) == REQUESTED  # reads do not need a place
         go.set()
         assert all(waiting.receive(one).message.status == CONFIRMED for one in sent)
@@ -53,7 +52,7 @@ def test_a_booking_keeps_its_place_from_intent_to_reply(driver):
 
 @once
 def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
-    """Bookings wait for hospital-svc, and reads wait for a locked table. The next read still gets an answer."""
+    """Bookings wait for hospital-svc, and reads wait for a locked table. The next read is refused, and does not wait."""
     del driver
     places = 600
     flags = {"booking": {"queue-max": places, "reserve-timeout-ms": 60000}}
@@ -75,7 +74,7 @@ def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
                 reading.send("GetBooking", timeout_ms=60000, booking_id=rpc.new_id())
             reading.requester.pipe.sock.settimeout(DEADLINE_S)
             refused = 0
-            while refused < 60:  # some may have reached the lock timeout
+            while refused < 60:  # some answers may be failures by the lock timeout
                 refused += rpc.unpack(reading.requester.pipe.receive()[4:], None).reason == "OVERLOADED"
         finally:
             stack.booking_svc.kill()
@@ -92,7 +91,7 @@ def test_a_flood_on_one_connection_leaves_places_for_others(driver):
         flood, others = stack.client("booking"), [stack.client("booking") for _ in range(2)]
         for _ in range(100):
             flood.send("CreateBooking", **booking_request(rpc.new_id()))
-        for _ in range(30):  # those that are refused; the others wait
+        for _ in range(30):  # the refused ones; the others wait
             check_refused(rpc.unpack(flood.requester.pipe.receive()[4:], None), rpc.RESOURCE_EXHAUSTED, "OVERLOADED")
         for other in others:
             for _ in range(5):
@@ -113,7 +112,8 @@ def test_a_budget_that_ends_before_the_reserve_is_sent_is_spent(driver):
         wait_for("the only call is under way", lambda: fake.count("BatchReserve") == 1)
 
         def given_up():
-            """Returns whether the booking was given up, because its intent may not have been committed in time."""
+            """Sends a booking whose budget ends. Returns whether booking-svc has stored it. On a slow machine its intent may not be
+            committed in time."""
             check_refused(stack.booking.CreateBooking(timeout_ms=200, **late), rpc.DEADLINE_EXCEEDED)
             return stack.booking.GetBooking(booking_id=late["booking_id"]).code == rpc.OK
         wait_for("a booking waits whose caller has given up", given_up)
@@ -128,7 +128,8 @@ def test_a_budget_that_ends_before_the_reserve_is_sent_is_spent(driver):
 
 
 def test_any_other_definite_refusal_rejects_as_refused(driver):
-    """The id is already reserved with another headcount, and none of the listed reasons fits."""
+    """The id is already reserved with another headcount, for which the contract has no reason of its own. The booking is rejected
+    with REFUSED."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         request = booking_request(hospital_id)
@@ -155,7 +156,7 @@ def test_a_released_id_is_rejected_as_released(driver):
 
 
 @once
-def test_the_trace_goes_along_to_hospital_svc_and_into_the_events(driver):
+def test_the_trace_is_passed_on_to_hospital_svc_and_into_the_events(driver):
     with Stack(driver, without=("hospital", "history")) as stack:
         fake = FakeService(stack.address("hospital.rpc"),
                            lambda name, request: granting(request) if name == "BatchReserve" else None)
@@ -179,7 +180,8 @@ def test_hospital_events_carry_the_trace(driver):
 
 @once
 def test_a_long_poll_beyond_the_bound_is_answered_at_once(driver):
-    """One connection may use 56 of the 64 places. The last eighth is reserved for connections that have fewer."""
+    """One connection may use 56 of the 64 places. The last eighth is reserved for connections that have fewer. A long poll that
+    gets no place is answered immediately."""
     with Stack(driver, without=("booking", "history")) as stack:
         poll = {"wait_ms": 10000, "subscriber": "t", "timeout_ms": 30000}
 
@@ -205,7 +207,7 @@ def test_a_long_poll_beyond_the_bound_is_answered_at_once(driver):
 def test_a_long_poll_ends_before_its_callers_budget_and_at_drain(driver):
     with Stack(driver, without=("booking", "history")) as stack:
         def answered_in_time():
-            # 50 ms before the budget ends: a machine that is busy at that moment may miss it once
+            # The answer leaves 50 ms before the budget ends. If the machine is busy at that moment, it may be late once.
             reply = stack.hospital.Fetch(wait_ms=10000, timeout_ms=500, subscriber="t")
             assert reply.code in (rpc.OK, rpc.DEADLINE_EXCEEDED), reply
             return reply.code == rpc.OK and not reply.message.events
@@ -215,14 +217,14 @@ def test_a_long_poll_ends_before_its_callers_budget_and_at_drain(driver):
         stack.hospital.GetAvailability(hospital_id=rpc.new_id())
         begun = time.monotonic()
         stack.hospital_svc.process.send_signal(signal.SIGTERM)
-        assert polls.receive(sent).code in (rpc.OK, rpc.UNAVAILABLE)  # DRAINING if it came after the signal
+        assert polls.receive(sent).code in (rpc.OK, rpc.UNAVAILABLE)  # DRAINING if it arrived after the signal
         assert time.monotonic() - begun < 8
         assert stack.hospital_svc.process.wait(timeout=30) == 0
 
 
 @once
 def test_provisional_force_cancellation_follows_the_filters(driver):
-    """booking-svc is down when the hospital is deleted. The history already knows the future state of its bookings."""
+    """booking-svc is down when the hospital is deleted. The history already shows the bookings as they will be."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         kept, gone = book(stack, hospital_id), book(stack, hospital_id)
@@ -248,7 +250,7 @@ def test_provisional_force_cancellation_follows_the_filters(driver):
 
 @once
 def test_reads_without_a_database_say_so_and_no_more(driver):
-    """libpq's messages name hosts and paths, so they belong only in the log."""
+    """Reads fail with UNAVAILABLE. The text does not contain libpq's message, because that names hosts and paths."""
     del driver
     real_folder = CLUSTER_URL.split("host=")[1].split("&")[0]
     stack = Stack("postgresql", without=PROGRAMS)
@@ -296,7 +298,7 @@ def test_a_dead_letter_keeps_its_reason(driver):
         assert [r for r in stack.history.Stats().message.degraded if "1 dead letter" in r]
 
 
-def test_the_last_dates_there_are(driver):
+def test_the_last_possible_dates(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack)
         last = "9999-12-31"

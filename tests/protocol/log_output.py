@@ -1,4 +1,4 @@
-"""A log that is not read, and callers that try to fill it. Neither makes a service unavailable to others."""
+"""Tests a log that no process reads, and callers that try to fill a log. Neither makes a service unavailable to others."""
 import os
 import pty
 import signal
@@ -13,14 +13,14 @@ from kit.web import Client
 from kit.workers import Workers
 from kit.world import CONFIRMED, book, day, register, wait_history
 
-# more lines than fit into a pipe, a terminal or a socket: each call at level debug logs one
+# The calls log more lines than fit into a pipe, a terminal or a socket, because each logs one line at level debug.
 CALLS = 4000
-# Calls in parallel that wait for a thread. With many more, a brief stall of the machine would let a service estimate
-# that the last of them would wait too long, and it would refuse them.
+# Calls that wait for a thread in parallel. With many more, a brief stall of the machine would make a service estimate that the last
+# of them would wait too long, and refuse it.
 AT_ONCE = 10
-# lines per event: at once, and per second (lib/base/log.c)
+# The number of lines per event: in a burst, and per second (lib/base/log.c).
 BURST, PER_S, DEBUG_BURST, DEBUG_PER_S = 200, 20, 1000, 200
-# far above the measured values, because other tests run at the same time
+# These bounds are far above the measured values, because other tests run at the same time.
 RATIO, FLOOR_S = 10, 0.5
 
 
@@ -49,7 +49,7 @@ def datagrams(_):
 
 def spawn(service, stderr):
     service.process = subprocess.Popen(service.arguments(log_level="debug"), stdin=subprocess.DEVNULL, stderr=stderr,
-                                       stdout=subprocess.DEVNULL, cwd=service.stack.folder)
+                                       stdout=subprocess.DEVNULL, cwd=service.stack.folder, env={**os.environ, **service.environment})
 
 
 def lost(stack, name):
@@ -89,7 +89,7 @@ def test_every_service_goes_on_and_ends_while_its_log_is_full(driver):
     with Stack(driver, without=(*PROGRAMS, "gateway"), flags=with_ops(), gateway=True) as stack:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
-        while True:  # the log is full before they start
+        while True:  # fills the log before they start
             try:
                 os.write(writer, b"x" * 4096)
             except BlockingIOError:
@@ -111,7 +111,7 @@ def test_every_service_goes_on_and_ends_while_its_log_is_full(driver):
 
 
 class Calls(Workers):
-    """A normal client. Records failures and the duration of each call."""
+    """A normal client. Records the failures and the duration of each call."""
 
     def __init__(self, stack, *more):
         self.stack, self.failed, self.took_s = stack, [], []
@@ -141,7 +141,7 @@ def test_a_caller_cannot_fill_the_log(driver):
         asked = [0]
 
         def flood(calls):
-            """Sends cursors that match no log, each from a subscriber with a different name."""
+            """Sends cursors that match no log, each from a subscriber with another name."""
             client = rpc.Client(stack.hospital_svc.rpc)
             while not calls.stopping.is_set() and asked[0] < 50 * BURST:
                 requests = [{"after_seq": 1000000, "subscriber": "s-%d" % (asked[0] + i)} for i in range(AT_ONCE)]
@@ -159,7 +159,7 @@ def test_a_caller_cannot_fill_the_log(driver):
         lines = [line for line in stack.hospital_svc.log_lines() if line.get("event") == "events.subscriber_diverged"]
         assert 0 < len(lines) <= BURST + PER_S * (took_s + 1), len(lines)
 
-        # the first of each name within a minute, however slowly they come
+        # Only the first line of each name is logged within a minute, however slowly the calls arrive.
         for _ in range(3):
             assert stack.hospital.Fetch(after_seq=1000000, subscriber="slow").code == rpc.DATA_LOSS
         wait_for("the next line says how many were left out", lambda: stack.hospital.Fetch(
@@ -172,7 +172,7 @@ def test_a_caller_cannot_fill_the_log(driver):
 
 @once
 def test_calls_that_fail_inside_fill_no_log(driver):
-    """Each call is answered INTERNAL and logs two lines."""
+    """Each call fails with INTERNAL and logs two lines, until the number of lines is limited."""
     with Stack(driver, without=("booking", "history")) as stack:
         stack.execute("hospital", "ALTER TABLE hospital RENAME TO gone")
         begun, client = time.monotonic(), stack.client("hospital")

@@ -1,5 +1,6 @@
-"""Events of an interval that a database has lost, still in flight when it is back. Their seqs follow the applied ones,
-but they belong to a lost branch of the log. A place that they free, or a cursor that they move, would stay wrong."""
+"""Tests events of an interval that a database has lost, which are still in flight when the restored database is in place. Their
+seqs follow the applied ones, but they belong to a lost tail of the log. A place that they freed, or a cursor that they moved, would
+stay wrong."""
 import threading
 import time
 import uuid
@@ -11,20 +12,20 @@ from kit.stack import DEADLINE_S, PATIENT_MS, Stack, wait_for
 from kit.world import (CANCELLED, CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register,
                        remaining, status_of, wait_history)
 
-# how long a subscriber waits for an answer to Fetch, minus the time to forward it
+# The time that a subscriber waits for an answer to Fetch, minus the time to forward the answer.
 IN_TIME_S, ATTEMPTS = 1.7, 8
 
 
 class Between(FakeService):
-    """Stands in front of a service. Holds back requests or answers that a test selects, until it releases them."""
+    """Forwards calls to a service. Holds back requests or answers that a test selects, until the test releases them."""
 
     def __init__(self, address, real):
         self.real, self.gate = real, None
         super().__init__(address, self._forward)
 
     def hold(self, where, wanted):
-        """Holds back a `request` or `answer` for which `wanted`(method name, message) is true. Only one is held at a
-        time."""
+        """Holds back the next message for which `wanted`(method name, message) is true. `where` is "request" or "answer". Only one
+        message is held at a time."""
         self.gate = (where, wanted, threading.Event(), threading.Event())
 
     def wait_held(self):
@@ -57,7 +58,7 @@ class Between(FakeService):
 
 
 def stack_with(driver, subscriber, publisher, by_fetch_only=False):
-    """Runs a stack whose subscriber reaches the publisher through a Between."""
+    """Returns (stack, between). The subscriber reaches the publisher only through `between`, a Between."""
     stack = Stack(driver, without=("history",))
     between = Between(stack.address("between.rpc"), stack.services[publisher].rpc)
     stack.services[subscriber].flags[publisher + "-rpc"] = stack.address("between.rpc")
@@ -80,13 +81,12 @@ def wait_followed(stack, name, seq):
 
 
 def halted(stack, name):
-    """Returns how often the service has stopped following, according to its log."""
+    """Returns how many times the service has stopped following a log, according to its log output."""
     return sum(line.get("event") == "events.halted" for line in stack.services[name].log_lines())
 
 
 def refused(stack, name):
-    """Returns whether the service has refused events of a log that is no longer the one at its cursor, according to its
-    log."""
+    """Returns whether the service has refused events because the log at its cursor had changed, according to its log output."""
     return any(line.get("event") == "events.apply_failed" and line["status"] == "ABORTED"
                for line in stack.services[name].log_lines())
 
@@ -96,7 +96,8 @@ def brings_events(name, message):
 
 
 def until_in_time(attempt):
-    """Repeats the test if the machine was too slow and the subscriber gave up before the held answer was released."""
+    """Calls attempt() until it returns True. attempt() returns False if the machine was so slow that the subscriber gave up before
+    the held answer was released."""
     for _ in range(ATTEMPTS):
         if attempt():
             return
@@ -109,8 +110,9 @@ def sold_out(stack):
 
 
 def test_a_booking_database_that_goes_back_while_pair_is_under_way_sells_nothing_twice(driver):
-    """hospital-svc sends its position and then applies one more event, which frees a place. Then booking-svc's database
-    goes back to before this event, and booking-svc answers that it knows the position of hospital-svc."""
+    """hospital-svc sends its position, and then applies one more event, which frees a place. Then booking-svc's database is
+    restored to a state before that event, and booking-svc answers that it knows the position of hospital-svc. hospital-svc must not
+    sell the place again."""
     stack, between = stack_with(driver, "hospital", "booking")
     with stack:
         stack.hospital_id = register(stack, capacity=1)
@@ -139,8 +141,8 @@ def test_a_booking_database_that_goes_back_while_pair_is_under_way_sells_nothing
 
 
 def test_a_place_that_only_lost_events_free_is_not_sold_again(driver):
-    """hospital-svc has fetched the cancellation, but it stays in flight until booking-svc's database has gone back to
-    before it, and both services have agreed on that."""
+    """hospital-svc fetches a cancellation, but the answer is held until booking-svc's database has been restored to a state before
+    the cancellation and both services have paired again. hospital-svc must not apply the cancellation."""
     def attempt():
         stack, between = stack_with(driver, "hospital", "booking", by_fetch_only=True)
         with stack:
@@ -170,8 +172,8 @@ def test_a_place_that_only_lost_events_free_is_not_sold_again(driver):
 
 
 def test_lost_events_of_the_hospital_log_do_not_stop_those_that_follow(driver):
-    """booking-svc has fetched an event, which stays in flight until hospital-svc's database has gone back to before it,
-    and both have agreed on that. The cursor need not be set back. A later deletion is received."""
+    """booking-svc fetches an event, but the answer is held until hospital-svc's database has been restored to a state before the
+    event and both services have paired again. booking-svc must not apply the event, but must apply a later deletion."""
     def attempt():
         stack, between = stack_with(driver, "booking", "hospital", by_fetch_only=True)
         with stack:
@@ -198,14 +200,15 @@ def test_lost_events_of_the_hospital_log_do_not_stop_those_that_follow(driver):
 
 
 def log_of(stack, name):
-    """Returns log_id and era of the log that a Pair describes."""
+    """Returns the log id and the era of a service's log, as fields of a Pair."""
     (log_id, era), = stack.rows(name, "SELECT log_id, era FROM event_log_head")
     return {"log_id": log_id if isinstance(log_id, str) else str(uuid.UUID(bytes=bytes(log_id))), "era": int(era)}
 
 
 def test_a_lost_deletion_that_a_late_pair_lets_in_is_repeated(driver):
-    """booking-svc has fetched the deletion, which stays in flight until hospital-svc's database has gone back to before
-    it and both have agreed on that. Then a Pair of the previous era is executed, and the deletion is applied."""
+    """booking-svc fetches a deletion, but the answer is held until hospital-svc's database has been restored to a state before the
+    deletion and both services have paired again. Then a Pair of the previous era is executed, so booking-svc applies the deletion.
+    hospital-svc must repeat the deletion."""
     def attempt():
         stack, between = stack_with(driver, "booking", "hospital", by_fetch_only=True)
         with stack:
@@ -236,8 +239,9 @@ def test_a_lost_deletion_that_a_late_pair_lets_in_is_repeated(driver):
 
 
 def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start(driver):
-    """The database is restored to an early backup, continues, and is restored to a late one. The events that
-    booking-svc applied in between are in neither, although the late one is longer."""
+    """hospital-svc's database is restored from an early backup, changes, and is then restored from a late backup. Neither contains
+    the event that booking-svc applied in between, although the late one reaches past booking-svc's cursor. booking-svc
+    follows the log from its start."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         booked = book(stack, hospital_id)
@@ -263,7 +267,7 @@ def test_a_hospital_database_that_goes_back_and_forth_is_followed_from_its_start
 
 
 class OldCopy(Between):
-    """Answers the next Fetch of a selected subscriber, and only that one, from an old copy."""
+    """Answers the next Fetch of each selected subscriber as an old copy of the database would. Forwards all other calls."""
     misled = ()
 
     def mislead(self, *subscribers):
@@ -276,9 +280,9 @@ class OldCopy(Between):
         return super()._forward(name, request)
 
 
-def test_one_answer_of_an_old_copy_ends_no_following(driver):
-    """The answer comes from the old primary after a failover. hospital-svc stays paired, because it must receive the
-    events that free places."""
+def test_one_answer_of_an_old_copy_stops_no_follower(driver):
+    """After a failover, each subscriber gets one answer to Fetch from the old primary. No subscriber stays halted, and hospital-svc
+    stays paired, because it must receive the events that free places."""
     stack = Stack(driver)
     between = OldCopy(stack.address("between.rpc"), stack.booking_svc.rpc)
     for name in ("hospital", "history"):

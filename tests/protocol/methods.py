@@ -1,4 +1,4 @@
-"""The success and the refusals of every method."""
+"""Tests the success and the refusals of every method."""
 from kit import rpc
 from kit.marks import once
 from kit.stack import Stack, wait_for
@@ -132,7 +132,7 @@ def test_reserve_takes_repeats_and_refuses(driver):
         hospital_id, booking_id = register(stack, capacity=3), rpc.new_id()
         place = {"booking_id": booking_id, "hospital_id": hospital_id, "date": day(1), "headcount": 2}
         assert stack.hospital.Reserve(**place).message.remaining == 1
-        assert stack.hospital.Reserve(**place).message.remaining == 1  # a repeat takes nothing
+        assert stack.hospital.Reserve(**place).message.remaining == 1  # a repeat takes no place
         check_refused(stack.hospital.Reserve(**{**place, "headcount": 1}), rpc.ALREADY_EXISTS)
         other = {**place, "booking_id": rpc.new_id()}
         check_refused(stack.hospital.Reserve(**other), rpc.FAILED_PRECONDITION, "SOLD_OUT")
@@ -142,7 +142,7 @@ def test_reserve_takes_repeats_and_refuses(driver):
                       "HOSPITAL_NOT_FOUND")
         stack.hospital.DeleteHospital(hospital_id=hospital_id)
         check_refused(stack.hospital.Reserve(**{**other, "headcount": 1}), rpc.FAILED_PRECONDITION, "HOSPITAL_DELETED")
-        assert stack.hospital.Reserve(**place).code == rpc.OK  # granted earlier, still answered OK
+        assert stack.hospital.Reserve(**place).code == rpc.OK  # granted earlier, so still answered OK
 
 
 def test_batch_reserve_answers_in_order(driver):
@@ -245,7 +245,7 @@ def test_cancel_of_a_final_booking_is_refused(driver):
                       "BOOKING_FINAL")
 
 
-EARLY, LATE = "Etc/GMT+12", "Pacific/Kiritimati"  # 26 hours apart: today in one zone was yesterday in the other
+EARLY, LATE = "Etc/GMT+12", "Pacific/Kiritimati"  # 26 hours apart: today in the one zone was yesterday in the other
 
 
 def test_a_day_that_has_passed_in_the_clinics_zone(driver):
@@ -266,7 +266,7 @@ def test_a_day_that_has_passed_in_the_clinics_zone(driver):
         stack.wait_paired()
         check_refused(stack.booking.CancelBooking(booking_id=request["booking_id"]), rpc.FAILED_PRECONDITION,
                       "DATE_PASSED")
-        # checks that depend on the clock run after the look-up of the id
+        # Checks that depend on the clock run after the look-up of the id.
         assert stack.booking.CancelBooking(booking_id=cancelled["booking_id"]).message.status == CANCELLED
         assert stack.booking.CreateBooking(**request).message.status == CONFIRMED
         again = stack.hospital.RegisterHospital(hospital_id=hospital_id, name="n", days=days)
@@ -318,7 +318,7 @@ def test_projection_status_reaches_the_head(driver):
         assert history_of(stack, booking.booking_id).entries[0].seq == 1
 
 
-# ---- every server
+# ---- methods of every server
 
 @once
 def test_describe_stats_and_health_on_every_service(driver):

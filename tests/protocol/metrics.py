@@ -66,7 +66,7 @@ def test_metrics_of_the_process_and_its_database(driver):
 
 
 @once
-def test_http_metrics_tell_route_method_and_code(driver):
+def test_http_metrics_show_route_method_and_code(driver):
     with stack_with_pages(driver) as stack:
         hospital_id = register(stack)
         for _ in range(3):

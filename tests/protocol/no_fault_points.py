@@ -1,4 +1,4 @@
-"""A release build has no fault points: no binary contains a name, and the environment cannot arm any."""
+"""Checks that a release build has no fault points: no binary contains the name of one, and the environment cannot arm any."""
 import os
 import re
 import subprocess
@@ -37,7 +37,7 @@ def test_a_release_binary_ignores_screening_faults(driver):
             assert done.returncode == 0 and done.stdout.startswith(binary) and not done.stderr, (binary, done)
     stack = Stack(driver)
     for service in stack.services.values():
-        service.environment = {"SCREENING_FAULTS": ";".join(name + ":crash@1+" for name in point_names())}
+        service.environment["SCREENING_FAULTS"] = ";".join(name + ":crash@1+" for name in point_names())
     with stack:
         booking = book(stack, register(stack))
         wait_history(stack, booking.booking_id, CONFIRMED)

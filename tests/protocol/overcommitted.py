@@ -1,4 +1,4 @@
-"""Days with more reserved places than capacity, as a restored database may have."""
+"""Tests days with more reserved places than capacity, as a restored database may have."""
 import json
 import subprocess
 
@@ -20,7 +20,7 @@ def test_an_overcommitted_day_grants_nothing_until_it_fits(driver):
         hospital_id = register(stack, capacity=4)
         bookings = [book(stack, hospital_id) for _ in range(4)]
         assert _degraded(stack) == []
-        # Two days: the second is in the past and no longer matters.
+        # Two days are overcommitted, but the second is in the past and is not reported.
         stack.execute("hospital", "UPDATE screening_day SET capacity = 1; INSERT INTO screening_day (hospital_id, date, "
                                   "capacity, reserved, version) SELECT hospital_id, '%s', 1, 2, 1 FROM hospital" % day(-1))
         wait_for("the day is told", lambda: _degraded(stack) == ["1 day overcommitted"])
@@ -44,9 +44,8 @@ def test_an_overcommitted_day_grants_nothing_until_it_fits(driver):
         assert book(stack, hospital_id).status == CONFIRMED
 
 
-def test_places_of_a_day_never_opened_count_once_it_is(driver):
-    """No call shows a day on which places were reserved before it was opened. It keeps these places when it is
-    opened."""
+def test_places_of_a_day_never_opened_count_once_it_is_opened(driver):
+    """No call shows a day on which places were reserved before it was opened. When it is opened, the reserved places count."""
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=4)
         stack.execute("hospital", "INSERT INTO screening_day (hospital_id, date, capacity, reserved, version) "

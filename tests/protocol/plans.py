@@ -1,7 +1,8 @@
-"""Execution plans of every SQL statement of the programs: each must use an index wherever a table grows without limit.
+"""Checks the execution plans of all SQL statements of the programs. A statement must use an index on every table that grows without
+limit.
 
-On PostgreSQL a statement is prepared once, possibly while its table is empty, and keeps its plan: so the test looks at
-generic plans, on empty tables, with the settings of the services' sessions.
+PostgreSQL may prepare a statement while its table is empty, and keeps the plan. The test therefore checks generic plans, on empty
+tables, with the settings of the services' sessions.
 """
 import json
 import re
@@ -11,16 +12,16 @@ import subprocess
 from kit.marks import once
 from kit.stack import PROGRAMS, Stack, program
 
-# the tables that grow with the bookings
+# These tables grow with the bookings.
 GROWING = {"booking", "reservation", "event_log", "booking_summary", "timeline_entry"}
-# indexes that contain only the few rows of interest: reading all of one is intended
+# These indexes contain only the few rows of interest, so a statement may read all of one.
 PARTIAL = {"booking_requested", "reservation_ended"}
-# for an operator after a restore: these count, list or page through all live rows
+# An operator needs these statements after a restore. They count, list or page through all live rows.
 MEANT = ("SELECT count(*) FROM reservation WHERE state = 1", "SELECT booking_id FROM reservation WHERE state = 1 ORDER BY",
          "SELECT {reservation} FROM reservation WHERE state = 1 AND booking_id > ")
 STATEMENT = re.compile(rb"(?<=\0)(?:SELECT|INSERT|UPDATE|DELETE|WITH) [\t\n -~]{20,}(?=\0)")
-FEWEST = 15  # the minimum number of statements of a program on a database
-MARKER = re.compile(r"\{(\w+)(?:\.(\w+)| (\w+)(?: (\w+))?)?\}")  # of lib/db/db_table.h
+FEWEST = 15  # minimum number of statements of a program on a database
+MARKER = re.compile(r"\{(\w+)(?:\.(\w+)| (\w+)(?: (\w+))?)?\}")  # the markers of lib/db/db_table.h
 
 
 def statements(name):
@@ -29,10 +30,9 @@ def statements(name):
 
 
 def expand(sql, catalog):
-    """Returns the statement as the drivers prepare it, but with all columns of the table in the database: a plan does
-    not depend on the selected columns. catalog: of each table, the names of its columns, their types, and whether they
-    are in the key."""
-    apart = re.match(r"INSERT INTO \w+ \(\{\w+\}, ([\w, ]+)\)", sql)  # columns that the statement fills itself
+    """Returns the statement as the drivers prepare it, but with all columns of the table in the database, because the plan does not
+    depend on the selected columns. `catalog` maps each table to a list of (column, type, whether it is in the key)."""
+    apart = re.match(r"INSERT INTO \w+ \(\{\w+\}, ([\w, ]+)\)", sql)  # columns that the statement itself fills
     apart = apart[1].split(", ") if apart else []
 
     def put(found):
@@ -78,13 +78,13 @@ def check_sqlite(database, name):
             plan = [row[3] for row in database.execute("EXPLAIN QUERY PLAN " + sql, values)]
         except sqlite3.Error:
             assert "{" not in marked or re.search(r"unnest\(|ANY \(|ILIKE", sql), sql
-            continue  # PostgreSQL's
+            continue  # a statement for PostgreSQL
         checked += 1
         aliases = dict(reversed(pair) for pair in re.findall(r"(?:FROM|JOIN) (\w+) (\w+)", sql))
         for line in plan:
             found = re.match(r"(SCAN|SEARCH) (?:TABLE )?(\w+)", line)
             table = found and aliases.get(found[2], found[2])
-            # by an equality; the log, which is read from a position on, by its key
+            # The statement must search by an equality. The log is read from a position on, by its key.
             fine = table not in GROWING or PARTIAL & set(line.split()) or (
                 found[1] == "SEARCH" and ("=?" in line or table == "event_log"))
             assert fine, "%s\n%s" % (sql, plan)
@@ -110,7 +110,7 @@ def raises(check, *arguments):
 
 
 def ask(url, name, lines):
-    """Runs a psql that continues after errors, with the settings of lib/db's sessions. Returns its output."""
+    """Runs psql with the settings of lib/db's sessions. psql continues after errors. Returns its output."""
     prelude = "SET search_path = %s; SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan;" % (
         "history" if name == "history" else "public")
     return subprocess.run(["psql", url, "-X", "-q", "-A", "-t"], input="\n".join([prelude, *lines]), text=True,
@@ -118,7 +118,7 @@ def ask(url, name, lines):
 
 
 def read_catalog(url, name):
-    """Returns the catalog that expand takes."""
+    """Returns the catalog for `expand`."""
     answer = ask(url, name, ["""
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), COALESCE(a.attnum = ANY (i.indkey), false)
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -142,7 +142,7 @@ def check_postgresql(url, name):
                                        "WHERE statement LIKE 'PREPARE s%';"])
     counts = dict(map(int, line.split("|")) for line in listed.splitlines())
     assert len(counts) >= FEWEST, "%s: only %d statements found" % (name, len(counts))
-    # rows of values are SQLite syntax; the expanded text must be understood
+    # The expanded statement must be valid, except that rows of values are SQLite syntax.
     refused = [sql for number, sql in enumerate(texts) if number not in counts and "{" in marked[number] and "VALUES (" not in sql]
     assert not refused, refused
     explain = []
@@ -158,7 +158,7 @@ def check_postgresql(url, name):
 
 
 def nodes(plan, parent=None):
-    """Yields each node with its parent."""
+    """Yields (node, parent) of each node of the plan."""
     yield plan, parent
     for below in plan.get("Plans", ()):
         yield from nodes(below, plan)
@@ -169,8 +169,8 @@ def check_node(node, parent, sql):
     if table not in GROWING or node["Node Type"] == "ModifyTable":
         return
     condition = node.get("Index Cond", "") or node.get("Recheck Cond", "")
-    # by an equality, or by all existing conditions
+    # The statement must search by an equality, or by all of its conditions.
     by_index = " = " in condition or node.get("Index Name") in PARTIAL or (condition and "Filter" not in node)
-    # min(seq): PostgreSQL 17 reads the first entry of an index, without a condition.
+    # For min(seq), PostgreSQL 17 reads the first entry of an index, without a condition.
     by_index = by_index or ("Index Name" in node and "Filter" not in node and parent is not None and parent["Node Type"] == "Limit")
     assert by_index, "%s\n%s" % (sql, json.dumps(node, indent=1))

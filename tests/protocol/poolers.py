@@ -1,4 +1,4 @@
-"""PostgreSQL through a pooler, and the requirements on its settings and encoding (docs/operations.md, "PostgreSQL")."""
+"""Tests PostgreSQL through a pooler, and the requirements for its settings and encoding (docs/operations.md, "PostgreSQL")."""
 import os
 import subprocess
 import threading
@@ -14,7 +14,7 @@ IGNORE = "ignore_startup_parameters = options"
 
 
 def refusal(done):
-    """Returns the single line of text of a start that ended with exit code 2."""
+    """Checks that a start ended with exit code 2. Returns the single line of text that it printed."""
     plain = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode == 2 and len(plain) == 1, done
     return plain[0]
@@ -25,7 +25,7 @@ def not_started():
 
 
 def reach_through(stack, pooler):
-    """Makes the services reach their databases through the pooler. Returns their own URLs."""
+    """Makes the services reach their databases through the pooler. Returns the direct URL of each database, by service."""
     urls = {name: stack.url(name) for name in PROGRAMS}
     for name, url in urls.items():
         stack.services[name].flags["database"] = pooler.url(url)
@@ -53,7 +53,7 @@ def run_unit_tests(name, url):
 
 @once
 def test_the_driver_s_own_tests_pass_through_a_pooler(driver):
-    """They check settings, timeouts, lost sessions and read-only connections."""
+    """The unit tests of lib/db check settings, timeouts, lost sessions and read-only connections. They pass through a pooler."""
     del driver
     with not_started() as stack:
         url = stack.url("hospital")
@@ -72,13 +72,13 @@ def test_a_pooler_that_changes_sessions_is_exit_2(driver):
                 for name in PROGRAMS:
                     line = refusal(stack.services[name].run_once(database=pooler.url(stack.url(name))))
                     assert "session mode" in line, line
-        for name in PROGRAMS:  # nothing was left behind that would prevent it
+        for name in PROGRAMS:  # nothing was left behind that would prevent a start
             stack.services[name].start()
         book(stack, register(stack))
 
 
 def try_to_book(stack, hospital_id):
-    """Books after a read, whatever the outcome. The two get different sessions."""
+    """Reads, and then books in another session. Returns the answer to the booking, whatever it is."""
     stack.hospital.GetAvailability(hospital_id=hospital_id, from_date=day(1), to_date=day(1))
     return stack.booking.CreateBooking(booking_id=rpc.new_id(), customer_id="c", customer_name="n", hospital_id=hospital_id,
                                        date=day(1), headcount=1, timeout_ms=5000)
@@ -103,8 +103,9 @@ def test_a_pooler_that_begins_to_change_sessions_is_not_used(driver):
 
 
 @once
-def test_options_reach_the_server_by_every_way(driver):
-    """Long options pass, even through a pooler that drops them. A pooler that refuses them is reported."""
+def test_options_reach_the_server_in_every_way(driver):
+    """Long options reach the server, even through a pooler that drops them. A start through a pooler that refuses them fails, and
+    the error names them."""
     del driver
     filler = " ".join("-c application_name=%s" % ("x" * 60) for _ in range(12))
     with not_started() as stack:
@@ -136,7 +137,7 @@ def test_options_that_the_server_does_not_take_are_exit_2(driver):
 
 
 @once
-def test_commits_are_as_strong_as_the_server_wants(driver):
+def test_commits_are_as_durable_as_the_server_requires(driver):
     del driver
     with not_started() as stack:
         url, database = stack.url("hospital"), stack.databases[0]
@@ -145,7 +146,7 @@ def test_commits_are_as_strong_as_the_server_wants(driver):
             stack.hospital_svc.start()
             register(stack)
             stack.hospital_svc.stop()
-        # a server that waits for its standbys keeps doing so: `on` would be weaker
+        # A server that waits for its standbys keeps doing so, because `on` would be weaker.
         line = refusal(stack.hospital_svc.run_once(database=url + "&options=" + quote("-c synchronous_commit=off")))
         assert "synchronous_commit is off" in line, line
 
@@ -174,7 +175,8 @@ def test_a_database_of_another_encoding_is_exit_2(driver):
 
 @once
 def test_a_lock_is_waited_for_briefly_through_a_pooler(driver):
-    """lock_timeout used to be a startup option. A pooler dropped it, and calls waited as long as the lock lasted."""
+    """lock_timeout is set in each session. A pooler would drop it from the startup options, and calls would then wait as long as
+    the lock lasts."""
     del driver
     with not_started() as stack, Pooler(stack.folder, "session", IGNORE) as pooler:
         urls = reach_through(stack, pooler)

@@ -1,5 +1,5 @@
-"""An omitted capacity is refused, because 0 would close the day. Callers of earlier versions, which sent no 0, can
-still do so."""
+"""Checks that an omitted capacity is refused, because 0 would close the day. A caller of an earlier version, which does not send a
+0, may still omit it."""
 import json
 import subprocess
 
@@ -21,11 +21,11 @@ def capacity_of(stack, hospital_id):
 
 
 def earlier(stack, method, message):
-    """Packs the message like a caller of an earlier version. Zeros are omitted, and explicit_presence is not set."""
+    """Sends the message like a caller of an earlier version: zeros are omitted, and explicit_presence is not set."""
     return stack.hospital.raw(rpc.pack(method, message.SerializeToString(), explicit_presence=False))
 
 
-def test_presence_of_a_capacity_is_told_from_0(driver):
+def test_presence_an_omitted_capacity_differs_from_0(driver):
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=5)
         place = {"hospital_id": hospital_id, "date": day(1)}
@@ -42,7 +42,7 @@ def test_presence_of_a_capacity_is_told_from_0(driver):
         assert stack.value("hospital", "SELECT COUNT(*) FROM hospital") == 2
 
 
-def test_presence_is_not_asked_of_callers_of_earlier_versions(driver):
+def test_presence_is_not_required_of_callers_of_earlier_versions(driver):
     with Stack(driver, without=("booking", "history")) as stack:
         hospital_id = register(stack, capacity=5)
         assert earlier(stack, SET_CAPACITY, hospital_pb2.SetCapacityRequest(hospital_id=hospital_id, date=day(1))).code == rpc.OK
@@ -51,12 +51,12 @@ def test_presence_is_not_asked_of_callers_of_earlier_versions(driver):
         reply = earlier(stack, REGISTER, hospital_pb2.RegisterHospitalRequest(days=[{"date": day(1)}], **request))
         assert reply.code == rpc.OK, reply
         assert capacity_of(stack, request["hospital_id"]) == 0
-        # the same registration as one with an explicit 0
+        # It equals a registration with an explicit 0.
         assert stack.hospital.RegisterHospital(days=[{"date": day(1), "capacity": 0}], **request).code == rpc.OK
 
 
 @once
-def test_presence_is_asked_of_http(driver):
+def test_presence_is_required_of_http(driver):
     with RestStack(driver, without=("booking", "history")) as stack:
         rest, path = stack.rest, stack.hospital_path(capacity=5)
         hospital_id, put = id_of(path), "%s/days/%s" % (path, day(1))

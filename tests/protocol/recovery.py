@@ -1,4 +1,4 @@
-"""kill -9 of each service at a random moment of a rush: nothing acknowledged is lost, nothing is sold twice (G1, G2,
+"""Kills each service with SIGKILL at a random moment of a rush. Nothing acknowledged is lost, and no place is sold twice (G1, G2,
 G4, G5)."""
 import os
 import random
@@ -14,12 +14,11 @@ CALLS, WORKERS, PLACES = 2000, 8, 1500
 
 
 class Rush(Workers):
-    """2,000 concurrent calls of the programs of eight customers. Each repeats a call until it gets a definite
-    answer."""
+    """Makes 2,000 calls for eight concurrent customers. Each customer repeats a call until the answer is definite."""
 
     def __init__(self, stack, hospital_id, seed):
         self.stack, self.hospital_id = stack, hospital_id
-        self.answers = {}  # booking_id -> the definite answer to CreateBooking
+        self.answers = {}  # booking_id -> definite answer to CreateBooking
         self.cancelled = set()  # booking_ids whose cancellation was acknowledged
         self.done = 0
         self.problems = []
@@ -39,7 +38,7 @@ class Rush(Workers):
             self.done += 1
             if reply.code == rpc.OK and randoms.random() < 0.2:
                 cancel = connection.ask("CancelBooking", booking_id=request["booking_id"], reason="r")
-                # a queued booking may have been refused in the meantime
+                # A queued booking may have been refused in the meantime.
                 if cancel.code == rpc.OK:
                     self.cancelled.add(request["booking_id"])
                 elif cancel.reason != "BOOKING_FINAL":
@@ -47,7 +46,7 @@ class Rush(Workers):
         connection.close()
 
     def check(self):
-        """Compares the answers that the customers received with the stored state."""
+        """Compares the answers that the customers received with the stored bookings."""
         bookings = {b.booking_id: b for b in all_bookings(self.stack, self.hospital_id)}
         assert len(self.answers) == CALLS
         for booking_id, reply in self.answers.items():
@@ -113,7 +112,7 @@ def test_kill_in_the_middle_of_a_forced_cancellation(driver):
 
 
 def test_a_crash_between_intent_and_settle_is_settled(driver):
-    """The intent is committed, but hospital-svc's answer is never received. The settler determines the outcome."""
+    """The intent is committed, but booking-svc never receives hospital-svc's answer. The settler determines the outcome."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 30000}}) as stack:
         hospital_id = register(stack)
         stack.hospital_svc.pause()
@@ -130,7 +129,7 @@ def test_a_crash_between_intent_and_settle_is_settled(driver):
 
 
 @once
-def test_history_and_its_database_down_nobody_fails_to_book(driver):
+def test_no_booking_fails_while_history_and_its_database_are_down(driver):
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=100)
         stack.history_svc.kill()
@@ -157,7 +156,7 @@ def test_history_survives_losing_its_connections(driver):
 
 
 def test_deletion_while_others_book_agrees_in_the_end(driver):
-    """Cancellations, bookings and the deletion overtake each other in every order."""
+    """Cancellations, bookings and the deletion overtake each other in every order. In the end all services agree."""
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=3000)
         first = [booking_request(hospital_id) for _ in range(300)]
@@ -195,8 +194,9 @@ def test_old_tombstones_and_released_reservations_are_purged(driver):
 
 
 @once
-def test_a_database_that_was_away_is_found_again_without_traffic(driver):
-    """The database is reached through a link to its socket folder. The link is removed."""
+def test_a_database_that_was_unavailable_is_used_again_without_traffic(driver):
+    """The services reach the database through a link to its socket folder. The link is removed and made again. The services use the
+    database again without any call."""
     del driver
     real_folder = CLUSTER_URL.split("host=")[1].split("&")[0]
     stack = Stack("postgresql", without=PROGRAMS)

@@ -1,4 +1,4 @@
-"""screenctl repair finds and releases places held for bookings that do not exist or have ended."""
+"""Tests screenctl repair, which finds and releases places held for bookings that do not exist or have ended."""
 import os
 import threading
 
@@ -9,15 +9,14 @@ from kit.world import (CANCELLED, CONFIRMED, REJECTED, book, booking_request, ch
 
 
 def reserve(stack, hospital_id, **more):
-    """Reserves a place for a booking that booking-svc has lost. Returns its id."""
+    """Reserves a place for a booking that booking-svc does not have, as if it were lost. Returns the booking's id."""
     place = {"booking_id": rpc.new_id(), "hospital_id": hospital_id, "date": day(1), "headcount": 1, **more}
     assert stack.hospital.Reserve(**place).code == rpc.OK
     return place["booking_id"]
 
 
 class Between:
-    """Stands between screenctl and booking-svc. Forwards calls, and runs something before or after a method is
-    served."""
+    """Forwards screenctl's calls to booking-svc. Calls a function before or after certain methods are served."""
 
     def __init__(self, stack, before=None, after=None):
         self.client, self.before, self.after = stack.client("booking"), before or {}, after or {}
@@ -51,7 +50,7 @@ def test_repair_lists_places_without_bookings_and_releases_them(driver):
         wait_for("history has it", lambda: history_of(stack, lost))
         assert [(entry.version, entry.status, entry.reason) for entry in history_of(stack, lost).entries] == [
             (2, REJECTED, "ABANDONED")]
-        # its customer may request anything under that id, because the content of the lost booking is unknown
+        # The content of the lost booking is unknown, so a request with any content gets this answer.
         check_refused(stack.booking.CreateBooking(**booking_request(hospital_id, booking_id=lost)), rpc.FAILED_PRECONDITION,
                       "ABANDONED")
         check_refused(stack.booking.CancelBooking(booking_id=lost), rpc.FAILED_PRECONDITION, "BOOKING_FINAL")
@@ -60,7 +59,7 @@ def test_repair_lists_places_without_bookings_and_releases_them(driver):
 
 
 def test_repair_keeps_the_place_of_a_booking_that_came_back_meanwhile(driver):
-    """The customer repeats CreateBooking between the look-up and the release. The new row wins."""
+    """The customer repeats CreateBooking between the look-up and the release. The new booking keeps the place."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         lost = reserve(stack, hospital_id)
@@ -77,7 +76,7 @@ def test_repair_keeps_the_place_of_a_booking_that_came_back_meanwhile(driver):
 
 
 def test_repair_lists_no_booking_that_is_made_while_it_looks(driver):
-    """hospital-svc is asked first, so a later booking cannot be among the places that are looked up."""
+    """screenctl asks hospital-svc first, so a booking that is made later cannot be among the places that it looks up."""
     with Stack(driver) as stack:
         hospital_id = register(stack)
         book(stack, hospital_id)
@@ -104,10 +103,10 @@ def test_repair_releases_the_place_of_a_booking_that_has_ended(driver):
         wait_agreement(stack)
 
 
-def test_repair_under_traffic_releases_only_what_nobody_booked(driver):
+def test_repair_under_traffic_releases_only_places_without_bookings(driver):
     with Stack(driver) as stack:
         hospital_id = register(stack, capacity=100000)
-        ending, ended, told = threading.Event(), [], {}
+        ending, ended, answers = threading.Event(), [], {}
 
         def customer():
             client = stack.client("booking")
@@ -115,10 +114,10 @@ def test_repair_under_traffic_releases_only_what_nobody_booked(driver):
                 request = booking_request(hospital_id)
                 reply = client.CreateBooking(**request)
                 assert reply.code == rpc.OK and reply.message.status == CONFIRMED, reply
-                told[request["booking_id"]] = CONFIRMED
-                if len(told) % 2:
+                answers[request["booking_id"]] = CONFIRMED
+                if len(answers) % 2:
                     assert client.CancelBooking(booking_id=request["booking_id"]).code == rpc.OK
-                    told[request["booking_id"]] = CANCELLED
+                    answers[request["booking_id"]] = CANCELLED
             ended.append(True)
         threads = [threading.Thread(target=customer) for _ in range(4)]
         for thread in threads:
@@ -134,7 +133,7 @@ def test_repair_under_traffic_releases_only_what_nobody_booked(driver):
             for thread in threads:
                 thread.join()
         assert len(ended) == 4
-        for booking_id, status in told.items():
+        for booking_id, status in answers.items():
             assert status_of(stack, booking_id) == status
         wait_agreement(stack)
         assert repair(stack) == {}

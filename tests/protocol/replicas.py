@@ -1,5 +1,4 @@
-"""Several processes on one PostgreSQL database: the test plays the second process, with a transaction that it holds
-open."""
+"""Tests several processes on one PostgreSQL database. The test plays the second process, with a transaction that it holds open."""
 import subprocess
 from urllib.parse import quote
 
@@ -11,8 +10,8 @@ from kit.world import (CONFIRMED, FORCE_CANCELLED, book, booking_request, check_
 
 
 def patient_stack(without):
-    """Runs a stack whose services wait for the other replica's lock as long as the test takes, instead of their usual 2
-    s."""
+    """Returns a stack whose services wait for the other replica's lock as long as the test takes, instead of the usual two
+    seconds."""
     stack = Stack("postgresql", without=without)
     patience = quote("-c lock_timeout=60000 -c statement_timeout=60000")
     for service in stack.services.values():
@@ -21,7 +20,7 @@ def patient_stack(without):
 
 
 class Other:
-    """A session that acts like a batch of another replica. It takes the log head, changes rows, and commits."""
+    """A session that acts like a batch of another replica: it locks the log head, changes rows, and commits."""
 
     def __init__(self, url):
         self.url = url
@@ -68,7 +67,8 @@ def test_hospital_svc_loads_nothing_before_it_holds_the_log_head(driver):
 
 @once
 def test_booking_svc_loads_nothing_before_it_holds_the_log_head(driver):
-    """The other replica force-cancels a booking while its customer cancels it."""
+    """The other replica force-cancels a booking while its customer cancels it. The cancellation must be decided on the resulting
+    state."""
     del driver
     with patient_stack(without=("history",)) as stack:
         booking = book(stack, register(stack))
@@ -84,13 +84,14 @@ def test_booking_svc_loads_nothing_before_it_holds_the_log_head(driver):
         assert status_of(stack, booking.booking_id) == FORCE_CANCELLED
 
 
-# ---- a writer that the other replica delays: the requests that wait behind its batch (G10)
+# ---- the other replica delays the writer: requests that wait behind its batch (G10)
 
 SHORT_MS = 100
 
 
 def hold_up(stack, name, busy, late):
-    """Applies `busy` = (method, fields) while the calls `late` arrive and their budgets end. Returns all replies."""
+    """Sends the call `busy` = (method, fields), whose batch waits for the other replica. Meanwhile the calls `late` arrive and
+    their budgets end. Returns the replies to the late calls."""
     client = stack.client(name)
     with Other(stack.url(name)) as other:
         other.begin("SELECT 1")
@@ -100,7 +101,7 @@ def hold_up(stack, name, busy, late):
         replies = [client.receive(one) for one in late_sent]
         other.run("COMMIT")
     assert client.receive(sent).code == rpc.OK
-    # a request that arrived after all of them has been applied, so they have been too, if at all
+    # This request arrived after all of the late calls. Once it has been applied, each of them has been applied or dropped.
     assert client.call(busy[0], **busy[1]).code == rpc.OK
     return replies
 
@@ -147,5 +148,5 @@ def test_a_pair_whose_budget_ended_in_the_queue_is_not_executed(driver):
         booking_era = stack.value("booking", "SELECT era FROM event_log_head")
         replies = hold_up(stack, "booking", ("Pair", current), [("Pair", {**current, "era": int(era) ^ 1})])
         assert replies[0].code == rpc.DEADLINE_EXCEEDED, replies
-        # a Pair of another era begins a new era of booking-svc
+        # A Pair of another era would begin a new era of booking-svc.
         assert stack.value("booking", "SELECT era FROM event_log_head") == booking_era

@@ -1,10 +1,10 @@
-"""Either database is restored to before and after every kind of event while the other one stays: nothing is sold twice,
-and anything that is not repaired automatically is reported.
+"""Restores either database to its state before and after every kind of event, while the other one is not restored. No place is sold
+twice, and anything that is not repaired automatically is reported.
 
-One story has an event of each kind; both databases are backed up at each point between two events. A case is the pair
-of points from which the two services continue. Each test restores one database to points of the story while the other
-stays at its end, in part under the running service. On SQLite it uses all points; on PostgreSQL one test uses every
-other point, and the other test the rest. SCREENING_FULL=1: every pair of points, in both directions."""
+A story has an event of each kind. Both databases are backed up at each point between two events. A case is the pair of points from
+which the two services continue. Each test restores one database to points of the story, while the other stays at the end of the
+story. In some cases the database is restored while its service runs. On SQLite, a test uses all points. On PostgreSQL, one test
+uses every other point, and the other test the rest. With SCREENING_FULL=1, every pair of points is used, in both directions."""
 import os
 import re
 
@@ -28,7 +28,7 @@ def ids(stack, name, sql):
 
 
 def statuses(stack):
-    """Returns booking id -> status."""
+    """Returns {booking id: status} of booking-svc's database."""
     return {plain(row[0]): int(row[1]) for row in stack.rows("booking", "SELECT booking_id, status FROM booking")}
 
 
@@ -45,14 +45,14 @@ def reasons(stack, name):
 
 
 def is_followed(stack, name, log):
-    """Returns whether this service has applied the other's log to its end."""
+    """Returns whether the service `name` has applied the log of the service `log` to its end."""
     head = stack.rows(log, "SELECT head_seq FROM event_log_head")[0][0]
     applied = stack.rows(name, "SELECT seq FROM event_cursor WHERE log = '%s'" % log)
     return int(head) == (int(applied[0][0]) if applied else 0)
 
 
 class Point:
-    """Both databases between two events, and the facts that the checks need."""
+    """Backups of both databases between two events, and the facts that the checks need."""
 
     def __init__(self, stack):
         self.backups = {name: back_up(stack, name) for name in ("hospital", "booking")}
@@ -66,7 +66,7 @@ class Point:
 
 
 class Story:
-    """The events, one of each kind and the ones needed in between, in order."""
+    """The events in order: one of each kind, and those that are needed in between."""
 
     def __init__(self, stack):
         self.stack = stack
@@ -74,7 +74,7 @@ class Story:
         self.forced = book(stack, self.closing)
         self.clinic, self.queued = rpc.new_id(), None
         self.points = [self._point()]
-        self.after = {}  # name of the event -> the point after it
+        self.after = {}  # name of each event -> index of the point after it
         for event in (self.registered, self.day_opened, self.capacity_changed, self.requested, self.confirmed, self.filled,
                       self.rejected, self.cancelled, self.sold_again, self.deleted, self.force_cancelled):
             event()
@@ -82,7 +82,7 @@ class Story:
             self.after[event.__name__] = len(self.points) - 1
 
     def _point(self):
-        """Waits until each running service has applied the other's log, then backs up both databases."""
+        """Waits until each running service has applied the other's log, then backs up both databases. Returns the Point."""
         for name, log in (("hospital", "booking"), ("booking", "hospital")):
             if self.stack.services[name].process.poll() is None:
                 wait_for("%s-svc has applied the %s log" % (name, log), lambda: is_followed(self.stack, name, log))
@@ -134,7 +134,7 @@ class Story:
 
 
 class Case:
-    """hospital-svc continues from point h, booking-svc from point b."""
+    """One case: hospital-svc continues from point h, booking-svc from point b."""
 
     def __init__(self, story, h, b, is_live):
         self.story, self.stack, self.h, self.b, self.is_live = story, story.stack, h, b, is_live
@@ -153,7 +153,8 @@ class Case:
                 self.h, self.b, "live" if self.is_live else "stopped", problem)) from problem
 
     def _go_back(self):
-        """Goes back. With `live`, both begin at the later point, and then one of them goes back under its service."""
+        """Restores each database to its point (h or b). If `is_live` is true, first restores both to the later of the two points
+        and starts both services, and then restores the database with the earlier point while its service runs."""
         begin = max(self.h, self.b)
         for name, point in (("hospital", self.h), ("booking", self.b)):
             self.stack.services[name].kill()
@@ -170,7 +171,7 @@ class Case:
                 restore_live(self.stack, name, self.story.points[point].backups[name])
 
     def _heal(self):
-        """Follows docs/operations.md for the reasons that hospital-svc reports, until a place is granted."""
+        """Does what docs/operations.md instructs for the reasons that hospital-svc reports, until a place is granted."""
         def granted():
             reply = self.stack.booking.CreateBooking(timeout_ms=PROBE_MS, **booking_request(self.story.probe))
             if reply.code == rpc.OK:
@@ -200,8 +201,8 @@ class Case:
         return self.h >= self.story.after["deleted"] or self.b >= self.story.after["force_cancelled"]
 
     def _check_bookings(self):
-        """Checks that every service agrees with the booking database, and that a deletion known to either database is
-        known everywhere."""
+        """Checks that every booking has the status that it had in booking-svc's database, and that a deletion that either database
+        knows is known everywhere."""
         forced = plain(self.story.forced.booking_id)
         now = statuses(self.stack)
         for booking_id, status in self.booking.status.items():
@@ -213,27 +214,27 @@ class Case:
         assert (found.status == DELETED) == self._is_deleted(), found
 
     def _check_reasons(self):
-        told = reasons(self.stack, "hospital")
-        lost = [text for text in told if text.endswith("of the hospital log are lost")]
+        given = reasons(self.stack, "hospital")
+        lost = [text for text in given if text.endswith("of the hospital log are lost")]
         if self.hospital.hospital_head < self.booking.hospital_applied:
-            assert lost == [LOST_EVENTS % (self.hospital.hospital_head + 1, self.booking.hospital_applied)], told
+            assert lost == [LOST_EVENTS % (self.hospital.hospital_head + 1, self.booking.hospital_applied)], given
         else:
-            assert not lost, told
+            assert not lost, given
         reinstated = [int(found[1]) for found in (re.match(
-            r"the database went back: (\d+) confirmed bookings had no place", text) for text in told) if found]
+            r"the database went back: (\d+) confirmed bookings had no place", text) for text in given) if found]
         least, most = 0, 0
         if self.h < self.b:
             least = len(self.booking.confirmed() - self.hospital.live)
             most = self.booking.confirmations - self.hospital.confirmations
-        assert least <= sum(reinstated) <= most, (told, least, most)
+        assert least <= sum(reinstated) <= most, (given, least, most)
         days = self.stack.value("hospital", "SELECT COUNT(*) FROM screening_day WHERE reserved > capacity")
         wait_for("%d days are named as overcommitted" % days, lambda: sum(
             int(text.split()[0]) for text in reasons(self.stack, "hospital") if text.endswith("overcommitted")) == days)
-        others = [text for text in told if not text.startswith("the database went back:") and not text.endswith("overcommitted")]
-        assert not others and not reasons(self.stack, "booking"), (told, reasons(self.stack, "booking"))
+        others = [text for text in given if not text.startswith("the database went back:") and not text.endswith("overcommitted")]
+        assert not others and not reasons(self.stack, "booking"), (given, reasons(self.stack, "booking"))
 
     def _check_day(self):
-        """Checks that exactly as many bookings as there are remaining places are confirmed."""
+        """Checks that as many bookings are confirmed as there are remaining places, and no more."""
         request = booking_request(self.story.clinic)
         if self.h < self.story.after["registered"]:
             check_refused(self.stack.booking.CreateBooking(**request), rpc.FAILED_PRECONDITION, "HOSPITAL_NOT_FOUND")
@@ -245,7 +246,7 @@ class Case:
 
 
 def play(driver, cases):
-    """Plays the cases of `cases(story)`, each of which is (h, b, is_live)."""
+    """Plays the cases that cases(story) returns. Each is (h, b, is_live)."""
     with Stack(driver, without=("history",)) as stack:
         story = Story(stack)
         for h, b, is_live in cases(story):
@@ -253,8 +254,9 @@ def play(driver, cases):
 
 
 def pairs(driver, story, first):
-    """Yields (older, newer, is_live): all pairs, or the short form, on PostgreSQL from point `first` on. No service
-    runs at a point at which one of them was down: it would continue from there before the other one goes back."""
+    """Returns (older, newer, is_live) of each case: all pairs, or the short form, which on PostgreSQL begins at point `first`. At a
+    point at which a service was down, is_live is False, because a running service would continue from there before the other
+    database is restored."""
     last = len(story.points) - 1
     if FULL:
         down = (story.after["requested"], story.after["deleted"])
@@ -264,9 +266,9 @@ def pairs(driver, story, first):
     return [(old, last, number % 2 == 1) for number, old in enumerate(olds)]
 
 
-def test_a_hospital_database_from_around_every_kind_of_event(driver):
+def test_a_hospital_database_restored_around_every_kind_of_event(driver):
     play(driver, lambda story: pairs(driver, story, 1))
 
 
-def test_a_booking_database_from_around_every_kind_of_event(driver):
+def test_a_booking_database_restored_around_every_kind_of_event(driver):
     play(driver, lambda story: [(new, old, is_live) for old, new, is_live in pairs(driver, story, 0)])

@@ -1,4 +1,4 @@
-"""screenctl against the real services: every command, every method, correct exit codes, one-line errors."""
+"""Tests screenctl with the real services: every command, every method, correct exit codes, errors of one line."""
 import fcntl
 import json
 import os
@@ -124,7 +124,7 @@ def test_screenctl_import_repeats_open_missing_days_and_report_bad_lines(driver)
         more = write(stack, "more.csv", ("hospital_id,name,address,date,capacity\n%s,두번째,부산,+3,5\n%s,두번째,부산,+4,6\n"
                                          % (explicit, explicit)).encode())
         differs = screenctl(stack, "hospital", "import", more)
-        assert differs.returncode == 1 and "more.csv:2: capacity: 5 here, but 9 there" in differs.stderr, differs
+        assert differs.returncode == 1 and "more.csv:2: capacity: 5 in the file, but 9 is set" in differs.stderr, differs
         assert "1 day opened" in differs.stdout and "1 day differs" in differs.stdout, differs
         days = stack.hospital.GetHospital(hospital_id=explicit).message.days
         assert [(d.date, d.capacity) for d in days] == [(day(3), 9), (day(4), 6)]
@@ -167,7 +167,7 @@ def test_screenctl_import_says_what_is_wrong_with_the_whole_file(driver):
                                check=False, timeout=DEADLINE_S)
         assert piped.returncode == 0 and json.loads(piped.stdout)["registered"] == 1, piped
         elsewhere = screenctl(stack, "hospital", "import", write(stack, "x.csv", korean.replace("성동구", "성둥구").encode()))
-        assert elsewhere.returncode == 0 and "a hospital of this name is there already" in elsewhere.stderr, elsewhere
+        assert elsewhere.returncode == 0 and "a hospital of this name already exists" in elsewhere.stderr, elsewhere
 
 
 @once
@@ -183,8 +183,8 @@ def test_screenctl_repeats_a_booking_with_its_own_id(driver):
 
 
 def on_terminal(words, cwd, keys=b"", until=()):
-    """Runs screenctl with a terminal for stdout and stderr. Types `keys` once all of `until` has appeared. Returns
-    (exit code, output, whether the terminal is restored)."""
+    """Runs screenctl with a terminal for stdout and stderr. Types `keys` after all texts in `until` have appeared. Returns (exit
+    code, output, whether the settings of the terminal are restored)."""
     leader, follower = pty.openpty()
     before = termios.tcgetattr(follower)
     process = subprocess.Popen(words, stdin=follower, stdout=follower, stderr=follower, cwd=cwd, start_new_session=True,
@@ -236,7 +236,7 @@ def test_screenctl_describe_and_stats_ask_one_service_or_all(driver):
 
 
 def events(result):
-    """Returns the output of `events tail --json`: (log, seq, type) of each line."""
+    """Returns (log, seq, type) of each line that `events tail --json` printed."""
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     return [(line["log"], int(line["event"]["seq"]), line["event"]["type"]) for line in lines]
 

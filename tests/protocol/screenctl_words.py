@@ -1,4 +1,4 @@
-"""What users type and read: conventions of screenctl's command line, names for ids, tables, CSV, Korean."""
+"""Tests what users type and read: conventions of screenctl's command line, names instead of ids, tables, CSV, Korean."""
 import csv
 import fcntl
 import io
@@ -11,6 +11,7 @@ import subprocess
 import termios
 import unicodedata
 
+from kit.front import Front, PlayedGateway
 from kit.marks import once
 from kit.screenctl import check_error, command, done, screenctl
 from kit.stack import DEADLINE_S, Stack, free_port, wait_for
@@ -20,8 +21,8 @@ KOREAN = {"LC_ALL": "", "LANG": "ko_KR.UTF-8"}
 
 
 def on_screen(words, columns, answer=None, keys=()):
-    """Returns the output on a terminal of this many columns, and the exit code. Types `answer` once screenctl asks, and
-    each key once the text before it has appeared. A key may be a function to call. Returns (exit code, text)."""
+    """Runs screenctl on a terminal of this many columns. Types `answer` once screenctl asks. `keys` is a list of (text, key): types
+    each key, or calls it if it is a function, once its text has appeared. Returns (exit code, text)."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} \
@@ -35,7 +36,7 @@ def on_screen(words, columns, answer=None, keys=()):
         while True:
             try:
                 chunk = os.read(leader, 65536)
-            except OSError:  # the other side has closed it
+            except OSError:  # the other side has closed the terminal
                 break
             if not chunk:
                 break
@@ -56,7 +57,7 @@ def on_screen(words, columns, answer=None, keys=()):
 
 
 def width(line):
-    """Returns the width in terminal columns; Hangul takes two."""
+    """Returns the width of the line in terminal columns. A Hangul syllable takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
 
 
@@ -129,7 +130,7 @@ def test_screenctl_takes_a_name_or_the_beginning_of_an_id_for_a_hospital(driver)
         assert [b["bookingId"] for b in done(stack, "booking", "list", "--hospital", first[:13])["bookings"]] \
             == [booked["bookingId"]]
         several = screenctl(stack, "hospital", "show", "한빛")
-        assert several.returncode == 1 and "한빛: means 2 hospitals" in several.stderr, several
+        assert several.returncode == 1 and "한빛: matches 2 hospitals" in several.stderr, several
         assert first in several.stderr and second in several.stderr, several
         check_error(screenctl(stack, "hospital", "show", "없는병원"), 1, "없는병원", "no hospital")
         check_error(screenctl(stack, "hospital", "show", "018"), 1, "018", "no hospital")  # too short to be unambiguous
@@ -160,7 +161,7 @@ def test_screenctl_deletion_asks_first(driver):
 
 
 @once
-def test_screenctl_book_says_what_there_is(driver):
+def test_screenctl_book_says_what_is_available(driver):
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=5)
         done(stack, "hospital", "set-capacity", hospital_id, "+2", "40")
@@ -172,7 +173,7 @@ def test_screenctl_book_says_what_there_is(driver):
         check_error(screenctl(stack, *words, "--date", "+1", "--headcount", "41"), 1, "no free day")
         repeat = (*words, "--date", "+1", "--id", "018f0000-0000-7000-8000-00000000000c")
         first, second = screenctl(stack, *repeat), screenctl(stack, *repeat)
-        assert "already" not in first.stdout and "was there already" in second.stdout, (first, second)
+        assert "already" not in first.stdout and "already existed" in second.stdout, (first, second)
         assert remaining(stack, hospital_id) == 4
 
 
@@ -246,8 +247,8 @@ def test_screenctl_names_what_listens_at_a_wrong_address_at_once(driver):
     with Stack(driver, without=("history",), gateway=True) as stack:
         address = {name: stack.services[name].rpc for name in ("hospital", "booking")}
         events = stack.booking_svc.flags["events-listen"]
-        for found, words in ((events, ("port for events", "tcp://127.0.0.1:7201")),
-                             ("tcp://" + stack.gateway_svc.http, ("it is no booking-svc",)),
+        for found, words in ((events, ("is an event port", "tcp://127.0.0.1:7201")),
+                             ("tcp://" + stack.gateway_svc.http, ("is not booking-svc",)),
                              (address["hospital"], ("UNIMPLEMENTED", "the address of booking-svc"))):
             result = screenctl(stack, "--booking-addr", found, "booking", "list", "--customer", "c", services=())
             check_error(result, 1, found, *words)
@@ -277,6 +278,52 @@ def test_screenctl_health_asks_the_gateway_too(driver):
 
 
 @once
+def test_screenctl_health_asks_the_front_door_too(driver):
+    with Stack(driver, without=("hospital", "booking", "history"), gateway=True) as stack, Front(stack.gateway_svc.behind_door) as door, \
+            PlayedGateway(answer=b"HTTP/1.1 404 Not Found\r\n") as foreign:
+        def check(address, exit_code, state, detail=""):
+            result = screenctl(stack, "--json", "health", "front", SCREENING_FRONT_HTTP=address)
+            found, = json.loads(result.stdout)["services"]
+            assert (result.returncode, found["service"], found["address"], found["status"]) == (exit_code, "front", address, state), result
+            assert detail in found["detail"] and (detail or not found["detail"]), result
+        check(door.http, 0, "SERVING")
+        assert "정상" in screenctl(stack, "health", "front", SCREENING_FRONT_HTTP=door.http, **KOREAN).stdout
+        check(foreign.address, 1, "UNAVAILABLE", "not one from the front door")
+        stack.gateway_svc.kill()
+        check(door.http, 1, "NOT_SERVING", "the gateway does not answer: repeat the same request")
+        door.stop()
+        check(door.http, 1, "NOT_RUNNING", "nothing listens")
+        named = screenctl(stack, "--front-http", door.http, "health")
+        assert named.returncode == 1 and re.search(r"^front +%s +NOT_RUNNING" % door.http, named.stdout, re.M), named
+        assert "front" not in screenctl(stack, "health").stdout  # an empty address: there is none
+        check_error(screenctl(stack, "--front-http=nonsense", "health"), 2, "--front-http nonsense")
+        check_error(screenctl(stack, "health", SCREENING_FRONT_HTTP="nonsense"), 2, "SCREENING_FRONT_HTTP nonsense")
+
+
+# Runs a command in a network of its own, in which a program that is not the front door listens at its default port.
+WITH_FOREIGN_PROGRAM = """
+import fcntl, http.server, socket, struct, subprocess, sys, threading
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh", b"lo", 1))  # lo is up
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 8080), http.server.BaseHTTPRequestHandler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.exit(subprocess.run(sys.argv[1:]).returncode)
+"""
+
+
+@once
+def test_screenctl_health_does_not_count_another_program_at_the_front_doors_default_port(driver):
+    if subprocess.run(["unshare", "-rn", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        return  # such as in a container, which may not make networks
+    with Stack(driver) as stack:
+        environment = {name: value for name, value in os.environ.items() if name != "SCREENING_FRONT_HTTP"}
+        for more, exit_code in ((), 0), (("--front-http", "127.0.0.1:8080"), 1):
+            result = subprocess.run(["unshare", "-rn", "/usr/bin/python3", "-c", WITH_FOREIGN_PROGRAM,
+                                     *command(stack, "--gateway-ops", "", *more, "health")], capture_output=True, text=True, check=False,
+                                    env={**environment, "LC_ALL": "C.UTF-8"}, timeout=DEADLINE_S)
+            assert result.returncode == exit_code and re.search(r"^front +127.0.0.1:8080 +UNAVAILABLE", result.stdout, re.M), result
+
+
+@once
 def test_screenctl_watch_shows_the_next_open_day_the_fullest_hospital_first(driver):
     with Stack(driver, without=("history",)) as stack:
         names = ["병원%02d" % number for number in range(40)]
@@ -286,3 +333,12 @@ def test_screenctl_watch_shows_the_next_open_day_the_fullest_hospital_first(driv
         lines = [line for line in re.sub(r"\033\[[0-9?]*[A-Za-z]", "", shown).splitlines() if line.startswith("병원")]
         assert code == 0 and lines[0].startswith("병원17 ") and "######" in lines[0] and day(2) in lines[0], shown
         assert "of 40" in shown and max(width(line) for line in lines) <= 80, shown
+
+
+@once
+def test_screenctl_watch_of_a_hospital_by_its_name_shows_its_days_in_each_frame(driver):
+    with Stack(driver, without=("history",)) as stack:
+        register(stack, capacity=4, days=range(1, 41), name="한빛의원")
+        code, shown = on_screen(command(stack, "watch", "--hospital-id", "한빛의원", "--interval", "100"), 80,
+                                keys=((b"1 to", b"j"), (b"2 to", b"j"), (b"3 to", b"q")))
+        assert code == 0 and "of 40" in shown and "INVALID_ARGUMENT" not in shown, shown

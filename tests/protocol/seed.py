@@ -1,4 +1,4 @@
-"""The twelve lines of the specification, each as a test through the public API."""
+"""Tests the twelve lines of the specification through the public API, each in one test."""
 from kit import rpc
 from kit.stack import Stack, wait_for
 from kit.world import (CANCELLED, CONFIRMED, DELETED, FORCE_CANCELLED, all_bookings, book, booking_request, day,
@@ -79,7 +79,7 @@ def seed_09_delete_hospital(driver):
         hospital_id = register(stack)
         assert stack.hospital.DeleteHospital(hospital_id=hospital_id).message.status == DELETED
         assert stack.hospital.GetHospital(hospital_id=hospital_id).message.status == DELETED
-        # a booking that coincides with the deletion may be force-cancelled; after the deletion, all are refused
+        # A booking that coincides with the deletion may be force-cancelled. After the deletion, all bookings are refused.
         wait_for("bookings are refused", lambda: stack.booking.CreateBooking(
             **booking_request(hospital_id)).reason == "HOSPITAL_DELETED")
 

@@ -1,4 +1,4 @@
-"""The rows of bench/seed-bookings are like those that the services make."""
+"""Checks that the rows of bench/seed-bookings are like those that the services write."""
 import os
 import subprocess
 

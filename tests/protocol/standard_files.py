@@ -1,4 +1,4 @@
-"""A program that is started without standard descriptors does not use their numbers for anything else."""
+"""Checks that a program that is started without standard descriptors does not use their numbers for other files."""
 import os
 import subprocess
 
@@ -15,11 +15,11 @@ def close_standard():
 
 
 def spawn_without(arguments, folder):
-    return subprocess.Popen(arguments, cwd=folder, preexec_fn=close_standard)
+    return subprocess.Popen(arguments, cwd=folder, preexec_fn=close_standard, env={**os.environ, "SCREENING_INSECURE": "true"})
 
 
 def descriptors(process):
-    """Returns the open descriptors of the process: number -> target."""
+    """Returns {number: target} of the open descriptors of the process."""
     folder = "/proc/%d/fd" % process.pid
     found = {}
     for name in os.listdir(folder):

@@ -1,4 +1,4 @@
-"""Start and readiness: a wrong configuration causes one clear line and exit code 2; a service waits for a missing
+"""Tests start and readiness: a wrong configuration causes one clear line and exit code 2; a service waits for a missing
 dependency."""
 import os
 import signal
@@ -7,17 +7,17 @@ import subprocess
 
 from kit import rpc
 from kit.marks import once
-from kit.stack import CLUSTER_URL, DEADLINE_S, PROGRAMS, Stack, free_port, program, psql, wait_for
+from kit.stack import CLUSTER_URL, DEADLINE_S, HTTP_FLAG, PROGRAMS, Stack, free_port, program, psql, wait_for
 from kit.world import CONFIRMED, book, register, wait_history
 
 ALL = PROGRAMS
 
 
 def run(stack, name, *flags, environment=None):
-    """Runs the program with only these flags, in the stack's folder."""
+    """Runs the program with these flags only, in the stack's folder."""
     return subprocess.run([program(name + "-svc"), *flags], capture_output=True, text=True, timeout=DEADLINE_S,
                           check=False, cwd=stack.folder, stdin=subprocess.DEVNULL,
-                          env={**os.environ, **(environment or {})})
+                          env={**os.environ, "SCREENING_INSECURE": "true", **(environment or {})})
 
 
 def own_flags(stack, name, **more):
@@ -57,7 +57,8 @@ def test_wrong_flags_are_one_line_and_exit_2(driver):
 
 @once
 def test_where_gateways_call_is_private_or_exit_2(driver):
-    """That listener trusts the addresses that callers declare. So only gateways may reach it."""
+    """The listener for gateways trusts the addresses that its callers declare, so only gateways may reach it. A service that should
+    listen at any other address ends with exit code 2."""
     with no_services(driver) as stack:
         for folder, mode in (("open", 0o755), ("grouped", 0o710)):
             os.mkdir(os.path.join(stack.folder, folder))
@@ -117,7 +118,7 @@ def test_a_database_that_can_never_be_opened_is_exit_2(driver):
             check_config_error(run(stack, name, *own_flags(stack, name, database=missing)), "database")
         check_config_error(run(stack, "history", *own_flags(stack, "history", database="sqlite:h.db")), "database",
                            "postgresql")
-        assert os.listdir(stack.folder) == []  # no socket files either
+        assert os.listdir(stack.folder) == []  # no socket file either
 
 
 def test_a_newer_schema_is_exit_2(driver):
@@ -147,7 +148,7 @@ def test_postgresql_not_there_yet_is_waited_for(driver):
             assert (reply.code, reply.reason) == (rpc.UNAVAILABLE, "NOT_READY")
             client.close()
             wait_for("it says that it waits", lambda: waits(service))
-        os.symlink(real_folder, socket_folder)  # now the file exists
+        os.symlink(real_folder, socket_folder)  # from here on the file exists
         for name in ALL:
             stack.services[name].wait_ready()
             assert len(waits(stack.services[name])) == 1
@@ -177,7 +178,7 @@ def test_sigterm_while_waiting_for_the_database_ends_with_0(driver):
 
 @once
 def test_sigterm_while_a_replay_waits_for_the_database_ends_with_1(driver):
-    """Nothing was replayed, and the operator's script must notice."""
+    """Nothing was replayed. Exit code 1 makes the operator's script notice that."""
     with no_services(driver) as stack:
         for name in ALL:
             service = stack.services[name]
@@ -211,7 +212,7 @@ def test_restart_keeps_everything(driver):
 
 
 @once
-def test_logs_hold_no_data_of_people(driver):
+def test_logs_contain_no_personal_data(driver):
     with Stack(driver, flags={name: {"log-level": "debug"} for name in ALL}) as stack:
         hospital_id = register(stack, name="비밀병원")
         booking = book(stack, hospital_id, customer_name="홍길동비밀", customer_id="secret-customer")
@@ -236,8 +237,9 @@ def test_gateway_a_port_taken_is_one_line_and_exit_2(driver):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = "127.0.0.1:%d" % taken.getsockname()[1]
-        check_config_error(run(stack, "gateway", *own_flags(stack, "gateway", http_listen=address)), "http-listen", address)
+        check_config_error(run(stack, "gateway", *own_flags(stack, "gateway", **{HTTP_FLAG: address})), HTTP_FLAG, address)
         check_config_error(run(stack, "gateway", *own_flags(stack, "gateway", ops_listen=address)), "ops-listen", address)
+        assert not os.path.exists(stack.gateway_svc.path)
 
 
 @once
@@ -254,8 +256,44 @@ def test_gateway_says_ready_when_it_is(driver):
 
 
 @once
-def test_an_address_that_others_reach_is_warned_of(driver):
+def test_an_address_that_others_reach_logs_a_warning(driver):
     port = free_port()
     with Stack(driver, flags={"hospital": {"rpc-listen": "tcp://0.0.0.0:%d" % port}}, without=("booking", "history")) as stack:
         warned = [line for line in stack.hospital_svc.log_lines() if line.get("event") == "service.open_to_others"]
         assert [line["address"] for line in warned] == ["tcp://0.0.0.0:%d" % port], warned
+
+
+@once
+def test_nothing_starts_open_unless_it_is_told_to(driver):
+    """Without issuers, and at addresses that other machines reach, a program starts only with --insecure."""
+    with Stack(driver, without=("hospital", "booking", "history", "gateway"), gateway=True, secure=True) as stack:
+        for name, service in stack.services.items():
+            def refused(word, **more):
+                done = service.run_once(**more)  # noqa: B023
+                check_config_error(done, "%s-svc: %s: " % (service.name, word))  # noqa: B023
+            refused("issuers", issuers="")
+            open_port = "0.0.0.0:%d" % free_port()
+            refused("ops-listen", ops_listen=open_port)
+            if name == "gateway":
+                refused(HTTP_FLAG, http_listen=open_port)
+                continue
+            refused("rpc-listen", rpc_listen="tcp://" + open_port)
+            refused("client-listen", client_listen="tcp://" + open_port)
+            refused("client-listen", client_listen="ipc:///tmp/screening.test")
+            if name != "history":
+                refused("events-listen", events_listen="tcp://" + open_port)
+                refused("events-listen", events_listen="tcp://127.0.0.1:%d" % free_port())
+
+
+@once
+def test_an_insecure_service_says_so(driver):
+    with Stack(driver, without=("history",), secure=True) as stack:
+        def insecure(service):
+            return sum(line.get("event") == "security.insecure" for line in service.log_lines())
+        assert stack.stat("hospital", "security_insecure") == 0 and insecure(stack.hospital_svc) == 0
+        stack.hospital_svc.restart(insecure="true", issuers="", ops_listen="0.0.0.0:%d" % free_port())
+        client = rpc.Client(stack.hospital_svc.rpc)
+        stats = {stat.name: stat.value for stat in client.Stats().message.stats}
+        client.close()
+        assert stats["security_insecure"] == 1
+        wait_for("the warning", lambda: insecure(stack.hospital_svc) == 1)

@@ -1,5 +1,5 @@
-"""Texts that look the same are treated as the same: names, addresses, reasons and searches, even beside text that
-earlier versions stored as it was sent."""
+"""Checks that texts that look the same are treated as the same: names, addresses, reasons and searches, even if the database
+contains texts that earlier versions stored as they were sent."""
 import hashlib
 import os
 import subprocess
@@ -13,7 +13,7 @@ from kit.rpc import booking_pb2, hospital_pb2
 from kit.stack import DEADLINE_S, Stack, program
 from kit.world import CONFIRMED, booking_request, check_refused, day, register
 
-IMPORTED = uuid.UUID("5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8")  # the namespace for ids of hospitals without one
+IMPORTED = uuid.UUID("5b6a2d0e-91c4-4f0b-8d57-3a1e6c9f42b8")  # namespace of the ids that an import makes for hospitals without one
 NAME = "한빛 검진센터"
 SENT = "  " + unicodedata.normalize("NFD", NAME).replace(" ", " \u3000")
 BLANK = (" ", "\u200b", "\u200d", "\u3164", "\u115f", "\U000e0041", "\u2800")
@@ -22,7 +22,7 @@ INVISIBLE = ("c\u200d", "\u3164", "c\u115f", "c\u202e", "c\u00ad", "c\ufe0f")
 
 
 def digest(message):
-    """Returns the stored digest of a creation."""
+    """Returns the digest that is stored with a creation."""
     return hashlib.sha256(message.SerializeToString()).digest()[:16]
 
 
@@ -31,7 +31,7 @@ def literal(driver, content):
 
 
 def keep_booking_as_sent(stack, driver, request):
-    """Stores a booking like the version before normalisation, with texts and digest as they were sent."""
+    """Stores a booking as the version before normalization did, with texts and digest as they were sent."""
     stack.execute("booking", "UPDATE booking SET customer_id = '%s', customer_name = '%s', content_hash = %s;" % (
         request["customer_id"], request["customer_name"], literal(driver, digest(booking_pb2.CreateBookingRequest(**request)))))
 

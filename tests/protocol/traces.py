@@ -1,4 +1,4 @@
-"""A caller's trace id (W3C traceparent) appears in the logs of all three services."""
+"""Checks that a caller's trace id (W3C traceparent) appears in the logs of all three services."""
 import secrets
 
 from kit import rpc
@@ -8,7 +8,7 @@ from kit.world import CONFIRMED, booking_request, register, wait_history
 
 
 def new_trace():
-    """Returns a trace id and the traceparent that carries it."""
+    """Returns (trace id, traceparent that contains it)."""
     trace_id = secrets.token_hex(16)
     return trace_id, "00-%s-%s-01" % (trace_id, secrets.token_hex(8))
 
@@ -26,7 +26,7 @@ def test_one_trace_id_is_found_in_all_three_logs(driver):
     with debug_stack(driver) as stack:
         hospital_id = register(stack, capacity=50)
         traces, requests = [], []
-        for _ in range(20):  # concurrently: many share one BatchReserve, which carries the trace of only the first of them
+        for _ in range(20):  # many concurrent bookings share one BatchReserve, which carries the trace of only the first
             trace_id, traceparent = new_trace()
             traces.append(trace_id)
             requests.append({"metadata": {"traceparent": traceparent}, **booking_request(hospital_id)})

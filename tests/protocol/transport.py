@@ -1,4 +1,4 @@
-"""Deadlines, overload by one client, resends, draining: the promises of the transport (G6, G8, G9, G10)."""
+"""Tests the guarantees of the transport: deadlines, overload by one client, resends, draining (G6, G8, G9, G10)."""
 import os
 import signal
 import socket
@@ -15,12 +15,12 @@ from kit.world import (CONFIRMED, REJECTED, REQUESTED, all_bookings, book, booki
 
 
 SEED_TIMEOUT = {"booking": {"reserve-timeout-ms": 600}}  # the default, which other tests raise
-SLACK_S = 5  # a margin for a loaded machine
+SLACK_S = 5  # margin for a busy machine
 
 
 @once
 def test_req_never_resends(driver):
-    """The connection dies while the request is in flight. The server must not receive it a second time."""
+    """The connection breaks while a request is in flight. The server must not receive the request a second time."""
     with Stack(driver, without=("hospital", "history")) as stack:
         seen = []
 
@@ -33,7 +33,7 @@ def test_req_never_resends(driver):
         listener = sp.Listener(stack.address("hospital.rpc"), sp.REP, sp.REQ, serve)
         reply = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
-        # nng reconnects within half a second, and would then resend
+        # nng reconnects within half a second, and would then resend the request.
         wait_for("booking-svc has connected again", lambda: len(listener.connections()) >= 2)
         second = stack.booking.CreateBooking(timeout_ms=10000, **booking_request(rpc.new_id()))
         check_refused(second, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
@@ -44,13 +44,13 @@ def test_req_never_resends(driver):
 
 
 def is_settled(stack, request):
-    """Returns whether a booking whose budget ended is REJECTED, or was never begun."""
+    """Returns whether a booking whose budget ended is REJECTED, or was never stored."""
     reply = stack.booking.GetBooking(booking_id=request["booking_id"])
     return reply.code == rpc.NOT_FOUND or reply.message.status == REJECTED
 
 
 @once
-def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
+def test_with_a_silent_hospital_svc_callers_are_answered_within_the_budget(driver):
     with Stack(driver, without=("hospital", "history"), flags=SEED_TIMEOUT) as stack:
         fake = FakeService(stack.address("hospital.rpc"), lambda name, request: None)
         for budget in (300, 2000, 5000):
@@ -58,8 +58,8 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
             request = booking_request(rpc.new_id())
             reply = stack.booking.CreateBooking(timeout_ms=budget, **request)
             assert time.monotonic() - begun < budget / 1000 + SLACK_S
-            # On a slow machine a short budget may end before the settle, which happens in any case, or even before
-            # hospital-svc is asked.
+            # On a slow machine a short budget may end before the settling, which happens in any case, or even before hospital-svc
+            # is called.
             if budget > 300:
                 check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
             else:
@@ -72,8 +72,8 @@ def test_a_silent_hospital_svc_is_answered_within_the_budget(driver):
 
 
 def break_handshakes(path):
-    """Closes several connections at the same moment, so that one of them breaks before the handshake is written.
-    Without our workaround, nng 1.5.2 interprets that as its own close."""
+    """Closes connections as soon as they are accepted, so that one of them breaks before the client has written its handshake.
+    Without our workaround, nng 1.5.2 mistakes this for its own close."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
@@ -88,7 +88,7 @@ def break_handshakes(path):
 
 
 def is_connected(path):
-    """Returns whether a connection to that listener exists."""
+    """Returns whether a connection to the listener at `path` exists."""
     with open("/proc/net/unix", encoding="ascii", errors="replace") as sockets:
         return any(words[-1] == path and words[5] == "03" for words in map(str.split, sockets))
 
@@ -108,22 +108,22 @@ def test_a_peer_that_died_during_the_handshake_is_found_again(driver):
 
 
 @once
-def test_hospital_svc_not_there_is_answered_within_the_budget(driver):
+def test_without_hospital_svc_callers_are_answered_within_the_budget(driver):
     with Stack(driver, without=("hospital", "history")) as stack:
         request = booking_request(rpc.new_id())
         begun = time.monotonic()
         reply = stack.booking.CreateBooking(timeout_ms=2000, **request)
         assert 0.3 < time.monotonic() - begun < 2 + SLACK_S  # it was retried while the budget lasted
-        if reply.code == rpc.DEADLINE_EXCEEDED:  # on a slow machine the settle comes after the end of the budget
+        if reply.code == rpc.DEADLINE_EXCEEDED:  # on a slow machine the settling follows the end of the budget
             wait_for("it is settled", lambda: status_of(stack, request["booking_id"]) == REJECTED)
             reply = stack.booking.CreateBooking(**request)
         check_refused(reply, rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
 
 
 @once
-def test_what_hospital_svc_did_not_execute_is_sent_again(driver):
-    """While its budget lasts, a booking that is refused because of a drain or overload is neither rejected nor
-    forgotten."""
+def test_a_call_that_hospital_svc_did_not_execute_is_sent_again(driver):
+    """If hospital-svc refuses a booking because of a drain or overload, the booking is neither rejected nor forgotten while its
+    budget lasts."""
     with Stack(driver, without=("hospital", "history")) as stack:
         refusals = [envelope_pb2.Response(code=rpc.UNAVAILABLE, reason="DRAINING", retry_after_ms=300),
                     envelope_pb2.Response(code=rpc.RESOURCE_EXHAUSTED, reason="OVERLOADED", retry_after_ms=50)]
@@ -181,7 +181,7 @@ def test_queued_booking_is_confirmed_when_hospital_svc_is_back(driver):
 
 @once
 def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
-    """hospital-svc takes the place but its answer comes too late. The booking is rejected and the place is freed."""
+    """hospital-svc takes the place, but its answer arrives too late. The booking is rejected, and the place is released."""
     with Stack(driver, flags={"booking": {"reserve-timeout-ms": 2000}}) as stack:
         hospital_id = register(stack)
         book(stack, hospital_id)
@@ -191,7 +191,7 @@ def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
             check_refused(stack.booking.CreateBooking(**request), rpc.FAILED_PRECONDITION, "HOSPITAL_UNAVAILABLE")
         finally:
             stack.hospital_svc.resume()
-        # from then on the Reserve, if it is still in flight, takes nothing
+        # From now on the Reserve takes no place, even if it is still in flight.
         wait_for("hospital-svc has heard of it", lambda: stack.value(
             "hospital", "SELECT COUNT(*) FROM reservation WHERE state <> 1") == 1)
         wait_agreement(stack)
@@ -200,7 +200,8 @@ def test_a_place_granted_to_a_rejected_booking_is_given_back(driver):
 
 
 def spent_calls(stack, hospital_id):
-    """Sends calls whose budget ends before their turn, because a busy writer processes them one after the other."""
+    """Sends bookings with a budget of 1 ms, which ends before their turn, because the writer is busy with the earlier ones. Returns
+    (requests, replies)."""
     requests = [booking_request(hospital_id) for _ in range(300)]
     sent = [stack.booking.send("CreateBooking", timeout_ms=1, **request) for request in requests]
     return requests, [stack.booking.receive(one) for one in sent]
@@ -217,7 +218,7 @@ def test_an_expired_deadline_changes_nothing_or_is_settled(driver):
                 if reply.code == rpc.FAILED_PRECONDITION:
                     assert reply.reason in ("BUDGET_SPENT", "HOSPITAL_UNAVAILABLE"), reply
                 elif reply.code == rpc.RESOURCE_EXHAUSTED:
-                    # its budget was not spent on arrival, but was shorter than the wait at the queue's current rate
+                    # The budget was not spent on arrival, but was shorter than the wait at the queue's current rate.
                     assert reply.reason == "OVERLOADED", reply
                     refused.append(request["booking_id"])
                 else:
@@ -241,7 +242,7 @@ def test_a_client_that_never_reads_hurts_only_itself(driver):
                 deaf.send(body)
                 sent += 1
         except OSError:
-            pass  # its buffers are full, or the server has closed it
+            pass  # the buffers are full, or the server has closed the connection
         for _ in range(50):
             book(stack, hospital_id)
         deaf.close()
@@ -257,7 +258,7 @@ def test_bad_peers_do_not_disturb(driver):
         for attack in range(200):
             sock = socket.create_connection(("127.0.0.1", port), timeout=5)
             if attack % 4 == 0:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # sends RST on close
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # makes close send RST
             elif attack % 4 == 1:
                 sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             elif attack % 4 == 2:
@@ -267,7 +268,7 @@ def test_bad_peers_do_not_disturb(driver):
 
 
 def connect_and_leave(address, count):
-    """Opens connections that end before the service completes the handshake. They are closed, reset, or reset after a
+    """Opens `count` connections that end before the service completes the handshake: they are closed, reset, or reset after a
     half-close."""
     kind, where = sp.split(address)
     for index in range(count):
@@ -303,7 +304,7 @@ def test_overload_is_refused_at_once(driver):
         accepted = [r for r in replies if r.code == rpc.OK]
         assert refused and accepted and len(refused) + len(accepted) == 400, replies[:3]
         assert all(r.retry_after_ms > 0 for r in refused)
-        again = stack.booking.call_all("CreateBooking", requests[:4])  # the same ids once there is room
+        again = stack.booking.call_all("CreateBooking", requests[:4])  # the same ids, once there are places in the queue
         assert all(r.code == rpc.OK for r in again)
         wait_agreement(stack)
 

@@ -1,5 +1,5 @@
-"""A database that went back, because it was restored from a backup, or is a standby that lacked the tail. The services
-do not detect this, but they recover. No place is sold twice, and every promise is kept."""
+"""Tests a database that was restored from a backup, or a standby that lacks the tail and was promoted. The services do not notice
+this directly, but they recover. No place is sold twice, and every promise is kept."""
 import threading
 
 from kit import rpc, sp
@@ -10,7 +10,7 @@ from kit.stack import DEADLINE_S, PATIENT_MS, Service, Stack, psql, wait_for
 from kit.world import (CONFIRMED, DELETED, FORCE_CANCELLED, book, booking_request, check_refused, day, register, remaining,
                        status_of)
 
-IMPATIENT_MS = 5000  # the budget of a booking that waits in vain until it ends
+IMPATIENT_MS = 5000  # budget of a booking that waits in vain until it ends
 
 
 def go_back(stack, name, path, **flags):
@@ -21,7 +21,9 @@ def go_back(stack, name, path, **flags):
 
 
 def degraded(stack, name):
-    return list(getattr(stack, name).Stats().message.degraded)
+    """Returns why a service is degraded. A service that is about to be ready does not say so yet, even if it is paired."""
+    stats = wait_for(name + "-svc is ready", lambda: [one for one in [getattr(stack, name).Stats().message] if not one.not_ready])[0]
+    return list(stats.degraded)
 
 
 def cursor_of(stack, name):
@@ -38,7 +40,7 @@ def confirmed_headcount(stack):
 
 
 def wait_same(stack):
-    """Waits until every CONFIRMED booking, and no other booking, holds its places."""
+    """Waits until exactly the CONFIRMED bookings hold places."""
     def ids(name, sql):
         return sorted(str(row[0]) if isinstance(row[0], str) else row[0].hex() for row in stack.rows(name, sql))
     wait_for("places and bookings agree", lambda: (
@@ -49,7 +51,8 @@ def wait_same(stack):
 
 
 def test_places_lost_with_a_restored_database_are_not_sold_again(driver):
-    """Ten of ten places are taken and then lost. The hospital log has no event about them."""
+    """Ten of ten places are taken, and then lost with the restore. The hospital log has no event about them. They are not sold
+    again."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=10)
         backup = back_up(stack, "hospital")
@@ -60,12 +63,12 @@ def test_places_lost_with_a_restored_database_are_not_sold_again(driver):
         check_refused(reply, rpc.FAILED_PRECONDITION, "SOLD_OUT")
         assert remaining(stack, hospital_id) == 0
         wait_same(stack)
-        told = degraded(stack, "hospital")
-        assert told == ["the database went back: 10 confirmed bookings had no place"], told
+        given = degraded(stack, "hospital")
+        assert given == ["the database went back: 10 confirmed bookings had no place"], given
         assert stack.stat("hospital", "hospital_places_reinstated_total") == 10
-        stack.hospital_svc.restart()  # no operator has acknowledged it
+        stack.hospital_svc.restart()  # no operator has acknowledged the recovery
         stack.wait_paired()
-        assert degraded(stack, "hospital") == told
+        assert degraded(stack, "hospital") == given
         stack.hospital_svc.stop()
         stack.hospital_svc.start(acknowledge_recovery="true")
         stack.wait_paired()
@@ -84,7 +87,7 @@ def test_a_restart_is_paired_without_a_trace(driver):
             stack.wait_paired()
             book(stack, hospital_id)
         assert stack.stat("hospital", "hospital_places_reinstated_total") == 0
-        # events that arrived before it was paired do not prove a loss
+        # Events that arrived before hospital-svc was paired do not prove a loss.
         stack.booking_svc.kill()
         stack.hospital_svc.restart()
         register(stack)
@@ -99,7 +102,7 @@ def test_a_restart_is_paired_without_a_trace(driver):
 
 
 class Between(FakeService):
-    """Stands in front of hospital-svc. Holds back the Reserve of a booking, before or after its execution."""
+    """Forwards calls to hospital-svc. Holds back the Reserve of a booking, before or after its execution."""
 
     def __init__(self, stack):
         self.real, self.before, self.after, self.held = stack.hospital_svc.rpc, {}, {}, set()
@@ -134,9 +137,9 @@ class Between(FakeService):
         return envelope_pb2.Response.FromString(answer)
 
 
-def test_a_grant_whose_answer_comes_after_the_restore_is_asked_for_again(driver):
-    """There is one place. Two bookings are in progress. One was granted, and its answer is in flight; the other was not
-    executed. After the restore the place goes to the latter, and the earlier answer must not confirm the former too."""
+def test_a_grant_whose_answer_arrives_after_the_restore_is_requested_again(driver):
+    """There is one place, and two bookings are in progress. One was granted, and the answer is in flight; the other was not
+    executed. After the restore the place goes to the latter, and the earlier answer must not confirm the former."""
     stack = Stack(driver, without=("history",))
     between = Between(stack)
     with stack:
@@ -153,7 +156,7 @@ def test_a_grant_whose_answer_comes_after_the_restore_is_asked_for_again(driver)
         assert remaining(stack, hospital_id) == 0
         go_back(stack, "hospital", backup)
         stack.wait_paired()
-        assert remaining(stack, hospital_id) == 0  # the first by id gets it
+        assert remaining(stack, hospital_id) == 0  # the booking with the lower id gets the place
         between.let_go(between.after, second["booking_id"])
         check_refused(client.receive(sent[1]), rpc.FAILED_PRECONDITION, "SOLD_OUT")
         between.let_go(between.before, first["booking_id"])
@@ -176,8 +179,9 @@ def test_a_database_replaced_under_a_live_session_is_paired_again(driver):
         wait_same(stack)
 
 
-def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
-    """A registration, a capacity and a deletion are lost. booking-svc knows about the deletion."""
+def test_lost_changes_other_than_bookings_are_repaired_or_reported(driver):
+    """The restore loses a registration, a capacity and a deletion. booking-svc has applied the deletion. The places of bookings are
+    repaired, and the lost events are reported."""
     with Stack(driver, without=("history",)) as stack:
         kept, deleted = register(stack, capacity=2), register(stack, capacity=3)
         ended = book(stack, deleted)
@@ -193,14 +197,14 @@ def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
         stack.wait_paired()
         assert stack.hospital.GetHospital(hospital_id=deleted).message.status == DELETED
         assert stack.hospital.GetHospital(hospital_id=lost).code == rpc.NOT_FOUND
-        told = degraded(stack, "hospital")
-        assert "the database went back: 2 confirmed bookings had no place" in told, told
-        assert "the database went back: events 3 to 5 of the hospital log are lost" in told, told
+        given = degraded(stack, "hospital")
+        assert "the database went back: 2 confirmed bookings had no place" in given, given
+        assert "the database went back: events 3 to 5 of the hospital log are lost" in given, given
         wait_same(stack)
-        # a hospital that is registered again has the earlier places, and the capacity is that of the backup
+        # A hospital that is registered again has the earlier places. The capacity is that of the backup.
         register(stack, capacity=4, hospital_id=lost)
         assert (remaining(stack, lost), remaining(stack, kept)) == (3, 1)
-        # booking-svc follows the log in its current state
+        # booking-svc follows the restored log.
         wait_for("booking-svc is well", lambda: not degraded(stack, "booking"))
         stack.hospital.DeleteHospital(hospital_id=kept)
         wait_for("a new deletion is heard of", lambda: status_of(stack, booked[0].booking_id) == FORCE_CANCELLED)
@@ -209,7 +213,8 @@ def test_what_the_lost_time_held_beside_bookings_is_healed_or_named(driver):
 
 
 def test_a_booking_database_that_went_back_sells_nothing_before_it_is_followed_again(driver):
-    """Its backup has a CONFIRMED booking that was cancelled later, and whose place was sold."""
+    """The backup has a CONFIRMED booking that was cancelled after the backup. Its place must not be sold until hospital-svc has
+    followed the log from its start."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=1)
         early = book(stack, hospital_id)
@@ -230,7 +235,7 @@ def test_a_booking_database_that_went_back_sells_nothing_before_it_is_followed_a
 
 
 def empty(stack, name):
-    """Replaces the database of the service, which is stopped, by a new one."""
+    """Replaces the database of the service by a new one. The service must be stopped."""
     url = stack.url(name)
     if url.startswith("sqlite:"):
         file = url[len("sqlite:"):]
@@ -278,7 +283,7 @@ def test_an_empty_booking_database_is_another_one_until_an_operator_adopts_it(dr
         stack.hospital_svc.start(adopt="true")
         stack.wait_paired()
         cancelled = book(stack, hospital_id)
-        assert remaining(stack, hospital_id) == 1  # the lost booking holds its place
+        assert remaining(stack, hospital_id) == 1  # the lost booking still holds its place
         stack.booking.CancelBooking(booking_id=cancelled.booking_id)
         wait_for("the new log is followed", lambda: remaining(stack, hospital_id) == 2)
         assert not degraded(stack, "hospital")
@@ -313,8 +318,8 @@ def replica_of(stack, name):
 
 @once
 def test_two_hospital_svcs_on_a_database_that_went_back_sell_nothing_twice(driver):
-    """booking-svc calls the first one. The second one is started earlier and also pairs. Then its database is replaced
-    under its session."""
+    """booking-svc calls the first replica. The second one is started after the restore and pairs too. Then the database is restored
+    again while both run. No place is sold twice."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
         replica = replica_of(stack, "hospital")
@@ -343,8 +348,8 @@ def test_two_hospital_svcs_on_a_database_that_went_back_sell_nothing_twice(drive
 
 @once
 def test_two_booking_svcs_on_one_database_are_both_served(driver):
-    """Each start of a replica begins an era of the database. The calls of the other replica carry it from its next
-    batch on."""
+    """Each start of a replica begins an era of the database. The calls of the other replica carry the new era from its next batch
+    on, and both replicas confirm bookings."""
     del driver
     with Stack("postgresql", without=("history",)) as stack:
         replica = replica_of(stack, "booking")
@@ -363,8 +368,8 @@ def test_two_booking_svcs_on_one_database_are_both_served(driver):
 
 
 def test_a_restart_costs_grants_little(driver):
-    """Uses the services' own counters of how long each era was unpaired while booking-svc was up. The bound is far
-    above the measured values, because the machine may be busy. docs/guarantees.md has the figures."""
+    """The services measure how long each era was unpaired while booking-svc was up. The median must be below a bound that is far
+    above the usual values, because the machine may be busy. docs/guarantees.md has the figures."""
     with Stack(driver, without=("history",)) as stack:
         hospital_id = register(stack, capacity=1000)
         for number in range(10):

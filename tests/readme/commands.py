@@ -1,25 +1,23 @@
-"""Extracts the shell commands from the documents, with what the text says about each, and compares a document with its
+"""Extracts the shell commands from the documents, with what the text states about each, and compares a document with its
 translation.
 
 A document must follow these rules:
-- Every ```sh block is typed line by line into the same terminal, in order. A line that ends in a backslash continues on
-the next.
-- `./demo --serve` has a terminal to itself, until a paragraph says to press Ctrl-C there.
-- Every command ends with 0, unless the paragraph before its block names another exit code; the words in capitals that
-this
-paragraph quotes are then printed by its commands, one each, in order.
-- A ```text block right after a ```sh block is what its commands print. Ids, dates, times and widths of columns vary; a
-line "..."
-stands for any lines.
+- The lines of every ```sh block are typed into the same terminal, in order. A line that ends in a backslash continues on the
+  next line.
+- `./demo --serve` has its own terminal, until a paragraph asks the reader to press Ctrl-C there.
+- Every command ends with 0, unless the paragraph before its block names another exit code. Then each command of the block prints
+  one of the words in capitals that the paragraph quotes, in order.
+- A ```text block right after a ```sh block shows what the commands print. Ids, dates, times and widths of columns may differ; a
+  line "..." stands for any number of lines.
 """
 import collections
 import dataclasses
 import re
 
 SERVE = "./demo --serve"
-# too long for here, and tests themselves: only their options are compared with their --help
+# These take too long to run here, or are tests themselves, so only their options are compared with their --help.
 OWN_TESTS = re.compile(r"(\./(?:demo|test))\b(.*)")
-# these need a container engine: tests/compose/run covers them
+# These need a container engine, so tests/compose/run covers them.
 CONTAINERS = re.compile(r"docker[ -]compose\b")
 READS = re.compile(r"screenctl (?:health|history|(?:booking|hospital) (?:list|show))\b")
 VARIES = (
@@ -34,9 +32,9 @@ VARIES = (
 class Block:
     commands: list
     exit_code: int
-    words: list  # what each command prints, or empty
+    words: list  # the word that each command prints, or empty
     presses_ctrl_c: bool
-    output: str  # what they print, or empty
+    output: str  # what the commands print, or empty
 
 
 def read(path):
@@ -59,14 +57,14 @@ def cut(text):
 
 
 def plain(line):
-    """Returns a line of output without the parts that vary."""
+    """Returns a line of output without the parts that may differ."""
     for pattern, word in VARIES:
         line = pattern.sub(word, line)
     return line.strip()
 
 
 def looks_like(printed, shown):
-    """Returns whether commands have printed what a document shows."""
+    """Returns whether the output `printed` matches the output `shown` in a document."""
     parts = [[]]
     for line in filter(None, map(plain, shown.splitlines())):
         if line == "...":
@@ -78,17 +76,18 @@ def looks_like(printed, shown):
 
 
 def fences(text):
-    """Returns all fenced blocks without the comments, which are translated."""
+    """Returns all fenced blocks without their comments, because the comments are translated."""
     return [re.sub(r"/\*.*?\*/", "", block, flags=re.S) for block in re.findall(r"^```.*?^```$", text, re.M | re.S)]
 
 
 def spans(text):
-    """Counts each `quoted` term: flags, files, names of tests. The order differs between languages."""
+    """Counts how many times each `quoted` term (a flag, a file, the name of a test) occurs outside fenced blocks. The
+    order of the terms is ignored, because it differs between languages."""
     return collections.Counter(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)))
 
 
 def differences(original, translation):
-    """Returns the differences between a document and its translation, a line each."""
+    """Returns the differences between a document and its translation, one line each."""
     first, second = read(original), read(translation)
     names = "%s and %s" % (original, translation)
     found = []
@@ -107,7 +106,7 @@ def differences(original, translation):
 
 
 def own_tests(text):
-    """Returns each way in which a document calls ./demo and ./test: (program, options)."""
+    """Returns (program, option) for each option with which a document calls ./demo or ./test."""
     quoted = list(spans(text)) + [command for block in cut(text) for command in block.commands]
     calls = [OWN_TESTS.fullmatch(words) for words in quoted]
     return sorted({(call[1], option) for call in calls if call for option in re.findall(r"(?<!\S)--?[\w-]+", call[2])})

@@ -1,4 +1,4 @@
-"""The current programs on the databases, the packed events and the packed requests of every earlier stage."""
+"""Runs the current programs on the databases, the packed events and the packed requests of every earlier stage."""
 import json
 import lzma
 import os
@@ -25,7 +25,7 @@ def golden_calls(stage):
 
 
 class GoldenStack(Stack):
-    """A stack on the databases of a stage, whose services see the time at which the databases were made."""
+    """A stack on the databases of a stage. Its services see the time at which the databases were made."""
 
     def __init__(self, stage, kind, driver, **more):
         super().__init__(driver, **more)
@@ -72,7 +72,7 @@ def degraded(stack):
 def test_whole_databases_upgrade_agree_and_serve(driver):
     def check(stack, stage, old):
         del stage
-        # bookings in progress end; ended bookings do not change
+        # Bookings in progress get their outcome. Bookings that have ended do not change.
         wait_agreement(stack)
         assert not degraded(stack), degraded(stack)
         new = {tuple(row[:1]): (int(row[1]), int(row[2])) for row in stack.rows("booking", KEY)}
@@ -81,7 +81,7 @@ def test_whole_databases_upgrade_agree_and_serve(driver):
         assert not changed, changed
         waiting = [key for key in old if old[key][0] == REQUESTED]
         assert waiting and all(new[key][0] == CONFIRMED for key in waiting), [new[key] for key in waiting]
-        # the clinic's work continues, at an old hospital and at a new one
+        # The clinic's work continues, at an old hospital and at a new one.
         hospital_id = register(stack, capacity=9)
         first = book(stack, hospital_id)
         wait_history(stack, first.booking_id, CONFIRMED)
@@ -95,7 +95,7 @@ def test_whole_databases_upgrade_agree_and_serve(driver):
         victim = next(b for b in kept if b.hospital_id == doomed.hospital_id)
         wait_history(stack, victim.booking_id, FORCE_CANCELLED)
         wait_agreement(stack)
-        # all events, old and new, give the same history
+        # All events, old and new, give the same history.
         before = history_tables(stack)
         done = stack.history_svc.run_once(rebuild="true")
         assert done.returncode == 0, done
@@ -105,7 +105,7 @@ def test_whole_databases_upgrade_agree_and_serve(driver):
 
 
 def test_an_upgrade_that_is_killed_again_and_again_ends_whole(driver):
-    """A start takes some 30 ms: the kills come before, during and after its migrations."""
+    """A start takes about 30 ms, so the kills come before, during and after the migrations. In the end the upgrade is complete."""
     def kill_starts(stack):
         for name in PROGRAMS:
             for ms in (5, 10, 15, 20, 25, 30, 40, 60, 90):
@@ -123,7 +123,7 @@ def test_an_upgrade_that_is_killed_again_and_again_ends_whole(driver):
 
 
 def includes(new, old):
-    """Returns whether `new` contains everything in `old`; fields may have been added."""
+    """Returns whether `new` contains everything in `old`. `new` may have additional fields."""
     if isinstance(old, dict):
         return isinstance(new, dict) and all(key in new and includes(new[key], old[key]) for key in old)
     if isinstance(old, list):
@@ -142,13 +142,13 @@ def test_old_requests_are_answered_as_they_were(driver):
             assert (envelope.code, envelope.reason) == (call["code"], call["reason"]), (call["method"], call["reason"], envelope)
             output = rpc.message_class(rpc.METHODS[call["method"].split("/")[1]][1].output_type)
             then, now = (MessageToDict(output.FromString(packed)) for packed in (bytes.fromhex(call["answer"]), envelope.payload))
-            for changes in ("headSeq", "era"):  # a log grows, and every database session begins an era
+            for changes in ("headSeq", "era"):  # the log has grown since, and every database session begins an era
                 then.pop(changes, None), now.pop(changes, None)
             assert includes(now, then), (call["method"], then, now)
     for_each_stage("whole", driver, check)
 
 
-def test_troubled_databases_upgrade_and_the_documented_way_leads_out(driver):
+def test_troubled_databases_upgrade_and_the_documented_recovery_works(driver):
     def check(stack, stage, old):
         del stage, old
         wait_for("history-svc reports that the hospital log has diverged", lambda: any(

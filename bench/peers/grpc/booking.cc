@@ -24,7 +24,7 @@ grpc::Status refused_by_database(const std::exception &problem)
     return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the database refused");
 }
 
-// One CreateBooking from its arrival to its answer, after which it is gone. Its steps follow one another.
+// A CreateBooking call from its arrival to its answer. Its steps run one after the other.
 class BookingCall {
   public:
     BookingCall(WorkerPool &pool, peer::Hospital::Stub &hospital, const peer::CreateBookingRequest &request,
@@ -58,7 +58,7 @@ class BookingCall {
 
     void reserved(const grpc::Status &status)
     {
-        // Of any other failure nobody knows what became of it: the booking stays REQUESTED, for a repair job.
+        // After any other failure the outcome is unknown: the booking stays REQUESTED, for a repair job.
         if (!status.ok() && status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) {
             finish(status);
             return;

@@ -30,7 +30,7 @@ Connection::Connection(const std::string &url, const std::vector<Statement> &sta
 {
     if (PQstatus(connection_.get()) != CONNECTION_OK)
         throw std::runtime_error(PQerrorMessage(connection_.get()));
-    // Every statement reads by key; a plan made while a table was empty must not stay a sequential scan.
+    // Every statement reads by key. A plan made while a table was empty must not stay a sequential scan.
     Result(PQexec(connection_.get(), "SET enable_seqscan = off"));
     for (const auto *list : {&TRANSACTION_STATEMENTS, &statements}) {
         for (const Statement &statement : *list) {

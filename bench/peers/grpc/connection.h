@@ -13,7 +13,7 @@ struct Statement {
     const char *sql;
 };
 
-// The result of a statement: rows read or changed, and the values of the first row.
+// The result of a statement: the number of rows read or changed, and the values of the first row.
 class Result {
   public:
     explicit Result(PGresult *result) : result_(result, PQclear)
@@ -28,17 +28,17 @@ class Result {
 
 class Connection {
   public:
-    // Throws std::runtime_error if it can't connect or a statement can't be prepared.
+    // Throws std::runtime_error if connecting or preparing a statement fails.
     Connection(const std::string &url, const std::vector<Statement> &statements);
 
-    // Runs a prepared statement; throws std::runtime_error when PostgreSQL refuses it.
+    // Runs a prepared statement. Throws std::runtime_error if PostgreSQL refuses it.
     Result run(const char *name, std::initializer_list<std::string> values = {});
 
   private:
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
 
-// A transaction, from BEGIN on; unless committed, it is rolled back at the end of the scope.
+// A transaction, begun by the constructor. Unless committed, it is rolled back at the end of the scope.
 class Transaction {
   public:
     explicit Transaction(Connection &connection) : connection_(connection)

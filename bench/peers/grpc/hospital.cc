@@ -1,4 +1,4 @@
-// The hospital service of the peer: a place is reserved in a transaction of its own.
+// The hospital service of the peer: each reservation is a separate transaction.
 //   peer-hospital DATABASE_URL LISTEN CONNECTIONS
 #include "serve.h"
 #include "worker_pool.h"
@@ -10,7 +10,7 @@
 
 namespace {
 
-// The hot row comes last, so that it is locked for as short as can be: for one round trip and the commit.
+// The hot row comes last, so that its lock is as short as possible: one round trip and the commit.
 const std::vector<Statement> STATEMENTS = {
     {"insert_reservation",
      "INSERT INTO reservation (booking_id, day, headcount) VALUES ($1::uuid, $2::int, $3::int)"},
@@ -61,7 +61,7 @@ class HospitalService final : public peer::Hospital::CallbackService {
     }
 
   private:
-    // Has a worker do `step` and answers with the status that it returns.
+    // Runs `step` on a worker thread, and answers with the status that it returns.
     template <typename Step> grpc::ServerUnaryReactor *answer(grpc::CallbackServerContext *context, Step step)
     {
         grpc::ServerUnaryReactor *reactor = context->DefaultReactor();

@@ -1,5 +1,5 @@
 // Books at the peer with a fixed number of calls in flight and prints the figures as JSON. Fails if a call
-// failed, or if the places taken afterwards are not those of the bookings confirmed.
+// failed, or if the places taken afterwards do not match the confirmed bookings.
 //   peer-load BOOKING_ADDRESS HOSPITAL_ADDRESS IN_FLIGHT DAYS WARM_UP_S SECONDS
 #include <algorithm>
 #include <chrono>
@@ -27,7 +27,7 @@ struct Options {
     std::chrono::duration<double> warm_up, measured;
 };
 
-// Ids in the order of time, as UUIDs of version 7 are. One thread at a time.
+// Ids ordered by time, like UUIDs of version 7. One thread at a time.
 class Ids {
   public:
     std::string next()
@@ -107,7 +107,7 @@ class Load {
             call->request.set_day(1 + static_cast<int>(days_() % static_cast<unsigned>(options_.days)));
         }
         call->request.set_customer_id(
-            call->request.booking_id().substr(24)); // another one each time, as ours
+            call->request.booking_id().substr(24)); // a different one each time, as in ours
         call->request.set_headcount(1);
         call->begin = Clock::now();
         booking_.async()->CreateBooking(&call->context, &call->request, &call->response,

@@ -1,5 +1,5 @@
-// Threads that do the database work of a service, each with its own connection: as many concurrent
-// transactions as connections, and no other thread ever waits for PostgreSQL.
+// Threads that do the database work of a service, each with its own connection. So there are as many
+// concurrent transactions as connections, and no other thread ever waits for PostgreSQL.
 #ifndef SCREENING_BENCH_PEERS_GRPC_WORKER_POOL_H
 #define SCREENING_BENCH_PEERS_GRPC_WORKER_POOL_H
 
@@ -15,12 +15,12 @@
 
 class WorkerPool {
   public:
-    // A job handles its own errors: it must not throw.
+    // A job must handle its own errors and must not throw.
     using Job = std::function<void(Connection &)>;
 
-    // Throws std::runtime_error if a connection can't be made.
+    // Throws std::runtime_error if a connection cannot be made.
     WorkerPool(const std::string &url, const std::vector<Statement> &statements, int size);
-    // Completes the submitted jobs first.
+    // Completes the submitted jobs, then ends the threads.
     ~WorkerPool();
     WorkerPool(const WorkerPool &) = delete;
     WorkerPool &operator=(const WorkerPool &) = delete;

@@ -1,9 +1,9 @@
-"""The demo inside a stack of containers, against the services that SCREENING_*_ADDR name.
+"""Runs the demo inside a stack of containers, against the services that SCREENING_*_ADDR name.
 
-play   imports the hospitals, plays the seed's twelve lines, and books and cancels over HTTP
-load   books and cancels until SIGTERM, whatever is killed in the meantime; then counts the results
+play   imports the hospitals, plays the twelve lines of the specification, and books and cancels over HTTP
+load   books and cancels until SIGTERM, even while services are killed; then checks the results
 
-Exit code 0 if everything held, 1 if not, 2 for any other word.
+Exit code 0 if everything held, 1 if not, 2 for a wrong argument.
 """
 
 import os
@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "deploy/demo"), str(ROOT / "tests")]
 
 import interrupts  # noqa: E402
-import load  # noqa: E402  the modules of ./demo are found from here on
+import load  # noqa: E402  from here on, the modules of ./demo are found
 from clinic import import_hospitals  # noqa: E402
 from over_http import OverHttp  # noqa: E402
 from problems import PROBLEMS  # noqa: E402
@@ -26,12 +26,12 @@ from web import Web  # noqa: E402
 
 
 class Stack:
-    """The parts of a stack that the lines need, for services that were started elsewhere."""
+    """The parts of a stack that the lines need, with services that were started elsewhere."""
 
     def __init__(self):
         names = ("hospital", "booking", "history")
         self.screenctl = Screenctl({name: os.environ["SCREENING_%s_ADDR" % name.upper()] for name in names})
-        # "today" must be the services' day
+        # "today" must be the day in the services' time zone
         self.screenctl.environment["SCREENING_TIME_ZONE"] = os.environ["SCREENING_TIME_ZONE"]
         self.web = Web(os.environ["SCREENING_GATEWAY_ADDR"])
 

@@ -1,4 +1,4 @@
-"""Books and cancels while services are killed, remembers every answer, and compares the answers with the services later."""
+"""Books and cancels while services are killed, remembers every answer, and later compares the answers with the services."""
 
 import collections
 import signal
@@ -12,18 +12,18 @@ from report import say
 
 WORKERS = 4
 CAPACITY = 100000
-ANSWER_S = 120  # no definite answer to a request repeated for that long: some part did not come back
+ANSWER_S = 120  # without a definite answer after this time, a service has not recovered
 SHOWN_EVERY = 50
 
 
 def _code(answer):
-    """Returns "UNAVAILABLE" or "FAILED_PRECONDITION" of "screenctl: FAILED_PRECONDITION SOLD_OUT: ..."."""
+    """Returns the code of an error, such as "FAILED_PRECONDITION" of "screenctl: FAILED_PRECONDITION SOLD_OUT: ..."."""
     _, _, rest = answer.error.partition(": ")
     return rest.partition(":")[0].partition(" ")[0]
 
 
 class Load:
-    """One hospital, one day, one customer; `told` maps each booking's id to the last answered status."""
+    """A load of one customer at one hospital on one day. `told` maps each booking's id to the status in the last answer."""
 
     def __init__(self, screenctl):
         self.screenctl = screenctl
@@ -38,12 +38,11 @@ class Load:
         self.date = answer["days"][0]["date"]
 
     def _definite(self, *words):
-        """Repeats the same request with the same id until its outcome is known: returns the status, or None for a
-        refusal."""
+        """Repeats the same request with the same id until its outcome is known. Returns the status, or None for a refusal."""
         deadline = time.monotonic() + ANSWER_S
         while time.monotonic() < deadline:
             answer = self.screenctl.run(*words)
-            if answer.exit_code == 0:
+            if answer.exit_code == 0 and answer.body["status"] != "REQUESTED":
                 return answer.body["status"]
             if _code(answer) == "FAILED_PRECONDITION":
                 return None
@@ -75,7 +74,7 @@ class Load:
                 say("%d bookings answered" % len(self.told))
 
     def run(self):
-        """Runs until SIGTERM."""
+        """Books and cancels until SIGTERM."""
         signal.signal(signal.SIGTERM, lambda number, frame: self.stop.set())
         workers = [threading.Thread(target=self._work) for _ in range(WORKERS)]
         for worker in workers:
@@ -87,7 +86,7 @@ class Load:
 
 
 def _compare(load, listed):
-    """Returns the number of bookings by status, and how many differ from the answers to their customers."""
+    """Returns the number of listed bookings by status, and how many bookings differ from the last answer to the customer."""
     return {**dict(sorted(collections.Counter(listed.values()).items())),
             "not as told": sum(listed.get(one) != status for one, status in load.told.items())}
 
@@ -107,9 +106,9 @@ def play(stack, report):
         return _compare(load, {one["bookingId"]: one["status"] for one in bookings})
 
     did = "%d bookings, each until its answer was definite" % len(load.told)
-    report.add("booking-svc knows what it told", did, expected, by_booking())
+    report.add("booking-svc has its answers", did, expected, by_booking())
     saw, took_s = look_until(expected, by_history)
-    report.add("history-svc tells the same", did, expected, saw, took_s=took_s)
+    report.add("history-svc agrees with them", did, expected, saw, took_s=took_s)
     places = {"places left": CAPACITY - expected.get("CONFIRMED", 0)}
     saw, took_s = look_until(places, lambda: {"places left": look.remaining(load.hospital_id, load.date)})
     report.add("as many places are taken as are CONFIRMED", did, places, saw, took_s=took_s)

@@ -1,28 +1,28 @@
 /*
  * The words of the contract that the .proto files do not declare: names of logs, types of events, reasons of
- * refusals. docs/wire-protocol.md says what each of them means; a program must accept words that are not
- * listed here, because later versions may add some.
+ * refusals. docs/wire-protocol.md explains them. A program must accept words that are not listed here,
+ * because later versions may add some.
  */
 #ifndef SCREENING_PROTO_SCREENING_V1_WORDS_H
 #define SCREENING_PROTO_SCREENING_V1_WORDS_H
 
-/* Logs: topics of pub/sub, LogStatus.log and HistoryEntry.source. */
+/* Names of logs. They are the topics of pub/sub and the values of LogStatus.log and HistoryEntry.source. */
 #define SCREENING_LOG_BOOKING  "booking"
 #define SCREENING_LOG_HOSPITAL "hospital"
 
-/* LogStatus.state. */
+/* Values of LogStatus.state. */
 #define SCREENING_LOG_STATE_FOLLOWING    "FOLLOWING"
 #define SCREENING_LOG_STATE_CATCHING_UP  "CATCHING_UP"
 #define SCREENING_LOG_STATE_DISCONNECTED "DISCONNECTED"
 #define SCREENING_LOG_STATE_DIVERGED     "DIVERGED"
 #define SCREENING_LOG_STATE_STOPPED      "STOPPED"
 
-/* Event.type in the hospital log. */
+/* Values of Event.type in the hospital log. */
 #define SCREENING_EVENT_HOSPITAL_REGISTERED   "hospital.registered"
 #define SCREENING_EVENT_HOSPITAL_CAPACITY_SET "hospital.capacity_set"
 #define SCREENING_EVENT_HOSPITAL_DELETED      "hospital.deleted"
 
-/* Event.type in the booking log. */
+/* Values of Event.type in the booking log. */
 #define SCREENING_EVENT_BOOKING_REQUESTED       "booking.requested"
 #define SCREENING_EVENT_BOOKING_CONFIRMED       "booking.confirmed"
 #define SCREENING_EVENT_BOOKING_REJECTED        "booking.rejected"
@@ -30,7 +30,7 @@
 #define SCREENING_EVENT_BOOKING_FORCE_CANCELLED "booking.force_cancelled"
 #define SCREENING_EVENT_BOOKING_RELEASED        "booking.released"
 
-/* rpc.v1.Response.reason, ReserveResult.reason and Booking.status_reason. */
+/* Values of rpc.v1.Response.reason, ReserveResult.reason and Booking.status_reason. */
 #define SCREENING_REASON_SOLD_OUT                "SOLD_OUT"
 #define SCREENING_REASON_DATE_NOT_OPEN           "DATE_NOT_OPEN"
 #define SCREENING_REASON_HOSPITAL_NOT_FOUND      "HOSPITAL_NOT_FOUND"
@@ -53,5 +53,10 @@
 #define SCREENING_REASON_WRONG_DATABASE          "WRONG_DATABASE"
 #define SCREENING_REASON_DATABASE_DAMAGED        "DATABASE_DAMAGED"
 #define SCREENING_REASON_DATABASE_UNSUITABLE     "DATABASE_UNSUITABLE"
+#define SCREENING_REASON_TOKEN_MISSING           "TOKEN_MISSING"
+#define SCREENING_REASON_TOKEN_INVALID           "TOKEN_INVALID"
+#define SCREENING_REASON_TOKEN_EXPIRED           "TOKEN_EXPIRED"
+#define SCREENING_REASON_NOT_PERMITTED           "NOT_PERMITTED"
+#define SCREENING_REASON_TOO_MANY_CALLS          "TOO_MANY_CALLS"
 
 #endif

@@ -12,7 +12,7 @@ for (const way of ways) {
     assert.equal((await failureOf(clients.history.getProjectionStatus({}))).code, "Unavailable");
   });
 
-  test(`a booking is refused, and told when to ask again: ${way.name}`, async () => {
+  test(`a booking is refused, with the time to retry: ${way.name}`, async () => {
     const failure = await failureOf(clients.booking.createBooking(bookingOf(randomUUID()), { timeoutMs: 30_000 }));
     assert.deepEqual([failure.code, failure.reason], ["FailedPrecondition", "HOSPITAL_UNAVAILABLE"]);
     assert.ok(failure.retryAfterMs > 0);

@@ -6,7 +6,7 @@ import { create, toBinary, toJsonString, type MessageInitShape } from "@bufbuild
 import { createClient } from "@connectrpc/connect";
 import { BookingService, GetBookingRequestSchema } from "../generated/later/screening/v1/booking_pb.js";
 import { BookingStatus } from "../generated/later/screening/v1/types_pb.js";
-import { bodyMaxBytes, bookingOf, clientsOf, open, register, ways, type Way } from "./clients.js";
+import { messageMaxBytes, bookingOf, clientsOf, open, register, ways, type Way } from "./clients.js";
 import { failureOf } from "./failures.js";
 
 const [firstWay] = ways;
@@ -43,10 +43,10 @@ for (const way of ways.filter(({ useHttpGet }) => !useHttpGet)) {
   const later = createClient(BookingService, open(way));
 
   test(`the largest body is taken: ${way.name}`, async () => {
-    assert.equal((await later.getBooking(requestOf(way, bodyMaxBytes))).bookingId, bookingId);
+    assert.equal((await later.getBooking(requestOf(way, messageMaxBytes))).bookingId, bookingId);
   });
 
-  for (const size of [bodyMaxBytes + 1, 4 * bodyMaxBytes]) {
+  for (const size of [messageMaxBytes + 1, 4 * messageMaxBytes]) {
     test(`a larger body is refused: ${way.name}, ${size} bytes`, async () => {
       const failure = await failureOf(later.getBooking(requestOf(way, size)));
       assert.equal(failure.code, "ResourceExhausted");

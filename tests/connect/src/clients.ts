@@ -1,4 +1,5 @@
-// Clients of the gateway at SCREENING_GATEWAY: each way in which the official client can call it.
+// Clients of the gateway behind the door at SCREENING_GATEWAY and, with TLS, SCREENING_GATEWAY_TLS: each way in which the
+// official client can call it.
 import { randomUUID } from "node:crypto";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
@@ -12,25 +13,40 @@ function setting(name: string): string {
   return value;
 }
 
-export const baseUrl = setting("SCREENING_GATEWAY");
+const cleartext = setting("SCREENING_GATEWAY");
+const tls = setting("SCREENING_GATEWAY_TLS"); // NODE_EXTRA_CA_CERTS names its certificate
 export const tomorrow = setting("SCREENING_TOMORROW");
-export const bodyMaxBytes = Number(setting("SCREENING_BODY_MAX_BYTES"));
+export const messageMaxBytes = Number(setting("SCREENING_MESSAGE_MAX_BYTES"));
 
 export interface Way {
   name: string;
+  baseUrl: string;
+  httpVersion: "1.1" | "2";
   useBinaryFormat: boolean;
   useHttpGet: boolean; // for methods without side effects
 }
 
-export const ways: Way[] = [
-  { name: "JSON by POST", useBinaryFormat: false, useHttpGet: false },
-  { name: "JSON by GET", useBinaryFormat: false, useHttpGet: true },
-  { name: "binary by POST", useBinaryFormat: true, useHttpGet: false },
-  { name: "binary by GET", useBinaryFormat: true, useHttpGet: true },
+const formats = [
+  { format: "JSON by POST", useBinaryFormat: false, useHttpGet: false },
+  { format: "JSON by GET", useBinaryFormat: false, useHttpGet: true },
+  { format: "binary by POST", useBinaryFormat: true, useHttpGet: false },
+  { format: "binary by GET", useBinaryFormat: true, useHttpGet: true },
+];
+
+function waysOver(protocol: string, baseUrl: string, httpVersion: "1.1" | "2"): Way[] {
+  return formats.map(({ format, ...options }) => ({ name: `${format}, ${protocol}`, baseUrl, httpVersion, ...options }));
+}
+
+export const waysOverHttp1 = waysOver("HTTP/1.1", cleartext, "1.1");
+export const ways = [
+  ...waysOverHttp1,
+  ...waysOver("HTTP/2", cleartext, "2"),
+  ...waysOver("HTTP/1.1 with TLS", tls, "1.1"),
+  ...waysOver("HTTP/2 with TLS", tls, "2"),
 ];
 
 export function open(way: Way, ...interceptors: Interceptor[]): Transport {
-  return createConnectTransport({ ...way, baseUrl, httpVersion: "1.1", interceptors });
+  return createConnectTransport({ ...way, interceptors });
 }
 
 export function clientsOf(transport: Transport) {

@@ -10,7 +10,7 @@ import { EventLogService } from "../generated/now/screening/v1/event_pb.js";
 import { HistoryService } from "../generated/now/screening/v1/history_pb.js";
 import { HospitalService } from "../generated/now/screening/v1/hospital_pb.js";
 import { BookingSchema, BookingStatus, HospitalSchema, HospitalStatus } from "../generated/now/screening/v1/types_pb.js";
-import { baseUrl, bookingOf, clientsOf, open, register, tomorrow, ways, type Clients } from "./clients.js";
+import { bookingOf, clientsOf, open, register, tomorrow, ways, waysOverHttp1, type Clients } from "./clients.js";
 import { failureOf } from "./failures.js";
 
 const INTERNAL = ["Reserve", "BatchReserve", "ListReservations", "LookUpBookings", "AbandonBooking"];
@@ -119,17 +119,17 @@ class NotingAgent extends Agent {
   }
 }
 
-for (const way of ways) {
+for (const way of waysOverHttp1) {
   test(`methods without side effects go by GET, where they shall, and no others: ${way.name}`, async () => {
     const agent = new NotingAgent({ keepAlive: false });
-    const clients = clientsOf(createConnectTransport({ ...way, baseUrl, httpVersion: "1.1", nodeOptions: { agent } }));
+    const clients = clientsOf(createConnectTransport({ ...way, httpVersion: "1.1", nodeOptions: { agent } }));
     await clients.hospital.listHospitals({});
     await clients.booking.createBooking(bookingOf(await register(clients, 1)));
     assert.deepEqual(agent.sent, [way.useHttpGet ? "GET" : "POST", "POST", "POST"]);
   });
 }
 
-test("all ways tell the same of one booking", async () => {
+test("all ways return the same booking", async () => {
   const clients = clientsOf(open(ways[0]));
   const booking = await clients.booking.createBooking(bookingOf(await register(clients, 1)));
   for (const way of ways) {

@@ -1,0 +1,50 @@
+/*
+ * Verifies the tokens of callers (JSON Web Tokens) by the issuers that a file lists, and remembers verified
+ * tokens. docs/issuers.md describes the file and the rules.
+ */
+#ifndef SCREENING_AUTH_AUTH_H
+#define SCREENING_AUTH_AUTH_H
+
+#include "auth/caller.h"
+#include "base/arena.h"
+#include "base/status.h"
+
+struct auth;
+
+struct auth_options {
+    const char *issuers_path; /* issuers.json; the paths in it are relative to its folder */
+    const char *program;      /* the audience that "@program" stands for, such as the name of a service */
+};
+
+/*
+ * Reads the issuers and their keys. Copies the options. Errors: INVALID_ARGUMENT "issuers: FILE: what is
+ * wrong", RESOURCE_EXHAUSTED without memory. The caller releases `out` with auth_close.
+ */
+MUST_CHECK enum status auth_open(const struct auth_options *options, struct auth **out, struct error *error);
+
+/* No other thread may still use `auth`. NULL is allowed. */
+void auth_close(struct auth *auth);
+
+/*
+ * Reads the issuers and their keys again, and forgets the remembered tokens. Fails like auth_open, and then
+ * the earlier issuers stay in force. A check that runs meanwhile uses either all old or all new issuers; a
+ * check that begins after the return uses the new ones. Any thread.
+ */
+MUST_CHECK enum status auth_reload(struct auth *auth, struct error *error);
+
+/*
+ * Reloads if issuers.json or a file of keys has changed, and logs the result. Logs a failure once for each
+ * change. Call it about once a second, from one thread.
+ */
+void auth_look_after(struct auth *auth);
+
+/*
+ * Verifies the value of an `authorization` header, "Bearer TOKEN", or NULL if there is none. On success
+ * *out is the caller, which lives in `arena`. Errors: UNAUTHENTICATED with the reason TOKEN_MISSING,
+ * TOKEN_INVALID or TOKEN_EXPIRED, RESOURCE_EXHAUSTED without memory. No message contains a part of the token.
+ * Any thread.
+ */
+MUST_CHECK enum status auth_check(struct auth *auth, const char *authorization, struct arena *arena,
+                                  const struct auth_caller **out, struct error *error);
+
+#endif

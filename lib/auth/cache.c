@@ -1,0 +1,216 @@
+/*
+ * A token belongs to one of SETS sets, which the code selects. A set keeps WAYS tokens, the one that was used
+ * last first. Each lock protects every LOCKS-th set.
+ */
+#include "auth/cache.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+
+enum { WAYS = 4, SETS = AUTH_CACHE_TOKENS / WAYS, LOCKS = 64 };
+
+struct entry {
+    uint8_t code[AUTH_CACHE_CODE_SIZE];
+    int64_t until_us;
+    unsigned roles;
+    size_t scope_count;
+    char subject[AUTH_SUBJECT_MAX + 1];
+    struct uuid scope[];
+};
+
+struct auth_cache {
+    EVP_MAC_CTX *code; /* with the secret; copied for each code */
+    _Atomic uint64_t generation;
+    pthread_mutex_t locks[LOCKS];
+    struct entry *sets[SETS][WAYS]; /* NULLs last */
+};
+
+static EVP_MAC_CTX *make_code(void)
+{
+    uint8_t secret[AUTH_CACHE_CODE_SIZE];
+    size_t size = AUTH_CACHE_CODE_SIZE;
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
+                                     OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+    EVP_MAC_CTX *context = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac);
+    random_fill(secret, sizeof secret);
+    if (context != NULL && EVP_MAC_init(context, secret, sizeof secret, parameters) != 1) {
+        EVP_MAC_CTX_free(context);
+        context = NULL;
+    }
+    OPENSSL_cleanse(secret, sizeof secret);
+    return context;
+}
+
+enum status auth_cache_open(struct auth_cache **out, struct error *error)
+{
+    struct auth_cache *cache = calloc(1, sizeof *cache);
+    if (cache == NULL)
+        return error_no_memory(error);
+    cache->code = make_code();
+    if (cache->code == NULL) {
+        free(cache);
+        return error_set(error, STATUS_INTERNAL, NULL, "OpenSSL provides no SipHash");
+    }
+    for (size_t i = 0; i < LOCKS; i++)
+        pthread_mutex_init(&cache->locks[i], NULL);
+    *out = cache;
+    return STATUS_OK;
+}
+
+static void clear_set(struct entry **set)
+{
+    for (size_t i = 0; i < WAYS; i++) {
+        free(set[i]);
+        set[i] = NULL;
+    }
+}
+
+void auth_cache_close(struct auth_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    for (size_t i = 0; i < SETS; i++)
+        clear_set(cache->sets[i]);
+    for (size_t i = 0; i < LOCKS; i++)
+        pthread_mutex_destroy(&cache->locks[i]);
+    EVP_MAC_CTX_free(cache->code);
+    free(cache);
+}
+
+enum status auth_cache_code(const struct auth_cache *cache, const char *token, size_t length,
+                            uint8_t out[AUTH_CACHE_CODE_SIZE], struct error *error)
+{
+    size_t size = 0;
+    EVP_MAC_CTX *context = EVP_MAC_CTX_dup(cache->code);
+    const bool done = context != NULL && EVP_MAC_update(context, (const uint8_t *)token, length) == 1 &&
+                      EVP_MAC_final(context, out, &size, AUTH_CACHE_CODE_SIZE) == 1 &&
+                      size == AUTH_CACHE_CODE_SIZE;
+    EVP_MAC_CTX_free(context);
+    return done ? STATUS_OK : error_no_memory(error);
+}
+
+static size_t set_of(const uint8_t *code)
+{
+    return (code[0] | (size_t)code[1] << 8) % SETS;
+}
+
+/* Moves the entry at `place` to the front of its set. */
+static void move_to_front(struct entry **set, size_t place)
+{
+    struct entry *entry = set[place];
+    memmove(set + 1, set, place * sizeof *set);
+    set[0] = entry;
+}
+
+static struct entry *find(struct entry **set, const uint8_t *code)
+{
+    for (size_t i = 0; i < WAYS && set[i] != NULL; i++) {
+        /* The time of the comparison must not show how much of a code is right. */
+        if (CRYPTO_memcmp(set[i]->code, code, AUTH_CACHE_CODE_SIZE) == 0) {
+            move_to_front(set, i);
+            return set[0];
+        }
+    }
+    return NULL;
+}
+
+static enum status copy_out(const struct entry *entry, struct arena *arena, struct auth_token *out,
+                            struct error *error)
+{
+    const size_t scope_size = entry->scope_count * sizeof entry->scope[0];
+    char *subject = arena_strdup(arena, entry->subject);
+    struct uuid *scope = scope_size > 0 ? arena_alloc(arena, scope_size) : NULL;
+    if (subject == NULL || (scope == NULL && scope_size > 0))
+        return error_no_memory(error);
+    if (scope_size > 0)
+        memcpy(scope, entry->scope, scope_size);
+    *out = (struct auth_token){
+        .caller = {entry->roles, subject, scope, entry->scope_count},
+        .until_us = entry->until_us,
+    };
+    return STATUS_OK;
+}
+
+enum status auth_cache_get(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
+                           struct arena *arena, struct auth_token *out, bool *found, struct error *error)
+{
+    const size_t set = set_of(code);
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&cache->locks[set % LOCKS]);
+    const struct entry *entry = find(cache->sets[set], code);
+    if (entry != NULL)
+        status = copy_out(entry, arena, out, error);
+    *found = entry != NULL;
+    pthread_mutex_unlock(&cache->locks[set % LOCKS]);
+    return status;
+}
+
+uint64_t auth_cache_generation(struct auth_cache *cache)
+{
+    return atomic_load(&cache->generation);
+}
+
+static struct entry *make_entry(const uint8_t *code, const struct auth_token *token)
+{
+    const struct auth_caller *caller = &token->caller;
+    const size_t scope_size = caller->scope_count * sizeof caller->scope[0];
+    const size_t subject_size = strlen(caller->subject) + 1;
+    struct entry *entry = malloc(sizeof *entry + scope_size);
+    if (entry == NULL || subject_size > sizeof entry->subject) {
+        free(entry);
+        return NULL;
+    }
+    entry->until_us = token->until_us;
+    entry->roles = caller->roles;
+    entry->scope_count = caller->scope_count;
+    memcpy(entry->code, code, AUTH_CACHE_CODE_SIZE);
+    memcpy(entry->subject, caller->subject, subject_size);
+    if (scope_size > 0)
+        memcpy(entry->scope, caller->scope, scope_size);
+    return entry;
+}
+
+/* Puts the entry at the front of its set. Returns the entry that it replaces, or NULL. */
+static struct entry *replace(struct entry **set, struct entry *entry)
+{
+    const struct entry *same = find(set, entry->code); /* another thread may have verified the token, too */
+    size_t place = same != NULL ? 0 : WAYS - 1;
+    struct entry *replaced = set[place];
+    set[place] = entry;
+    move_to_front(set, place);
+    return replaced;
+}
+
+void auth_cache_put(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
+                    const struct auth_token *token, uint64_t generation)
+{
+    const size_t set = set_of(code);
+    struct entry *unused = make_entry(code, token);
+    if (unused == NULL)
+        return;
+    pthread_mutex_lock(&cache->locks[set % LOCKS]);
+    if (atomic_load(&cache->generation) == generation)
+        unused = replace(cache->sets[set], unused);
+    pthread_mutex_unlock(&cache->locks[set % LOCKS]);
+    free(unused);
+}
+
+void auth_cache_clear(struct auth_cache *cache)
+{
+    /* First, so that a token of an earlier generation is either refused or removed below. */
+    atomic_fetch_add(&cache->generation, 1);
+    for (size_t i = 0; i < SETS; i++) {
+        pthread_mutex_lock(&cache->locks[i % LOCKS]);
+        clear_set(cache->sets[i]);
+        pthread_mutex_unlock(&cache->locks[i % LOCKS]);
+    }
+}

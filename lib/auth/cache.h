@@ -1,0 +1,59 @@
+/*
+ * Remembers verified tokens, so that a token's signature is verified once and not for every call. For
+ * lib/auth only.
+ *
+ * The cache contains the codes of tokens instead of the tokens: 128-bit SipHash with a secret of this cache.
+ * An attacker who does not know the secret cannot make a second token with the same code. (SHA-256 would
+ * serve as well but takes four times as many instructions.)
+ *
+ * The number of tokens is bounded. A new token displaces the one that was not used for the longest time among
+ * the few that share its place.
+ */
+#ifndef SCREENING_AUTH_CACHE_H
+#define SCREENING_AUTH_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/token.h"
+
+enum { AUTH_CACHE_TOKENS = 16384, AUTH_CACHE_CODE_SIZE = 16 };
+
+struct auth_cache;
+
+/* Errors: INTERNAL if OpenSSL has no SipHash, RESOURCE_EXHAUSTED. */
+MUST_CHECK enum status auth_cache_open(struct auth_cache **out, struct error *error);
+
+/* NULL is allowed. */
+void auth_cache_close(struct auth_cache *cache);
+
+/* Computes the code of a token. The only error is RESOURCE_EXHAUSTED. Any thread. */
+MUST_CHECK enum status auth_cache_code(const struct auth_cache *cache, const char *token, size_t length,
+                                       uint8_t out[AUTH_CACHE_CODE_SIZE], struct error *error);
+
+/*
+ * Sets *found to whether the token is remembered, and then copies what it says into `out` and the arena. It
+ * may have expired. The only error is RESOURCE_EXHAUSTED. Any thread.
+ */
+MUST_CHECK enum status auth_cache_get(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
+                                      struct arena *arena, struct auth_token *out, bool *found,
+                                      struct error *error);
+
+/*
+ * Returns the number of times that the cache was cleared. Ask for it before the issuers are read that verify
+ * a token. Any thread.
+ */
+uint64_t auth_cache_generation(struct auth_cache *cache);
+
+/*
+ * Remembers a verified token, unless the cache was cleared since `generation`, because other issuers may have
+ * verified it, or memory is short. Any thread.
+ */
+void auth_cache_put(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
+                    const struct auth_token *token, uint64_t generation);
+
+/* Forgets all tokens. Call it after the issuers were replaced. Any thread. */
+void auth_cache_clear(struct auth_cache *cache);
+
+#endif

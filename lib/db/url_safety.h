@@ -1,0 +1,34 @@
+/*
+ * Says what a database URL gives away: its password to the users of this machine, the data to those of the
+ * network. All URLs must be well-formed (db_url_check); a SQLite file gives nothing away. Messages never
+ * contain a password. Any thread.
+ */
+#ifndef SCREENING_DB_URL_SAFETY_H
+#define SCREENING_DB_URL_SAFETY_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+
+/*
+ * Returns whether the URL contains a password, also the one of a key (sslpassword). All users of the machine
+ * can read the arguments of a process. A file does not have this fault: passfile=PATH in the URL.
+ */
+bool db_url_has_password(const char *url);
+
+/*
+ * Returns INVALID_ARGUMENT "database: ..." with the host's name if the connection can leave this machine and
+ * its server need not prove who it is, that is, unless sslmode is verify-full. Local are Unix sockets,
+ * localhost, 127.0.0.0/8 and ::1. A host or sslmode that the URL does not name is taken from PGHOST,
+ * PGHOSTADDR and PGSSLMODE, as libpq takes it. A host that only a service file (`service`) names is not
+ * local.
+ */
+MUST_CHECK enum status db_url_check_transport(const char *url, struct error *error);
+
+/*
+ * Returns INVALID_ARGUMENT "database: passfile: PATH: ..." if the URL names a file of passwords that
+ * secret_file_open refuses, because libpq would ignore such a file and only say that there is no password.
+ */
+MUST_CHECK enum status db_url_check_passfile(const char *url, struct error *error);
+
+#endif

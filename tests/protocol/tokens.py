@@ -1,0 +1,244 @@
+"""Attacks with tokens on the real services: what the verification must refuse, and how issuers and keys change while a service runs."""
+import hashlib
+import hmac
+import json
+import signal
+import time
+
+from kit import rpc, web
+from kit.http2 import Connection
+from kit.marks import once
+from kit.screenctl import screenctl
+from kit.stack import Stack, wait_for
+from kit.tokens import Key, claims, encode
+from kit.world import register
+
+UNAUTHENTICATED = 16
+MB = 1024 * 1024
+MINUTE_S, HOUR_S = 60, 3600
+
+
+class SecureStack(Stack):
+    """A stack that checks tokens, with a client of hospital-svc that sends any `authorization`."""
+
+    def __init__(self, driver, **more):
+        super().__init__(driver, secure=True, without=("history",), **more)
+
+    def __enter__(self):
+        super().__enter__()
+        self.caller = rpc.Client(self.address("hospital.clients"))
+        self.clients.append(self.caller)
+        return self
+
+    def ask(self, token, scheme="Bearer "):
+        """Calls a method that needs a token. Returns (code, reason)."""
+        reply = self.caller.ListHospitals(metadata={"authorization": scheme + token})
+        return reply.code, reply.reason
+
+    def accepts(self, token):
+        return self.ask(token) == (rpc.OK, "")
+
+
+def refused(stack, what, token, reason="TOKEN_INVALID", **more):
+    assert stack.ask(token, **more) == (UNAUTHENTICATED, reason), (what, stack.ask(token, **more))
+
+
+def with_parts(token, header=None, payload=None, signature=None):
+    """Returns the token with some of its parts replaced."""
+    parts = token.split(".")
+    for i, part in enumerate((header, payload, signature)):
+        if part is not None:
+            parts[i] = part
+    return ".".join(parts)
+
+
+@once
+def test_tokens_that_nobody_signed_are_refused(driver):
+    with SecureStack(driver) as stack:
+        key, good = stack.keyring.issuer, claims("admin", "mallory")
+        token = key.token(good)
+        assert stack.accepts(token)
+        header, payload, signature = token.split(".")
+        none = encode({"alg": "none", "typ": "JWT", "kid": key.kid})
+        refused(stack, "alg none", none + "." + payload + ".")
+        refused(stack, "alg none with a signature", none + "." + payload + "." + signature)
+        refused(stack, "alg None", encode({"alg": "None", "typ": "JWT", "kid": key.kid}) + "." + payload + ".")
+        for secret in (key.public_pem(), json.dumps(key.public()).encode(), key.public()["x"].encode()):
+            forged = encode({"alg": "HS256", "typ": "JWT", "kid": key.kid}) + "." + payload
+            forged += "." + encode(hmac.new(secret, forged.encode(), hashlib.sha256).digest())
+            refused(stack, "HS256 with the public key", forged)
+        refused(stack, "another payload", with_parts(token, payload=encode({**good, "sub": "somebody"})))
+        refused(stack, "no signature", with_parts(token, signature=""))
+        refused(stack, "half a signature", with_parts(token, signature=signature[:43]))
+        refused(stack, "zeros", with_parts(token, signature=encode(bytes(64))))
+        refused(stack, "padding", token + "==")
+        refused(stack, "a fourth part", token + ".x")
+        refused(stack, "two parts", header + "." + payload)
+        refused(stack, "no token", "")
+        refused(stack, "another scheme", token, scheme="Basic ")
+        refused(stack, "a token of 1 MB", key.token({**good, "more": "x" * (MB // 2)}))
+        assert stack.accepts(token)
+
+
+@once
+def test_tokens_signed_by_another_key_are_refused(driver):
+    with SecureStack(driver) as stack:
+        key, own, good = stack.keyring.issuer, Key(), claims("admin", "mallory")
+        other_kind = Key("RS256")
+        refused(stack, "an unknown key", own.token(good))
+        refused(stack, "the id of a known key", own.token(good, kid=key.kid))
+        refused(stack, "no key id", key.token(good, kid=None))
+        refused(stack, "an unknown key id", key.token(good, kid="other"))
+        refused(stack, "the algorithm of another kind of key", other_kind.token(good, kid=key.kid))
+        refused(stack, "another algorithm in the header", key.token(good, alg="RS256"))
+        refused(stack, "ES384 in the header", key.token(good, alg="ES384"))
+        refused(stack, "an embedded key", own.token(good, jwk=own.public(), kid=key.kid))
+        refused(stack, "a link to keys", own.token(good, jku="https://evil.test/keys"))
+        refused(stack, "an embedded certificate", own.token(good, x5c=["AAAA"]))
+        refused(stack, "a link to a certificate", own.token(good, x5u="https://evil.test/cert"))
+        refused(stack, "a critical extension", key.token(good, crit=["exp"]))
+        refused(stack, "an unencoded payload", key.token(good, b64=False))
+        refused(stack, "a token for another use", key.token(good, typ="dpop+jwt"))
+        service = stack.keyring.services["booking-svc"]
+        refused(stack, "a service's key for a person", service.token(good))
+        refused(stack, "a service's key under the id of the issuer", service.token(good, kid=key.kid))
+        refused(stack, "a service's claims with the issuer's key", key.token(claims(None, "booking-svc", issuer="booking-svc",
+                                                                                    audience="hospital-svc")))
+        assert stack.accepts(key.token(good, typ="at+jwt"))
+
+
+@once
+def test_tokens_with_wrong_claims_are_refused(driver):
+    with SecureStack(driver) as stack:
+        key, now = stack.keyring.issuer, int(time.time())
+
+        def token(**more):
+            return key.token(claims(more.pop("role", "admin"), "somebody", **more))
+        refused(stack, "expired", token(exp=now - 2 * MINUTE_S), "TOKEN_EXPIRED")
+        refused(stack, "no expiry", token(exp=None))
+        refused(stack, "not valid yet", token(nbf=now + HOUR_S))
+        refused(stack, "issued tomorrow", token(iat=now + 24 * HOUR_S))
+        refused(stack, "another audience", token(audience="other"))
+        refused(stack, "no audience", token(audience=None))
+        refused(stack, "an unknown issuer", token(issuer="https://evil.test"))
+        refused(stack, "no issuer", token(issuer=None))
+        refused(stack, "no subject", token(sub=None))
+        refused(stack, "a subject that is too long", token(sub="x" * 65))
+        refused(stack, "an expiry that is no number", token(exp="tomorrow"))
+        assert stack.accepts(token(exp=now - MINUTE_S // 2)), "60 s of skew"
+        assert stack.accepts(token(nbf=now + MINUTE_S // 2))
+        assert stack.accepts(token(audience=["other", "screening"]))
+        assert stack.ask(token(role="superuser")) == (7, "NOT_PERMITTED")
+        assert stack.ask(token(role=None)) == (7, "NOT_PERMITTED")
+
+
+@once
+def test_tokens_twice_in_a_request_are_refused(driver):
+    with SecureStack(driver, gateway=True) as stack:
+        token = "Bearer " + stack.keyring.token("admin")
+        other = "Bearer " + stack.keyring.token("customer", "kim")
+        with Connection(stack.gateway_svc.http2) as connection:
+            for pair, code in (((token, other), 400), ((token, token), 200)):
+                exchange = connection.ask("GET", "/hospitals", headers=[("authorization", value) for value in pair])
+                assert exchange.code == code, exchange.code
+        envelope = rpc.envelope_pb2.Request(method="screening.v1.HospitalService/ListHospitals")
+        for value in (token, token):
+            envelope.metadata.add(key="authorization", value=value)
+        reply = stack.caller.raw(envelope.SerializeToString())
+        assert (reply.code, reply.reason) == (UNAUTHENTICATED, "TOKEN_INVALID"), reply
+        client = web.Client(stack.gateway_svc.http)
+        assert client.get("/hospitals", query={"access_token": token}).code == 400
+        assert client.get("/hospitals", headers={"Authorization": "Bearer " + "x" * 9000}).code in (400, 401)
+        client.close()
+
+
+@once
+def test_tokens_of_a_revoked_key_are_refused_and_those_of_a_new_one_accepted(driver):
+    """On SIGHUP at once, and otherwise when the file has changed. A broken file changes nothing."""
+    with SecureStack(driver) as stack:
+        ring, service, new = stack.keyring, stack.hospital_svc, Key("RS256")
+        old_token, new_token = ring.token("admin"), new.token(claims("admin", "admin"))
+        assert stack.accepts(old_token) and not stack.accepts(new_token)
+        ring.write_keys([ring.issuer, new])
+        service.process.send_signal(signal.SIGHUP)
+        wait_for("the new key counts", lambda: stack.accepts(new_token))
+        assert stack.accepts(old_token)
+        ring.write_keys([new])
+        wait_for("the old key is revoked", lambda: not stack.accepts(old_token))
+        ring.write("people.jwks.json", {"keys": [{"kty": "EC"}]})
+        service.process.send_signal(signal.SIGHUP)
+        wait_for("the broken file is reported", lambda: any(
+            line.get("event") == "security.reload_failed" for line in service.log_lines()))
+        assert stack.accepts(new_token)
+        assert any(line.get("event") == "security.reloaded" for line in service.log_lines())
+
+
+@once
+def test_tokens_are_in_no_log(driver):
+    with SecureStack(driver, gateway=True, flags={name: {"log-level": "debug"} for name in ("hospital", "booking", "gateway")}) as stack:
+        token, wrong = stack.keyring.token("admin"), Key().token(claims("admin", "mallory-the-subject"))
+        register(stack)
+        client = web.Client(stack.gateway_svc.http)
+        assert client.get("/hospitals", headers={"Authorization": "Bearer " + token}).code == 200
+        assert client.get("/hospitals", headers={"Authorization": "Bearer " + wrong}).code == 401
+        client.close()
+        for service in (stack.hospital_svc, stack.booking_svc, stack.gateway_svc):
+            with open(service.log_path, encoding="utf-8") as log:
+                text = log.read()
+            for secret in (*token.split(".")[1:], *wrong.split(".")[1:], "mallory-the-subject"):
+                assert secret not in text, (service.name, secret)
+
+
+@once
+def test_security_files_that_are_wrong_stop_the_start(driver):
+    with SecureStack(driver) as stack:
+        ring, service = stack.keyring, stack.hospital_svc
+        service.stop()
+        cases = [
+            ({"issuers": stack.folder + "/none.json"}, "hospital-svc: issuers: "),
+            ({"token-key": stack.folder + "/none.json"}, "hospital-svc: token-key: "),
+        ]
+        ring.write("broken.json", {"issuers": "x"})
+        cases.append(({"issuers": ring.folder + "/broken.json"}, "hospital-svc: issuers: "))
+        for flags, begin in cases:
+            done = service.run_once(**flags)
+            assert done.returncode == 2 and done.stderr.startswith(begin) and done.stderr.count("\n") == 1, done
+        service.start()
+
+
+@once
+def test_a_person_who_calls_too_often_is_told_when_to_come_back(driver):
+    """Each person has an allowance of changes and one of reads, whatever token and connection they use. Services have none."""
+    flags = {"reads-per-s": 1, "reads-burst": 5, "changes-per-s": 1, "changes-burst": 2}
+    with SecureStack(driver, gateway=True, flags={"hospital": flags}) as stack:
+        ring, codes = stack.keyring, []
+        kim, lee = ring.token("customer", "kim"), ring.token("customer", "lee")
+        while rpc.RESOURCE_EXHAUSTED not in codes:
+            reply = stack.caller.ListHospitals(metadata={"authorization": "Bearer " + kim})
+            codes.append(reply.code)
+            assert len(codes) < 1000
+        assert reply.reason == "TOO_MANY_CALLS" and 0 < reply.retry_after_ms <= 1000, reply
+        assert codes.count(rpc.OK) >= 5
+        client = web.Client(stack.gateway_svc.http)
+        answer = client.get("/hospitals", headers={"Authorization": "Bearer " + ring.token("customer", "kim")})
+        assert answer.code in (200, 429)  # the allowance may have grown by one
+        while answer.code != 429:
+            answer = client.get("/hospitals", headers={"Authorization": "Bearer " + kim})
+        assert answer.headers["Retry-After"] == "1" and answer.json["reason"] == "TOO_MANY_CALLS", answer
+        assert client.get("/hospitals", headers={"Authorization": "Bearer " + lee}).code == 200
+        client.close()
+        admin = ring.token("admin", "operator")
+        for _ in range(3):
+            reply = stack.caller.DeleteHospital(metadata={"authorization": "Bearer " + admin}, hospital_id=rpc.new_id())
+        assert reply.reason == "TOO_MANY_CALLS", reply
+        assert stack.caller.ListHospitals(metadata={"authorization": "Bearer " + admin}).code == rpc.OK
+        environment = {"SCREENING_TOKEN_FILE": ring.token_file("operator-2")}
+        for _ in range(4):  # screenctl waits for its turn
+            done = screenctl(stack, "hospital", "delete", "--yes", rpc.new_id(), services=(), SCREENING_HOSPITAL_ADDR=stack.address(
+                "hospital.clients"), **environment)
+            assert "NOT_FOUND" in done.stderr or "no hospital" in done.stderr, done
+        service = rpc.Client(stack.address("hospital.rpc"), token=ring.service_token("booking-svc", "hospital-svc"))
+        assert all(service.Stats().code == rpc.OK for _ in range(20))
+        stats = {stat.name: stat.value for stat in service.Stats().message.stats}
+        assert stats['rpc_server_refused_callers_total{reason="TOO_MANY_CALLS"}'] >= 3
+        service.close()
