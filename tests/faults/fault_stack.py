@@ -35,6 +35,14 @@ def loopback():
     return "127.%d.%d.%d" % tuple(random.SystemRandom().randint(1, 254) for _ in range(3))
 
 
+def _has_begun(pid):
+    """Returns whether SIGTERM no longer kills the service. It then ignores SIGXFSZ; the mask of blocked signals is no evidence,
+    because sigtimedwait empties it while it waits."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        ignored = next(line.split()[1] for line in status if line.startswith("SigIgn:"))
+    return bool(int(ignored, 16) >> (signal.SIGXFSZ - 1) & 1)
+
+
 class FaultStack(Stack):
     """Runs the services under faults. `links` names the connections that get a proxy. `points` maps each service to
     [SCREENING_FAULTS of its first start, of its second, ...]. If `clock` is true, the services' wall clocks can be stepped. If
@@ -159,9 +167,12 @@ class FaultStack(Stack):
             self._ask_to_stop(self.services[name].process)
 
     def _ask_to_stop(self, process):
-        """Sends SIGTERM to the process, unless another fault has done so. The caller must hold the lock."""
+        """Sends SIGTERM to the process once it has begun, unless another fault has done so. The caller must hold the lock."""
         if process not in self.asked:
             self.asked.add(process)
+            deadline = time.monotonic() + STOP_S
+            while process.poll() is None and not _has_begun(process.pid) and time.monotonic() < deadline:
+                time.sleep(0.005)
             process.send_signal(signal.SIGTERM)
 
     def stop_and_start(self, name):
