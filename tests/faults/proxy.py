@@ -85,12 +85,13 @@ class Connection:
             self.near.sendall(piece)
 
     def _messages(self):
-        """Forwards the SP handshake, then whole messages: 8 bytes of length, big-endian, and the body."""
+        """Forwards the SP handshake, then whole messages: on a socket one byte, then 8 bytes of length, big-endian, and the body."""
+        kind_bytes = 1 if self.proxy.target.startswith("ipc:") else 0
         self.near.sendall(sp.read_exactly(self.far, 8))
         held = []
         while True:
-            size = sp.read_exactly(self.far, 8)
-            message = size + sp.read_exactly(self.far, struct.unpack(">Q", size)[0])
+            head = sp.read_exactly(self.far, kind_bytes + 8)
+            message = head + sp.read_exactly(self.far, struct.unpack(">Q", head[kind_bytes:])[0])
             self.proxy.wait()
             mangler = self.proxy.mangler
             now, held = mangler.route(message, held) if mangler else ([message] + held, [])
@@ -113,7 +114,7 @@ class Connection:
 
 
 class Proxy:
-    """Listens at `address` and connects each caller to `target`. `framed` is true if the target is a publisher (SP over TCP).
+    """Listens at `address` and connects each caller to `target`. `framed` is true if the target is a publisher.
 
     `delay_s` delays each piece of data, in both directions. `mangler` is a Mangler, or None. Any thread may set `delay_s` and
     `mangler`."""

@@ -156,12 +156,13 @@ def test_proxy_loses_the_answer_to_a_text(driver):
 
 
 class Numbers:
-    """A publisher of numbers, and a subscriber that receives them through the proxy."""
+    """A publisher of numbers, and a subscriber that receives them through the proxy. With a `folder`, they use sockets in it."""
 
-    def __init__(self, mangler):
+    def __init__(self, mangler, folder=None):
         self.ready = threading.Event()
-        self.publisher = sp.Listener("tcp://127.0.0.1:0", sp.PUB, sp.SUB, self._hold)
-        self.proxy = Proxy("tcp://127.0.0.1:0", self.publisher.address, framed=True)
+        addresses = ["ipc://%s/%s" % (folder, name) for name in ("publisher", "proxy")] if folder else ["tcp://127.0.0.1:0"] * 2
+        self.publisher = sp.Listener(addresses[0], sp.PUB, sp.SUB, self._hold)
+        self.proxy = Proxy(addresses[1], self.publisher.address, framed=True)
         self.proxy.mangler = mangler
         self.subscriber = sp.Pipe.dial(self.proxy.address, sp.SUB, sp.PUB)
 
@@ -221,3 +222,14 @@ def test_proxy_reorders_messages(driver):
     assert late == mangler.reordered and late > 60
     # The proxy may still hold back the last message.
     assert sorted(heard) in (list(range(500)), list(range(499)))
+
+
+@once
+def test_proxy_tells_messages_apart_on_a_socket(driver):
+    """On a socket, a byte precedes the length of each message."""
+    del driver
+    mangler = Mangler(seed=4, drop=0.2, double=0.2)
+    with tempfile.TemporaryDirectory(prefix="screening-", dir="/tmp") as folder:
+        heard = Numbers(mangler, folder).run(60)  # as many as fit into the buffers of a socket
+    assert heard == sorted(heard) and len(heard) == 60 - mangler.dropped + mangler.doubled
+    assert mangler.dropped > 3 and mangler.doubled > 3
