@@ -104,7 +104,7 @@ def test_checker_finds_nothing_with_two_hospital_svcs_on_one_database(_driver):
     """Two hospital-svcs number their commits in the same row. The checker accepts their answers."""
     with Stack("postgresql") as stack:
         flags = {**stack.hospital_svc.flags, "rpc-listen": stack.address("replica.rpc"),
-                 "events-listen": stack.address("replica.events")}
+                 "client-listen": stack.address("replica.clients"), "events-listen": stack.address("replica.events")}
         replica = stack.services["replica"] = Service(stack, "hospital", flags)
         replica.log_path += ".replica"
         replica.start()

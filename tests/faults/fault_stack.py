@@ -1,4 +1,4 @@
-"""Runs the real services on a loopback address of their own, with a proxy in each connection that the plan disturbs, and a watch
+"""Runs the real services, at sockets or at a loopback address of their own, with a proxy in each connection that the plan disturbs, and a watch
 thread that restarts services ended by a fault point."""
 import os
 import random
@@ -47,7 +47,8 @@ class FaultStack(Stack):
     """Runs the services under faults. `links` names the connections that get a proxy. `points` maps each service to
     [SCREENING_FAULTS of its first start, of its second, ...]. If `clock` is true, the services' wall clocks can be stepped. If
     `replicas` is true, hospital-svc and booking-svc run twice, each pair on one PostgreSQL database. The second replicas call and
-    follow each other, and history-svc follows the first replicas. If `door` is true, gateway-svc and the front door run too."""
+    follow each other, and history-svc follows the first replicas. If `door` is true, gateway-svc and the front door run too. Services
+    whose clocks differ refuse each other's tokens, so a stack with `clock` is insecure, and then its services listen at TCP addresses."""
 
     def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False, replicas=False, door=False):
         self.host, self.links = loopback(), links
@@ -60,7 +61,7 @@ class FaultStack(Stack):
         self.muted = set()  # processes whose logs may lack lines because of a full disk
         self.problems, self.kept = [], None
         self._watching = threading.Event()
-        super().__init__(driver, flags=flags, cluster_url=cluster_url, gateway=door)
+        super().__init__(driver, flags=flags, cluster_url=cluster_url, gateway=door, insecure=clock)
         self.door = Door(self.gateway_svc.behind_door) if door else None
         if replicas:
             for name, second in SECOND.items():
@@ -81,7 +82,7 @@ class FaultStack(Stack):
 
     def address(self, name):
         service, what = name.split(".")
-        if what == "gateway":
+        if what == "gateway" or (self.keyring and what != "clients"):
             return super().address(name)
         return "tcp://%s:%d" % (self.host, PORTS[service][what == "events"])
 
@@ -103,6 +104,8 @@ class FaultStack(Stack):
         other = "booking" if name == "hospital" else "hospital"
         flags.update({other + "-rpc": self.address(SECOND[other] + ".rpc"),
                       other + "-events": self.address(SECOND[other] + ".events")})
+        if "client-listen" in flags:
+            flags["client-listen"] = self.address(second + ".clients")
         flags.pop("gateway-listen", None)  # gateway-svc calls the first replicas
         service = Service(self, name, flags)
         service.log_path = os.path.join(self.folder, second + ".log")
@@ -112,12 +115,14 @@ class FaultStack(Stack):
         """Returns the names of the replicas of a service, the first replica first."""
         return [one for one in self.names if self.services[one].name == name]
 
-    def _by_way_of(self, link):
-        target = self.address(link.split(">")[1])
+    def _by_way_of(self, link, target=None):
+        target = target or self.address(link.split(">")[1])
         if link not in self.links:
             return target
         if link not in self.proxies:
-            self.proxies[link] = Proxy("tcp://%s:0" % self.host, target, framed=link.endswith(".events"))
+            # The two transports frame messages differently, so a proxy has the same on both sides.
+            near = "tcp://%s:0" % self.host if target.startswith("tcp:") else super().address(link.replace(">", "-") + ".proxy")
+            self.proxies[link] = Proxy(near, target, framed=link.endswith(".events"))
         return self.proxies[link].address
 
     def _database_by_way_of(self, link, url):
@@ -128,7 +133,7 @@ class FaultStack(Stack):
         return url.replace(server, folder)
 
     def client_address(self, name):
-        return self._by_way_of("client>%s.rpc" % name)
+        return self._by_way_of("client>%s.rpc" % name, self.services[name].rpc)
 
     def url(self, name):
         return self.direct_urls[name]

@@ -80,7 +80,7 @@ def ask_with_token(stack, token, booking_id):
 def test_a_secret_is_in_no_place_where_others_look(driver):
     del driver
     flags = {name: {"log-level": "debug", "ops-listen": "127.0.0.1:%d" % free_port()} for name in (*PROGRAMS, "gateway")}
-    with services(gateway=True, secure=True, flags=flags) as (server, stack, passwords):
+    with services(gateway=True, flags=flags) as (server, stack, passwords):
         migrate(server, stack, passwords)
         for name in PROGRAMS:
             stack.services[name].spawn()
@@ -116,7 +116,7 @@ def test_a_secret_is_in_no_place_where_others_look(driver):
 @once
 def test_a_password_in_the_url_is_warned_of_and_not_shown(driver):
     del driver
-    with Stack("postgresql", without=PROGRAMS) as stack:
+    with Stack("postgresql", without=PROGRAMS, insecure=True) as stack:
         service = stack.hospital_svc
         service.flags["database"] = service.flags["database"].replace("screening@", "screening:%s@" % IN_URL)
         service.start()
@@ -131,7 +131,7 @@ def test_a_password_in_the_url_is_warned_of_and_not_shown(driver):
 @once
 def test_a_server_elsewhere_that_proves_nothing_is_warned_of(driver):
     del driver
-    with Stack("postgresql", without=PROGRAMS) as stack:
+    with Stack("postgresql", without=PROGRAMS, insecure=True) as stack:
         service = stack.hospital_svc
         # The first of the two hosts answers; the other is never asked.
         service.flags["database"] = re.sub(r"host=([^&]*)&port=5432", r"host=\1,db.invalid&port=5432,5432", service.flags["database"])
@@ -143,7 +143,7 @@ def test_a_server_elsewhere_that_proves_nothing_is_warned_of(driver):
 @once
 def test_a_url_that_gives_something_away_is_refused(driver):
     del driver
-    with Stack("postgresql", without=PROGRAMS, secure=True) as stack:
+    with Stack("postgresql", without=PROGRAMS) as stack:
         for name in PROGRAMS:
             service = stack.services[name]
             url = service.flags["database"]

@@ -1,5 +1,6 @@
 /* Sets a day's capacity to 0, first by omitting it, then explicitly. A stand-alone program, like caller.c. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "screening/client.h"
 
@@ -7,7 +8,8 @@ int main(int argc, char **argv)
 {
     if (argc != 4)
         return 2;
-    const struct screening_options options = {.address = argv[1], .timeout_ms = 20000};
+    const struct screening_options options = {
+        .address = argv[1], .timeout_ms = 20000, .token_file = getenv("SCREENING_TOKEN_FILE")};
     struct screening_client *client = screening_client_open(&options, NULL);
     if (client == NULL)
         return 2;

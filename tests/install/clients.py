@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from kit import rpc
+from kit import credentials, rpc
 from kit.marks import once
 from kit.rpc import FakeService, types_pb2
 from kit.stack import BUILD, DEADLINE_S, Stack, free_port, wait_for
@@ -72,10 +72,8 @@ def static_flags(prefix):
 
 
 def tcp_stack(driver):
-    """Returns a stack with hospital-svc and booking-svc. As in production, booking-svc listens on TCP."""
-    booking = "tcp://127.0.0.1:%d" % free_port()
-    return Stack(driver, without=("history",),
-                 flags={"booking": {"rpc-listen": booking}, "hospital": {"booking-rpc": booking}})
+    """Returns a stack with hospital-svc and booking-svc. As in production, booking-svc listens for clients on TCP."""
+    return Stack(driver, without=("history",), flags={"booking": {"client-listen": "tcp://127.0.0.1:%d" % free_port()}})
 
 
 def check_client(driver, folder, *client):
@@ -261,10 +259,10 @@ def build_caller(folder):
 @once
 def test_c_client_outlives_restarts_of_its_server(driver):
     address = "tcp://127.0.0.1:%d" % free_port()
-    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"rpc-listen": address}}) as stack:
+    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"client-listen": address}}) as stack:
         build_caller(folder)
         hospital_id = register(stack)
-        caller = Caller(folder, address, hospital_id)
+        caller = Caller(folder, address, hospital_id, credentials.current().person_file)
         for number in range(RESTARTS):
             stack.hospital_svc.kill()
             if number % 2:
@@ -285,9 +283,9 @@ def test_c_client_outlives_restarts_of_its_server(driver):
 @once
 def test_c_client_says_when_the_outcome_is_unknown(driver):
     address = "tcp://127.0.0.1:%d" % free_port()
-    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"rpc-listen": address}}) as stack:
+    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"client-listen": address}}) as stack:
         build_caller(folder)
-        caller = Caller(folder, address, register(stack))
+        caller = Caller(folder, address, register(stack), credentials.current().person_file)
         caller.begin()
         assert caller.outcome()[0] == "OK"
         stack.hospital_svc.pause()
@@ -400,7 +398,7 @@ def test_python_client_in_an_empty_folder(driver):
 @once
 def test_c_client_says_which_capacity_it_means(driver):
     address = "tcp://127.0.0.1:%d" % free_port()
-    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"rpc-listen": address}}) as stack:
+    with EmptyFolder() as folder, Stack(driver, without=("booking", "history"), flags={"hospital": {"client-listen": address}}) as stack:
         prefix = install(folder)
         shutil.copy(os.path.join(ROOT, "tests/install/capacity.c"), folder)
         output(*COMPILER, "capacity.c", "-o", "capacity", *shared_flags(prefix), folder=folder)

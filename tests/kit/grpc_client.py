@@ -5,7 +5,7 @@ import queue
 import struct
 import sys
 
-from . import rpc
+from . import credentials, rpc
 from .deadline import DEADLINE_S
 from .rpc import METHODS, message_class
 
@@ -92,9 +92,11 @@ def fields_of(data):
 
 
 class Client:
-    """A channel. Calls: client.CreateBooking(customer_id=..., ...) -> Reply. With `certificate`, the path of a PEM file, it uses TLS."""
+    """A channel. Calls: client.CreateBooking(customer_id=..., ...) -> Reply. With `certificate`, the path of a PEM file, it uses TLS.
+    `token` is the caller's, or None."""
 
-    def __init__(self, address, certificate=None, options=()):
+    def __init__(self, address, certificate=None, options=(), token=credentials.DEFAULT):
+        self.token = token
         options = [("grpc.enable_http_proxy", 0), *options]
         if certificate is None:
             self.channel = grpc.insecure_channel(address, options=options)
@@ -111,7 +113,7 @@ class Client:
         call = self.channel.unary_unary(path, request_serializer=lambda message: message if isinstance(message, bytes)
                                         else message.SerializeToString(), response_deserializer=response_class.FromString)
         try:
-            message, done = call.with_call(request, timeout=timeout_ms / 1000, metadata=metadata, **more)
+            message, done = call.with_call(request, timeout=timeout_ms / 1000, metadata=credentials.fields(metadata, self.token), **more)
             return Reply(rpc.OK, "", message, done.trailing_metadata())
         except grpc.RpcError as error:
             return Reply(error.code().value[0], error.details(), None, error.trailing_metadata() or ())

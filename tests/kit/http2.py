@@ -9,6 +9,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
+from . import credentials
 from .deadline import DEADLINE_S
 
 PREFIX = "h2:"
@@ -38,10 +39,11 @@ class Exchange:
 
 class Connection:
     """A connection whose waits all have deadlines: `with Connection("h2:127.0.0.1:8081") as connection:`. With `reads`
-    False, received data is never acknowledged, so that the windows stay closed once they are full."""
+    False, received data is never acknowledged, so that the windows stay closed once they are full. `token` is the caller's, or None."""
 
-    def __init__(self, address, timeout=DEADLINE_S, receive_bytes=None, reads=True, source=""):
+    def __init__(self, address, timeout=DEADLINE_S, receive_bytes=None, reads=True, source="", token=credentials.DEFAULT):
         target = address[len(PREFIX):] if address.startswith(PREFIX) else address
+        self.token = token
         self.reads, self.exchanges, self.goaways, self.closed, self.received = reads, {}, [], False, b""
         if target.startswith("unix:"):
             self.socket, where = socket.socket(socket.AF_UNIX), target[len("unix:"):]
@@ -81,7 +83,7 @@ class Connection:
 
     def head(self, method, path, headers=(), authority=None):
         return [(":method", method), (":scheme", "http"), (":authority", authority or self.authority), (":path", path),
-                *((name.lower(), value) for name, value in headers)]
+                *credentials.fields(((name.lower(), value) for name, value in headers), self.token)]
 
     def begin(self, fields, ended=True):
         """Sends the head of a request as it is. Returns the id of its stream."""

@@ -4,11 +4,12 @@ import threading
 
 from auth.v1 import access_pb2
 from google.protobuf import descriptor_pb2, symbol_database
+from google.protobuf.message import DecodeError
 from grpc.health.v1 import health_pb2
 from rpc.v1 import envelope_pb2, introspection_pb2
 from screening.v1 import booking_pb2, event_pb2, history_pb2, hospital_pb2, pairing_pb2, types_pb2
 
-from . import sp
+from . import credentials, sp
 from .ids import new_id  # noqa: F401  tests use it as rpc.new_id()
 
 OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS = 0, 3, 4, 5, 6
@@ -41,6 +42,10 @@ def access_of(name):
     return METHODS[name][1].GetOptions().Extensions[access_pb2.access]
 
 
+def only_services_call(name):
+    return name in METHODS and list(access_of(name).roles) == [access_pb2.SERVICE]
+
+
 def message_class(descriptor):
     return symbol_database.Default().GetPrototype(descriptor)
 
@@ -51,19 +56,29 @@ class Reply:
     def __init__(self, envelope, response):
         self.code, self.reason, self.text = envelope.code, envelope.reason, envelope.message
         self.retry_after_ms = envelope.retry_after_ms
-        self.message = response
+        self.payload, self.message = envelope.payload, response
 
     def __repr__(self):
         return "code %d %s %s" % (self.code, self.reason, self.text or self.message)
 
 
-def pack(method, payload, timeout_ms=0, metadata=None, explicit_presence=True):
+def pack(method, payload, timeout_ms=0, metadata=None, explicit_presence=True, token=credentials.DEFAULT):
+    """Packs a request of a method, given as SERVICE/METHOD."""
     request = envelope_pb2.Request(method=method, payload=payload, timeout_ms=timeout_ms)
     if hasattr(request, "explicit_presence"):  # builds of earlier versions do not have this field
         request.explicit_presence = explicit_presence
-    for key, value in (metadata or {}).items():
+    for_service = only_services_call(method.rpartition("/")[2])
+    for key, value in credentials.fields((metadata or {}).items(), token, for_service):
         request.metadata.add(key=key, value=value)
     return request.SerializeToString()
+
+
+def method_in(body):
+    """Returns the name of the method that a packed request calls, or "" if it is no request."""
+    try:
+        return envelope_pb2.Request.FromString(body).method.rpartition("/")[2]
+    except DecodeError:
+        return ""
 
 
 def unpack(body, method):
@@ -74,24 +89,15 @@ def unpack(body, method):
     return Reply(envelope, response)
 
 
-class Client:
-    """A connection to one service. client.CreateBooking(customer_id=..., ...) calls a method and returns a Reply."""
+class Caller:
+    """Calls methods by `send` and `receive`: client.CreateBooking(customer_id=..., ...) calls a method and returns a Reply."""
 
-    def __init__(self, address, timeout=60.0, token=None, tls=None):
-        self.address, self.token = address, token
-        self.requester = sp.Requester(address, timeout, tls)
-
-    def send(self, name, /, timeout_ms=50000, metadata=None, **fields):
+    def send(self, name, /, **arguments):
         """Sends a request without waiting for the answer. Returns the argument for `receive`."""
-        full, method = METHODS[name]
-        payload = message_class(method.input_type)(**fields).SerializeToString()
-        if self.token:
-            metadata = {"authorization": "Bearer " + self.token, **(metadata or {})}
-        return self.requester.send(pack(full, payload, timeout_ms, metadata)), method
+        raise NotImplementedError
 
     def receive(self, sent):
-        request_id, method = sent
-        return unpack(self.requester.receive(request_id), method)
+        raise NotImplementedError
 
     def call(self, name, /, **arguments):
         return self.receive(self.send(name, **arguments))
@@ -101,28 +107,55 @@ class Client:
         sent = [self.send(name, **arguments, **request) for request in requests]
         return [self.receive(one) for one in sent]
 
-    def raw(self, body):
-        """Sends `body`, which may be any bytes, as a request. Returns the Reply."""
-        return unpack(self.requester.request(body), None)
-
     def __getattr__(self, name):
         if name not in METHODS:
             raise AttributeError(name)
         return lambda **arguments: self.call(name, **arguments)
 
+
+class Client(Caller):
+    """A connection to one service. `token` is the caller's, or None."""
+
+    def __init__(self, address, timeout=60.0, token=credentials.DEFAULT, tls=None):
+        self.address, self.token = address, token
+        self.requester = sp.Requester(address, timeout, tls)
+
+    def send(self, name, /, timeout_ms=50000, metadata=None, **fields):  # pylint: disable=arguments-differ
+        full, method = METHODS[name]
+        payload = message_class(method.input_type)(**fields).SerializeToString()
+        return self.requester.send(pack(full, payload, timeout_ms, metadata, token=self.token)), method
+
+    def receive(self, sent):
+        request_id, method = sent
+        return unpack(self.requester.receive(request_id), method)
+
+    def raw(self, body):
+        """Sends `body`, which may be any bytes, as a request. Returns the Reply."""
+        return unpack(self.requester.request(body), None)
+
     def close(self):
         self.requester.close()
 
 
-class SecureClient:
-    """Calls each method at the listener for its callers: those that only services call with a service's token."""
+class SecureClient(Caller):
+    """Calls each method at the listener for its callers: those that only services call at that for services."""
 
-    def __init__(self, address, token, service_address, service_token):
-        self.people, self.services = Client(address, token=token), Client(service_address, token=service_token)
+    def __init__(self, address, service_address):
+        self.people, self.services = Client(address), Client(service_address)
 
-    def __getattr__(self, name):
-        only_services = name in METHODS and list(access_of(name).roles) == [access_pb2.SERVICE]
-        return getattr(self.services if only_services else self.people, name)
+    def _of(self, name):
+        return self.services if only_services_call(name) else self.people
+
+    def send(self, name, /, **arguments):
+        client = self._of(name)
+        return client, client.send(name, **arguments)
+
+    def receive(self, sent):
+        client, sent = sent
+        return client.receive(sent)
+
+    def raw(self, body):
+        return self._of(method_in(body)).raw(body)
 
     def close(self):
         self.people.close()

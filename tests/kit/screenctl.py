@@ -4,12 +4,17 @@ import json
 import os
 import subprocess
 
+from . import credentials, rpc
 from .stack import DEADLINE_S, PROGRAMS, program
 
 
 def command(stack, *words, services=PROGRAMS):
-    addresses = [word for name in services for word in ("--" + name, stack.services[name].rpc)]
-    return [program("screenctl"), "--timeout", "50000", *addresses, *words]
+    """Returns the command of screenctl. Its caller is an administrator, or a service for what only services may do."""
+    for_service = stack.keyring is not None and ("events" in words or any(map(rpc.only_services_call, words)))
+    addresses = [word for name in services
+                 for word in ("--" + name, stack.services[name].for_services if for_service else stack.services[name].rpc)]
+    identity = ["--token-file", credentials.current().service_file] if for_service else []
+    return [program("screenctl"), "--timeout", "50000", *identity, *addresses, *words]
 
 
 def screenctl(stack, *words, services=PROGRAMS, **locale):

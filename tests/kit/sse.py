@@ -5,6 +5,7 @@ import socket
 import time
 import urllib.parse
 
+from . import credentials
 from .deadline import DEADLINE_S
 
 
@@ -23,7 +24,7 @@ class Listener:
     """A listener of GET /events. Connects and reads the head of the answer, whose status is `code`. If `read` is False, sends the
     request but reads nothing."""
 
-    def __init__(self, address, last_event_id=None, read=True, receive_bytes=None, source="", token=None, **query):
+    def __init__(self, address, last_event_id=None, read=True, receive_bytes=None, source="", token=credentials.DEFAULT, **query):
         self.http2 = None  # (connection, exchange)
         self.token = token
         path = "/events?" + urllib.parse.urlencode(query)
@@ -48,8 +49,8 @@ class Listener:
             self.sock.bind((source, 0))
         self.sock.connect((host, int(port)))
         head = "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n" % (path, address)
-        if self.token:
-            head += "Authorization: Bearer %s\r\n" % self.token
+        for field in credentials.fields(token=self.token):
+            head += "%s: %s\r\n" % field
         if last_event_id:
             head += "Last-Event-ID: %s\r\n" % last_event_id
         self.sock.sendall((head + "\r\n").encode())
@@ -57,7 +58,7 @@ class Listener:
     def _connect_http2(self, address, path, last_event_id, read, receive_bytes):
         from . import http2
 
-        connection = http2.Connection(address, receive_bytes=receive_bytes, reads=read)
+        connection = http2.Connection(address, receive_bytes=receive_bytes, reads=read, token=self.token)
         headers = [("accept", "text/event-stream")] + ([("last-event-id", last_event_id)] if last_event_id else [])
         self.http2 = connection, connection.exchanges[connection.request("GET", path, headers=headers)]
         self.sock = connection.socket

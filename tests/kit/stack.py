@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-from . import rpc, sandbox, web
+from . import credentials, rpc, sandbox, web
 from .deadline import DEADLINE_S
 
 BUILD = os.environ.get("SCREENING_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release"))
@@ -93,7 +93,8 @@ class Service:
         self.wanted = threading.RLock()  # held while a process is started or given up
         self.prefix = []  # words in front of the command, such as setpriv
         self.log_path = os.path.join(stack.folder, name + ".log")
-        self.rpc = flags.get("rpc-listen")
+        self.for_services = flags.get("rpc-listen")  # the address at which services call
+        self.rpc = flags.get("client-listen", self.for_services)  # the address at which everybody else calls
 
     def arguments(self, **more):
         flags = dict(self.flags)
@@ -233,14 +234,14 @@ class Gateway(Service):
 class Stack:
     """Runs hospital-svc, booking-svc and history-svc: `with Stack(driver) as stack:`. `without` names the services that the test
     itself plays at their addresses, or starts later. If `gateway` is true, gateway-svc runs too, and the front door before it; `front`
-    has settings of the door (kit/front.py), whose limits for an address are wide, and `tls` opens its TLS port too. If `secure` is true, the
-    services check tokens, which `keyring` issues, and each has a listener for clients. If `wires` is true, each service calls and follows
+    has settings of the door (kit/front.py), whose limits for an address are wide, and `tls` opens its TLS port too. The services check
+    tokens, which `keyring` issues, and each has a listener for clients; if `insecure` is true, they trust every caller. If `wires` is true, each service calls and follows
     the others through wire doors, by TLS; the test's own clients connect to the services' sockets. `doors` has the doors by service.
     `cluster_url` is the URL of the PostgreSQL for the databases. `sandboxed` runs all of them under the filters of their
     systemd units (kit/sandboxed)."""
 
     def __init__(self, driver="sqlite", without=(), flags=None, cluster_url=CLUSTER_URL, gateway=False, front=None,
-                 tls=False, secure=False, wires=False, sandboxed=sandbox.ALWAYS):
+                 tls=False, insecure=False, wires=False, sandboxed=sandbox.ALWAYS):
         self.driver, self.cluster_url = driver, cluster_url
         self.folder = tempfile.mkdtemp(prefix="screening-", dir="/tmp")
         self.databases = []
@@ -249,7 +250,7 @@ class Stack:
         self.without = without
         self.with_gateway, self.with_wires, self.sandboxed = gateway, wires, sandboxed
         self.keyring = None
-        if secure:
+        if not insecure and knows("hospital", "--issuers"):
             from .tokens import Keyring  # needs a package that ./demo, which imports this module, does not
             self.keyring = Keyring(os.path.join(self.folder, "keys"))
         more = flags or {}
@@ -262,6 +263,7 @@ class Stack:
         if wires:
             from .wires import doors_of  # which imports this module
             self.doors = doors_of(self)
+        self.outer_credentials = credentials.take(credentials.Credentials(self.keyring))
         self.front_settings = {**({} if tls else {"tls": "off"}), **WIDE, **(front or {})}
 
     @functools.cached_property
@@ -341,6 +343,7 @@ class Stack:
     def close(self, failed=False):
         for client in self.clients:
             client.close()
+        credentials.take(self.outer_credentials)
         problems = []
         if "front" in self.__dict__:
             self.front.end(failed)
@@ -389,12 +392,10 @@ class Stack:
         return client
 
     def _rpc_client(self, name):
-        """Returns a client of a service. With tokens, it is an administrator, and another service for methods that only services call."""
+        """Returns a client of a service. With tokens, it calls methods that only services call at the listener for services."""
         if not self.keyring:
             return rpc.Client(self.services[name].rpc)
-        peer = "booking-svc" if name == "hospital" else "hospital-svc"
-        return rpc.SecureClient(self.services[name].flags["client-listen"], self.keyring.token("admin"), self.address(name + ".rpc"),
-                                self.keyring.service_token(peer, name + "-svc", lifetime_s=3600))
+        return rpc.SecureClient(self.services[name].rpc, self.services[name].for_services)
 
     @property
     def hospital(self):
@@ -429,6 +430,10 @@ class Stack:
     def wait_paired(self):
         """Waits until hospital-svc is paired and grants places. A build without pairing always grants them."""
         wait_for("hospital-svc is paired with booking-svc", lambda: self.stat("hospital", "hospital_paired") != 0)
+
+    def made_files(self):
+        """Returns the names of what the services have made in the folder, besides their logs."""
+        return sorted(name for name in os.listdir(self.folder) if name != "keys" and not name.endswith(".log"))
 
     # ---- reading the databases
 

@@ -4,6 +4,8 @@ import http.client
 import json
 import urllib.parse
 
+from . import credentials
+
 
 class Answer:
     """An answer: its code, its headers (names in any case), and its body as bytes and as JSON."""
@@ -25,13 +27,15 @@ class Answer:
 
 
 class Client:
-    """A client with one persistent connection. A `body` of bytes is sent unchanged, any other as JSON."""
+    """A client with one persistent connection. A `body` of bytes is sent unchanged, any other as JSON. `token` is the caller's, or
+    None."""
 
-    def __init__(self, address, timeout=60.0, source=""):
+    def __init__(self, address, timeout=60.0, source="", token=credentials.DEFAULT):
+        self.token = token
         self.connection = http.client.HTTPConnection(address, timeout=timeout, source_address=(source, 0) if source else None)
 
     def request(self, method, path, body=None, headers=None, query=None):
-        head = dict(headers or {})
+        head = dict(credentials.fields((headers or {}).items(), self.token, name="Authorization"))
         if query:
             path += "?" + urllib.parse.urlencode(query)
         if body is not None and not isinstance(body, bytes):

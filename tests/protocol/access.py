@@ -126,7 +126,7 @@ class OverRpc:
     def call(self, caller, method, fields):
         name = SERVED_BY.get(METHODS[method][0].partition("/")[0], "hospital")
         if name not in self.clients:
-            self.clients[name] = rpc.Client(self.world.stack.address(name + ".clients"))
+            self.clients[name] = rpc.Client(self.world.stack.address(name + ".clients"), token=None)
         token = self.world.token(caller, name + "-svc")
         reply = self.clients[name].call(method, metadata={"authorization": "Bearer " + token} if token else None, **fields)
         return reply.code, reply.text, reply.message
@@ -142,7 +142,7 @@ class OverHttp:
         "Reserve", "BatchReserve", "Fetch", "Pair", "LookUpBookings", "AbandonBooking", "ListReservations"))
 
     def __init__(self, world):
-        self.world, self.client = world, web.Client(world.stack.gateway_svc.http)
+        self.world, self.client = world, web.Client(world.stack.gateway_svc.http, token=None)
 
     def headers(self, caller, method):
         name = SERVED_BY.get(METHODS[method][0].partition("/")[0], "hospital")
@@ -170,7 +170,7 @@ class OverConnect(OverHttp):
 class OverGrpc(OverHttp):
     def __init__(self, world):
         super().__init__(world)
-        self.grpc = grpc_client.Client(world.stack.front.http)
+        self.grpc = grpc_client.Client(world.stack.front.http, token=None)
 
     def call(self, caller, method, fields):
         metadata = [(name.lower(), value) for name, value in self.headers(caller, method).items()]
@@ -247,7 +247,7 @@ def check_answer(world, way, caller, method):
 
 
 def play_table(driver, way_class, **more):
-    with Stack(driver, gateway=True, secure=True, **more) as stack:
+    with Stack(driver, gateway=True, **more) as stack:
         world = World(stack)
         way = way_class(world)
         for method in way.methods:
@@ -289,11 +289,11 @@ def test_access_table_over_rest(driver):
 
 @once
 def test_access_on_the_listener_for_services(driver):
-    with Stack(driver, gateway=True, secure=True) as stack:
+    with Stack(driver, gateway=True) as stack:
         world = World(stack)
         for name in ("hospital", "booking", "history"):
             program = name + "-svc"
-            client = rpc.Client(stack.address(name + ".rpc"))
+            client = rpc.Client(stack.address(name + ".rpc"), token=None)
             for caller in CALLERS:
                 token = world.token(caller, program)
                 reply = client.Stats(metadata={"authorization": "Bearer " + token} if token else None)
@@ -311,7 +311,7 @@ def test_access_on_the_listener_for_services(driver):
 
 @once
 def test_access_to_a_public_catalogue(driver):
-    with Stack(driver, gateway=True, secure=True, flags={"hospital": {"public-catalogue": "true"},
+    with Stack(driver, gateway=True, flags={"hospital": {"public-catalogue": "true"},
                                                          "gateway": {"public-catalogue": "true"}}) as stack:
         world = World(stack)
         way = OverConnect(world)
@@ -320,15 +320,15 @@ def test_access_to_a_public_catalogue(driver):
                 code = way.call("nobody", method, world.fields(method))[0]
                 assert (code in SERVING) == rpc.access_of(method).catalogue, (method, code)
         way.close()
-        listener = sse.Listener(stack.gateway_svc.http, hospitalId=world.a)
+        listener = sse.Listener(stack.gateway_svc.http, token=None, hospitalId=world.a)
         assert listener.code == 200
         listener.close()
-        assert sse.Listener(stack.gateway_svc.http, customerId="kim").code == 401
+        assert sse.Listener(stack.gateway_svc.http, token=None, customerId="kim").code == 401
 
 
 @once
 def test_access_to_events(driver):
-    with Stack(driver, gateway=True, secure=True) as stack:
+    with Stack(driver, gateway=True) as stack:
         world = World(stack)
         answers = {"nobody": (401, 401), "kim": (200, 200), "lee": (200, 200), "staff_a": (403, 200), "staff_b": (403, 200),
                    "admin": (200, 200), "auditor": (200, 200), "service": (403, 200)}
@@ -350,11 +350,11 @@ def test_access_to_events(driver):
 
 @once
 def test_access_without_a_token_reaches_only_what_is_open(driver):
-    with Stack(driver, gateway=True, secure=True) as stack:
-        client = web.Client(stack.gateway_svc.http)
+    with Stack(driver, gateway=True) as stack:
+        client = web.Client(stack.gateway_svc.http, token=None)
         assert client.get("/openapi.json").code == 200
         assert json.loads(client.get("/hospitals").body)["reason"] == "TOKEN_MISSING"
         client.close()
-        client = grpc_client.Client(stack.front.http)
+        client = grpc_client.Client(stack.front.http, token=None)
         assert client.Check().code == rpc.OK
         client.close()

@@ -33,7 +33,7 @@ def good_run(stack, *options):
 
 
 def test_bench_mixes_count_what_the_services_hold(driver):
-    with Stack(driver, without=("history",)) as stack:
+    with Stack(driver, without=("history",), insecure=True) as stack:
         booked = good_run(stack, "--count", 300)
         assert counts(booked) == {"CONFIRMED": 300}, booked
         assert booked["places"]["taken"] == booked["places"]["live"] == booked["turns"] == 300, booked
@@ -55,7 +55,7 @@ def test_bench_mixes_count_what_the_services_hold(driver):
 
 
 def test_bench_hot_day_goes_on_to_the_next_when_it_is_sold(driver):
-    with Stack(driver, without=("history",)) as stack:
+    with Stack(driver, without=("history",), insecure=True) as stack:
         figures = good_run(stack, "--count", 250, "--places", 100)
         assert counts(figures) == {"CONFIRMED": 250}, figures
         taken = stack.rows("hospital", "SELECT reserved FROM screening_day WHERE reserved > 0 ORDER BY date")
@@ -64,7 +64,7 @@ def test_bench_hot_day_goes_on_to_the_next_when_it_is_sold(driver):
 
 @once
 def test_bench_reports_what_the_processes_used(driver):
-    with Stack(driver, without=("history",)) as stack:
+    with Stack(driver, without=("history",), insecure=True) as stack:
         pids = {name: stack.services[name.removesuffix("-svc")].process.pid for name in ("hospital-svc", "booking-svc")}
         watches = [word for name, pid in pids.items() for word in ("--watch", "%s=%d" % (name, pid))]
         processes = good_run(stack, "--count", 2000, *watches)["processes"]
@@ -161,7 +161,7 @@ def test_bench_a_wrong_answer_makes_a_failed_run(driver):
 
 @once
 def test_bench_interrupted_reports_what_it_has_measured(driver):
-    with Stack(driver, without=("history",)) as stack:
+    with Stack(driver, without=("history",), insecure=True) as stack:
         path = os.path.join(stack.folder, "bench.json")
         with subprocess.Popen([os.path.join(BUILD, "bench/screening-bench"), "--seconds", "3600", "--warm-up", "0", "--json", path,
                                stack.address("hospital.rpc"), stack.address("booking.rpc")], stdout=subprocess.DEVNULL) as running:

@@ -23,7 +23,7 @@ class LateHospital(FakeService):
     calls are executed immediately and answered late; the other half reach hospital-svc late."""
 
     def __init__(self, stack):
-        self.real, self.late_ms = stack.hospital_svc.rpc, None
+        self.real, self.late_ms = stack.hospital_svc.for_services, None
         super().__init__(stack.address("late.rpc"), self._forward)
 
     def _forward(self, name, request):

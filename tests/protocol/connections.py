@@ -21,11 +21,12 @@ RATIO = 20  # limit of the ratio of the p99 values
 
 
 def tcp_stack(driver, **more):
-    """Returns a stack with hospital-svc and history-svc on TCP, with a low limit of connections."""
+    """Returns a stack with hospital-svc and history-svc on TCP, with a low limit of connections. Events are published over TCP only if
+    the stack is insecure."""
     def flags():
         return {"rpc-listen": "tcp://127.0.0.1:%d" % free_port(), **LIMITS, **more}
     return Stack(driver, without=("booking",), flags={
-        "hospital": {"events-listen": "tcp://127.0.0.1:%d" % free_port(), **flags()}, "history": flags()})
+        "hospital": {"events-listen": "tcp://127.0.0.1:%d" % free_port(), **flags()}, "history": flags()}, insecure=True)
 
 
 def connect(address, source=ATTACKER, timeout=5.0):
@@ -224,7 +225,7 @@ def test_callers_never_exhaust_the_files_of_a_service(driver):
     """The service may open 300 files in total. While 400 connections stay open, it still serves new clients."""
     with Stack(driver, without=("hospital", "booking", "history")) as stack:
         service = stack.hospital_svc
-        service.flags["rpc-listen"] = service.rpc = "tcp://127.0.0.1:%d" % free_port()
+        service.flags["client-listen"] = service.rpc = "tcp://127.0.0.1:%d" % free_port()
         arguments = service.arguments
         service.arguments = lambda **more: ["prlimit", "--nofile=300:300"] + arguments(**more)
         service.start()

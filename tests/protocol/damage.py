@@ -126,7 +126,7 @@ def test_health_says_why_a_service_is_not_ready(driver):
         for name in PROGRAMS:
             service = stack.services[name]
             for host in ("127.0.0.1:1", "no-such-host.invalid"):
-                service.flags["database"] = "postgresql://screening@%s/x" % host
+                service.flags["database"] = "postgresql://screening@%s/x?sslmode=verify-full" % host
                 service.spawn()
                 wait_for("it waits", lambda: any(line.get("event") == "database.waiting" and host.split(":")[0] in line["error"]
                                                  for line in service.log_lines()))

@@ -25,7 +25,8 @@ def refusal(done):
 
 def second(stack, name, **more):
     """Runs a second process of the service, at other addresses, until it ends. Returns the finished process."""
-    flags = {"rpc_listen": stack.address(name + ".second.rpc"), "events_listen": stack.address(name + ".second.events")}
+    flags = {"rpc_listen": stack.address(name + ".second.rpc"), "events_listen": stack.address(name + ".second.events"),
+             "client_listen": stack.address(name + ".second.clients")}
     if name == "history":
         del flags["events_listen"]
     return stack.services[name].run_once(**{**flags, **more})
@@ -101,7 +102,7 @@ def test_a_file_of_another_program_is_exit_2_and_stays_unchanged(driver):
 
 @once
 def test_a_folder_that_is_not_writable_is_permission_denied(driver):
-    with Stack(driver, without=PROGRAMS) as stack:
+    with Stack(driver, without=PROGRAMS, insecure=True) as stack:  # another user may not read the keys
         folder = os.path.join(stack.folder, "closed")
         os.mkdir(folder, mode=0o555)
         for name in WRITERS:

@@ -3,7 +3,7 @@ import collections
 import json
 import socket
 
-from kit import rpc, web
+from kit import raw_http, rpc, web
 from kit.flood import Flood, HttpFlood, check_unharmed
 from kit.marks import once
 from kit.rpc import FakeService, booking_pb2, types_pb2
@@ -16,6 +16,7 @@ BUDGET_MS = 1000
 # list.
 RATIO = 200
 WRITE_RATIO = 50  # a commit is slower than a read in any case
+JSON = "Content-Type: application/json"
 
 
 def packed(name, timeout_ms=60000, metadata=None, **fields):
@@ -74,7 +75,7 @@ def test_a_flood_of_fetches_leaves_the_log_to_subscribers(driver):
         def catch_up():
             reply = client.call("Fetch", timeout_ms=BUDGET_MS, subscriber="t", after_seq=head - 10)
             return reply.code == rpc.OK and len(reply.message.events) == 10
-        check_unharmed(catch_up, lambda: Flood(stack.booking_svc.rpc, fetches, 200), RATIO)
+        check_unharmed(catch_up, lambda: Flood(stack.booking_svc.for_services, fetches, 200), RATIO)
 
 
 def check_invented_addresses(stack, flooded, called):
@@ -91,13 +92,13 @@ def check_invented_addresses(stack, flooded, called):
 @once
 def test_ten_thousand_invented_addresses_gain_nothing_where_anyone_calls(driver):
     with Stack(driver, without=("history", "gateway"), gateway=True) as stack:
-        check_invented_addresses(stack, stack.address("booking.rpc"), stack.address("booking.rpc"))
+        check_invented_addresses(stack, stack.booking_svc.rpc, stack.booking_svc.rpc)
 
 
 @once
 def test_ten_thousand_invented_addresses_gain_nothing_where_gateways_call(driver):
     with Stack(driver, without=("history", "gateway"), gateway=True) as stack:
-        check_invented_addresses(stack, stack.address("booking.gateway"), stack.address("booking.rpc"))
+        check_invented_addresses(stack, stack.address("booking.gateway"), stack.booking_svc.rpc)
 
 
 @once
@@ -123,30 +124,21 @@ def test_the_gateway_names_its_clients(driver):
         fake.close()
 
 
-def http_post(path, body):
-    return b"POST %s HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
-        path.encode(), len(body), body)
-
-
 @once
 def test_bodies_full_of_values_leave_the_gateway_to_others(driver):
     """None of the bodies is a valid request, so their only cost is parsing. Other callers are still served."""
     with Stack(driver, without=("history",), gateway=True) as stack:
         hospital_id = register(stack)
-        body = (b'{"days": [' + 20000 * b"[]," + b"[]]}").ljust(65536)
+        flood = raw_http.request("POST", "/hospitals", (b'{"days": [' + 20000 * b"[]," + b"[]]}").ljust(65536), JSON)
         check_unharmed(lambda: stack.gateway.get("/hospitals/" + hospital_id).code == 200,
-                       lambda: HttpFlood(stack.gateway_svc.http, http_post("/hospitals", body), 64, "127.0.0.2"), 50)
-
-
-def http_get(path):
-    return ("GET %s HTTP/1.1\r\nHost: t\r\n\r\n" % path).encode()
+                       lambda: HttpFlood(stack.gateway_svc.http, flood, 64, "127.0.0.2"), 50)
 
 
 @once
 def test_a_flood_of_lists_over_http_leaves_the_reads_of_other_addresses(driver):
     with Stack(driver, without=("history",), gateway=True) as stack:
         ids = book_many(stack, register(stack, capacity=BOOKINGS))
-        lists = http_get("/bookings?customerId=c-1&pageSize=500")
+        lists = raw_http.head("GET", "/bookings?customerId=c-1&pageSize=500")
         headers = {"Request-Timeout-Ms": str(BUDGET_MS)}
         check_unharmed(lambda: stack.gateway.get("/bookings/" + ids[0], headers=headers).code == 200,
                        lambda: HttpFlood(stack.gateway_svc.http, lists, 300, "127.0.0.2"), RATIO, seconds=2)
@@ -194,6 +186,6 @@ def test_a_flood_of_bookings_over_http_leaves_the_bookings_of_other_addresses(dr
     with Stack(driver, without=("history",), gateway=True) as stack:
         hospital_id = register(stack, capacity=100000)
         booking = {"customerId": "c", "customerName": "n", "hospitalId": hospital_id, "date": day(1)}
+        flood = raw_http.request("POST", "/bookings", json.dumps(booking).encode(), JSON)
         check_unharmed(lambda: stack.gateway.post("/bookings", booking).code == 201,
-                       lambda: HttpFlood(stack.gateway_svc.http, http_post("/bookings", json.dumps(booking).encode()), 300, "127.0.0.2"),
-                       WRITE_RATIO)
+                       lambda: HttpFlood(stack.gateway_svc.http, flood, 300, "127.0.0.2"), WRITE_RATIO)

@@ -188,6 +188,7 @@ def test_connect_hands_on_budget_trace_and_authorization(driver):
     flags = {"gateway": {"default-timeout-ms": 7000, "timeout-max-ms": 20000}}
     with Stack(driver, without=("hospital", "booking", "history"), flags=flags, gateway=True) as stack:
         fake = play_booking(stack, lambda name, request: types_pb2.Booking())
+        stack.gateway.token = None
         for headers, budget_ms, metadata in (
                 ({}, 7000, {}),
                 ({"Connect_Timeout_Ms": "5000", "Authorization": "Bearer x y"}, 5000, {"authorization": "Bearer x y"}),

@@ -16,7 +16,7 @@ class FakeBookings(FakeService):
 
     def __init__(self, stack):
         self.answer = booking_pb2.ListBookingsResponse()
-        super().__init__(stack.services["booking"].rpc, lambda name, request: self.answer)
+        super().__init__(stack.services["booking"].for_services, lambda name, request: self.answer)
 
 
 class BookingsPlayed(RestStack):
@@ -96,7 +96,7 @@ def test_rest_an_invalid_answer_is_a_fault(driver):
 def test_rest_passes_budget_trace_and_authorization_on(driver):
     with played(driver, default_timeout_ms=20000) as stack:
         stack.fake.answer = envelope_pb2.Response(code=rpc.NOT_FOUND)
-        place = "/bookings/" + rpc.new_id()
+        place, stack.rest.token = "/bookings/" + rpc.new_id(), None
 
         def sent(**headers):
             stack.rest.get(place, headers={name.replace("_", "-"): value for name, value in headers.items()})

@@ -4,7 +4,7 @@ import os
 import struct
 import time
 
-from kit import rpc
+from kit import credentials, rpc
 from kit.grpc_client import Client, framed, status_of
 from kit.http2 import Connection
 from kit.marks import once
@@ -126,7 +126,7 @@ def test_grpc_hands_on_deadline_trace_and_authorization(driver):
         silent = []
         fake = FakeService(stack.address("booking.rpc"), lambda name, request: None if silent else types_pb2.Booking())
         wait_for("the gateway connects", fake.listener.connections)
-        client = Client(stack.front.http)
+        client = Client(stack.front.http, token=None)
         for timeout_ms, metadata in ((5000, (("authorization", "Bearer x y"), ("traceparent", TRACE))), (90000, (("x-other-bin", b"\xff"),))):
             assert client.GetBooking(booking_id="b", timeout_ms=timeout_ms, metadata=metadata).code == rpc.OK
             seen = fake.calls[-1]
@@ -216,7 +216,8 @@ def test_grpc_a_cancelled_call_leaves_the_connection_usable(driver):
         stack.booking_svc.pause()
         call = client.channel.unary_unary(BOOKINGS + "CreateBooking", request_serializer=lambda message: message.SerializeToString(),
                                           response_deserializer=types_pb2.Booking.FromString)
-        futures = [call.future(booking_pb2.CreateBookingRequest(**booking_request(hospital_id)), timeout=DEADLINE_S) for _ in range(20)]
+        futures = [call.future(booking_pb2.CreateBookingRequest(**booking_request(hospital_id)), timeout=DEADLINE_S, metadata=credentials.fields())
+                   for _ in range(20)]
         wait_for("the calls are in flight", lambda: in_hand(stack) == len(futures))
         assert all(future.cancel() for future in futures)
         stack.booking_svc.resume()
@@ -234,7 +235,8 @@ def test_grpc_serves_many_calls_on_one_channel(driver):
         client = Client(stack.front.http)
         call = client.channel.unary_unary(BOOKINGS + "CreateBooking", request_serializer=lambda message: message.SerializeToString(),
                                           response_deserializer=types_pb2.Booking.FromString)
-        futures = [call.future(booking_pb2.CreateBookingRequest(**booking_request(hospital_id)), timeout=DEADLINE_S) for _ in range(300)]
+        futures = [call.future(booking_pb2.CreateBookingRequest(**booking_request(hospital_id)), timeout=DEADLINE_S, metadata=credentials.fields())
+                   for _ in range(300)]
         assert {future.result().status for future in futures} == {CONFIRMED}
         days = stack.hospital.GetAvailability(hospital_id=hospital_id, from_date=day(1), to_date=day(1)).message.days
         assert days[0].remaining == 200

@@ -18,7 +18,7 @@ def blocks():
 
 @once
 def test_the_examples_of_http_api_md_work_as_printed(driver):
-    with Stack(driver, gateway=True, secure=True) as stack:
+    with Stack(driver, gateway=True) as stack:
         token = stack.keyring.token("admin")
         token_file = stack.folder + "/token"
         with open(os.open(token_file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:

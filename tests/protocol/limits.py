@@ -69,7 +69,7 @@ def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
             wait_for("the table is locked", lambda: stack.value(
                 "booking", "SELECT COUNT(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = "
                 "'booking'::regclass"))
-            reading = stack.client("booking")
+            reading = rpc.Client(stack.booking_svc.rpc)
             for _ in range(places + 100):
                 reading.send("GetBooking", timeout_ms=60000, booking_id=rpc.new_id())
             reading.requester.pipe.sock.settimeout(DEADLINE_S)
@@ -80,6 +80,7 @@ def test_with_both_queues_full_everything_else_is_refused_at_once(driver):
             stack.booking_svc.kill()
             lock.kill()
             lock.wait()
+            reading.close()
             fake.close()
 
 
@@ -88,7 +89,7 @@ def test_a_flood_on_one_connection_leaves_places_for_others(driver):
     flags = {"booking": {"queue-max": 80}}
     with Stack(driver, without=("hospital", "history"), flags=flags) as stack:
         fake = FakeService(stack.address("hospital.rpc"), silent)
-        flood, others = stack.client("booking"), [stack.client("booking") for _ in range(2)]
+        flood, others = rpc.Client(stack.booking_svc.rpc), [stack.client("booking") for _ in range(2)]
         for _ in range(100):
             flood.send("CreateBooking", **booking_request(rpc.new_id()))
         for _ in range(30):  # the refused ones; the others wait
@@ -99,6 +100,7 @@ def test_a_flood_on_one_connection_leaves_places_for_others(driver):
         wait_for("eighty intents are committed", lambda: stack.value("booking", "SELECT COUNT(*) FROM booking") == 80)
         check_refused(stack.booking.CreateBooking(**booking_request(rpc.new_id())), rpc.RESOURCE_EXHAUSTED, "OVERLOADED")
         stack.booking_svc.kill()
+        flood.close()
         fake.close()
 
 

@@ -87,6 +87,7 @@ def test_a_log_that_nobody_reads_stops_no_call_and_no_stop(driver):
 @once
 def test_every_service_goes_on_and_ends_while_its_log_is_full(driver):
     with Stack(driver, without=(*PROGRAMS, "gateway"), flags=with_ops(), gateway=True) as stack:
+        stack.gateway_svc.flags.update((name + "-rpc", stack.address(name + ".gateway")) for name in PROGRAMS)
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         while True:  # fills the log before they start
@@ -142,7 +143,7 @@ def test_a_caller_cannot_fill_the_log(driver):
 
         def flood(calls):
             """Sends cursors that match no log, each from a subscriber with another name."""
-            client = rpc.Client(stack.hospital_svc.rpc)
+            client = rpc.Client(stack.hospital_svc.for_services)
             while not calls.stopping.is_set() and asked[0] < 50 * BURST:
                 requests = [{"after_seq": 1000000, "subscriber": "s-%d" % (asked[0] + i)} for i in range(AT_ONCE)]
                 replies = client.call_all("Fetch", requests)

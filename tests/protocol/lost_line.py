@@ -60,7 +60,7 @@ class Between(FakeService):
 def stack_with(driver, subscriber, publisher, by_fetch_only=False):
     """Returns (stack, between). The subscriber reaches the publisher only through `between`, a Between."""
     stack = Stack(driver, without=("history",))
-    between = Between(stack.address("between.rpc"), stack.services[publisher].rpc)
+    between = Between(stack.address("between.rpc"), stack.services[publisher].for_services)
     stack.services[subscriber].flags[publisher + "-rpc"] = stack.address("between.rpc")
     if by_fetch_only:
         stack.services[subscriber].flags[publisher + "-events"] = stack.address("nobody.events")
@@ -284,7 +284,7 @@ def test_one_answer_of_an_old_copy_stops_no_follower(driver):
     """After a failover, each subscriber gets one answer to Fetch from the old primary. No subscriber stays halted, and hospital-svc
     stays paired, because it must receive the events that free places."""
     stack = Stack(driver)
-    between = OldCopy(stack.address("between.rpc"), stack.booking_svc.rpc)
+    between = OldCopy(stack.address("between.rpc"), stack.booking_svc.for_services)
     for name in ("hospital", "history"):
         stack.services[name].flags["booking-rpc"] = between.address
         stack.services[name].flags["booking-events"] = stack.address("nobody.events")

@@ -203,7 +203,7 @@ def test_a_taken_ops_port_is_exit_2_and_creates_nothing(driver):
                 done = stack.services[name].run_once(ops_listen=address)
                 plain = [line for line in done.stderr.splitlines() if not line.startswith("{")]
                 assert done.returncode == 2 and len(plain) == 1 and "ops-listen" in plain[0], done
-        assert os.listdir(stack.folder) == []
+        assert stack.made_files() == []
 
 
 class Trickle:

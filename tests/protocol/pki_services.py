@@ -33,7 +33,7 @@ class Pki:
         done("token", "issue", "--key", self.folder + "/screening.key.json", "--sub", subject, "--role", role, "--out", path, *words)
         return path
 
-    def token(self, role, subject="a"):
+    def token(self, role, subject="a", **_):
         with open(self.file("stack", role, subject), encoding="ascii") as file:
             return file.read().strip()
 
@@ -46,7 +46,7 @@ class Pki:
 
 class PkiStack(Stack):
     def __init__(self, driver, **more):
-        super().__init__(driver, secure=True, **more)
+        super().__init__(driver, **more)
 
     def _security_flags(self, name):
         if not isinstance(self.keyring, Pki):

@@ -277,7 +277,7 @@ def test_screenctl_events_tail_goes_on_through_a_restart(driver):
             assert json.loads(tail.stdout.readline())["event"]["seq"] == "2"
             assert tail.wait(timeout=DEADLINE_S) == 0
             said = tail.stderr.read()
-            assert said.count("\n") <= 1 and (not said or stack.booking_svc.rpc in said), said
+            assert said.count("\n") <= 1 and (not said or stack.booking_svc.for_services in said), said
         finally:
             tail.kill()
             tail.communicate()

@@ -17,7 +17,7 @@ def run(stack, name, *flags, environment=None):
     """Runs the program with these flags only, in the stack's folder."""
     return subprocess.run([program(name + "-svc"), *flags], capture_output=True, text=True, timeout=DEADLINE_S,
                           check=False, cwd=stack.folder, stdin=subprocess.DEVNULL,
-                          env={**os.environ, "SCREENING_INSECURE": "true", **(environment or {})})
+                          env={**os.environ, **stack.services[name].environment, **(environment or {})})
 
 
 def own_flags(stack, name, **more):
@@ -33,8 +33,8 @@ def check_config_error(done, *words):
         assert word in lines[0], done.stderr
 
 
-def no_services(driver="sqlite"):
-    return Stack(driver, without=ALL)
+def no_services(driver="sqlite", **more):
+    return Stack(driver, without=ALL, **more)
 
 
 @once
@@ -51,8 +51,7 @@ def test_wrong_flags_are_one_line_and_exit_2(driver):
             check_config_error(run(stack, name, *base, "--database=mysql://x"), "database")
             check_config_error(run(stack, name, *base, "stray"), "stray")
             check_config_error(run(stack, name, *base, environment={"SCREENING_BATCH_MAX": "-1"}), "BATCH_MAX")
-            left = [file for file in os.listdir(stack.folder) if not file.endswith(".log")]
-            assert left == [], left
+            assert stack.made_files() == []
 
 
 @once
@@ -72,8 +71,7 @@ def test_where_gateways_call_is_private_or_exit_2(driver):
             for address in ("tcp://127.0.0.1:7999", "tcp://[::1]:7999", "ipc://gateway", "ipc://%s/gateway" % stack.folder, ""):
                 shown = run(stack, name, *own_flags(stack, name, gateway_listen=address), "--print-config")
                 assert shown.returncode == 0, shown
-        left = [file for file in os.listdir(stack.folder) if not file.endswith(".log")]
-        assert sorted(left) == ["grouped", "open"], left
+        assert stack.made_files() == ["grouped", "open"]
 
 
 @once
@@ -92,7 +90,7 @@ def test_help_version_and_print_config(driver):
 
 @once
 def test_a_port_taken_is_exit_2_and_creates_nothing(driver):
-    with no_services(driver) as stack, socket.socket() as taken:
+    with no_services(driver, insecure=True) as stack, socket.socket() as taken:  # at TCP addresses
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)
         address = "tcp://127.0.0.1:%d" % taken.getsockname()[1]
@@ -105,7 +103,7 @@ def test_a_port_taken_is_exit_2_and_creates_nothing(driver):
 
 @once
 def test_a_database_that_can_never_be_opened_is_exit_2(driver):
-    with no_services(driver) as stack:
+    with no_services(driver, insecure=True) as stack:  # with a password in the URL
         for name in ("hospital", "booking"):
             done = run(stack, name, *own_flags(stack, name, database="sqlite:/no/such/folder/x.db"))
             check_config_error(done, "database", "/no/such/folder/x.db")
@@ -118,7 +116,7 @@ def test_a_database_that_can_never_be_opened_is_exit_2(driver):
             check_config_error(run(stack, name, *own_flags(stack, name, database=missing)), "database")
         check_config_error(run(stack, "history", *own_flags(stack, "history", database="sqlite:h.db")), "database",
                            "postgresql")
-        assert os.listdir(stack.folder) == []  # no socket file either
+        assert stack.made_files() == []  # no socket file either
 
 
 def test_a_newer_schema_is_exit_2(driver):
@@ -258,7 +256,8 @@ def test_gateway_says_ready_when_it_is(driver):
 @once
 def test_an_address_that_others_reach_logs_a_warning(driver):
     port = free_port()
-    with Stack(driver, flags={"hospital": {"rpc-listen": "tcp://0.0.0.0:%d" % port}}, without=("booking", "history")) as stack:
+    with Stack(driver, flags={"hospital": {"rpc-listen": "tcp://0.0.0.0:%d" % port}}, without=("booking", "history"),
+               insecure=True) as stack:
         warned = [line for line in stack.hospital_svc.log_lines() if line.get("event") == "service.open_to_others"]
         assert [line["address"] for line in warned] == ["tcp://0.0.0.0:%d" % port], warned
 
@@ -266,7 +265,7 @@ def test_an_address_that_others_reach_logs_a_warning(driver):
 @once
 def test_nothing_starts_open_unless_it_is_told_to(driver):
     """Without issuers, and at addresses that other machines reach, a program starts only with --insecure."""
-    with Stack(driver, without=("hospital", "booking", "history", "gateway"), gateway=True, secure=True) as stack:
+    with Stack(driver, without=("hospital", "booking", "history", "gateway"), gateway=True) as stack:
         for name, service in stack.services.items():
             def refused(word, **more):
                 done = service.run_once(**more)  # noqa: B023
@@ -287,7 +286,7 @@ def test_nothing_starts_open_unless_it_is_told_to(driver):
 
 @once
 def test_an_insecure_service_says_so(driver):
-    with Stack(driver, without=("history",), secure=True) as stack:
+    with Stack(driver, without=("history",)) as stack:
         def insecure(service):
             return sum(line.get("event") == "security.insecure" for line in service.log_lines())
         assert stack.stat("hospital", "security_insecure") == 0 and insecure(stack.hospital_svc) == 0

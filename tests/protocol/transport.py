@@ -252,7 +252,7 @@ def test_a_client_that_never_reads_hurts_only_itself(driver):
 def test_bad_peers_do_not_disturb(driver):
     port = free_port()
     address = "tcp://127.0.0.1:%d" % port
-    flags = {"booking": {"rpc-listen": address}, "hospital": {"booking-rpc": address}}
+    flags = {"booking": {"client-listen": address}}
     with Stack(driver, without=("history",), flags=flags) as stack:
         hospital_id = register(stack)
         for attack in range(200):
@@ -284,7 +284,7 @@ def connect_and_leave(address, count):
 def test_clients_that_leave_before_the_handshake_shut_out_nobody(driver):
     listeners = ({"rpc-listen": "tcp://127.0.0.1:%d" % free_port(), "events-listen": "tcp://127.0.0.1:%d" % free_port()}, {})
     for flags in listeners:
-        with Stack(driver, without=("booking", "history"), flags={"hospital": flags}) as stack:
+        with Stack(driver, without=("booking", "history"), flags={"hospital": flags}, insecure=bool(flags)) as stack:
             for listener in ("rpc-listen", "events-listen"):
                 connect_and_leave(stack.hospital_svc.flags[listener], 1000)
             client = rpc.Client(stack.hospital_svc.rpc, timeout=DEADLINE_S)

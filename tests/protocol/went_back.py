@@ -105,7 +105,7 @@ class Between(FakeService):
     """Forwards calls to hospital-svc. Holds back the Reserve of a booking, before or after its execution."""
 
     def __init__(self, stack):
-        self.real, self.before, self.after, self.held = stack.hospital_svc.rpc, {}, {}, set()
+        self.real, self.before, self.after, self.held = stack.hospital_svc.for_services, {}, {}, set()
         stack.booking_svc.flags["hospital-rpc"] = stack.address("between.rpc")
         super().__init__(stack.address("between.rpc"), self._forward)
 
@@ -310,7 +310,7 @@ def test_a_booking_svc_too_old_to_pair_is_named(driver):
 def replica_of(stack, name):
     """Starts a second process of the service on the same database, with its own addresses."""
     flags = {**stack.services[name].flags, "rpc-listen": stack.address("replica.rpc"),
-             "events-listen": stack.address("replica.events")}
+             "client-listen": stack.address("replica.clients"), "events-listen": stack.address("replica.events")}
     replica = stack.services["replica"] = Service(stack, name, flags)
     replica.log_path += ".replica"
     return replica.start()

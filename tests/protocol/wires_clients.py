@@ -13,9 +13,9 @@ from kit.world import register
 class Behind:
     """hospital-svc at a port of the loopback interface, behind a wire door for clients at `address`."""
 
-    def __init__(self, driver):
+    def __init__(self, driver, **more):
         to = "127.0.0.1:%d" % free_port()
-        self.stack = Stack(driver, without=("booking", "history"), flags={"hospital": {"rpc-listen": "tcp://" + to}})
+        self.stack = Stack(driver, without=("booking", "history"), flags={"hospital": {"client-listen": "tcp://" + to}}, **more)
         self.pki = Pki(os.path.join(self.stack.folder, "pki"))
         self.address = free_address()
         self.door = Wires(self.pki, "hospital-svc", os.path.join(self.stack.folder, "door"), clients=self.address, to_clients=to)
@@ -72,7 +72,7 @@ def test_screenctl_refuses_servers_that_it_has_no_reason_to_trust(driver):
 
 @once
 def test_screenctl_connects_again_over_tls(driver):
-    with Behind(driver) as behind:
+    with Behind(driver, insecure=True) as behind:  # only services follow a log
         with subprocess.Popen([program("screenctl"), "--hospital", behind.at("localhost"), "--tls-ca", behind.pki.clients.certificate, "--json",
                                "events", "tail", "--log", "hospital", "--after", "hospital:0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tail:
             try:

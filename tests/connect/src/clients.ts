@@ -1,6 +1,7 @@
 // Clients of the gateway behind the door at SCREENING_GATEWAY and, with TLS, SCREENING_GATEWAY_TLS: each way in which the
 // official client can call it.
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { BookingService } from "../generated/now/screening/v1/booking_pb.js";
@@ -45,8 +46,16 @@ export const ways = [
   ...waysOver("HTTP/2 with TLS", tls, "2"),
 ];
 
+// The caller is an administrator.
+export const authorization = `Bearer ${readFileSync(setting("SCREENING_TOKEN_FILE"), "ascii").trim()}`;
+
+export const authorized: Interceptor = (next) => (request) => {
+  request.header.set("Authorization", authorization);
+  return next(request);
+};
+
 export function open(way: Way, ...interceptors: Interceptor[]): Transport {
-  return createConnectTransport({ ...way, interceptors });
+  return createConnectTransport({ ...way, interceptors: [authorized, ...interceptors] });
 }
 
 export function clientsOf(transport: Transport) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { compressionGzip, createConnectTransport } from "@connectrpc/connect-node";
-import { bookingOf, clientsOf, open, register, tomorrow, ways, type Clients } from "./clients.js";
+import { authorized, bookingOf, clientsOf, open, register, tomorrow, ways, type Clients } from "./clients.js";
 import { failureOf } from "./failures.js";
 
 interface Case {
@@ -82,7 +82,7 @@ for (const way of ways) {
   }
 
   test(`a compression that the gateway does not know: ${way.name}`, async () => {
-    const transport = createConnectTransport({ ...way, compressMinBytes: 0, sendCompression: compressionGzip });
+    const transport = createConnectTransport({ ...way, interceptors: [authorized], compressMinBytes: 0, sendCompression: compressionGzip });
     const failure = await failureOf(clientsOf(transport).booking.getBooking({ bookingId: randomUUID() }));
     assert.equal(failure.code, "Unimplemented");
     assert.match(failure.message, /identity/);

@@ -12,7 +12,7 @@ import { ServerReflectionRequestSchema, ServerReflectionResponseSchema, type Ser
 import { CreateBookingRequestSchema, GetBookingRequestSchema } from "../generated/now/screening/v1/booking_pb.js";
 import { HospitalService } from "../generated/now/screening/v1/hospital_pb.js";
 import { BookingSchema, BookingStatus } from "../generated/now/screening/v1/types_pb.js";
-import { messageMaxBytes, bookingOf, clientsOf, register } from "./clients.js";
+import { authorization, authorized, messageMaxBytes, bookingOf, clientsOf, register } from "./clients.js";
 import { failureOf } from "./failures.js";
 
 const BOOKINGS = "/screening.v1.BookingService/";
@@ -32,7 +32,7 @@ const ways = [
 // ---- @connectrpc/connect-node
 
 for (const { name, baseUrl } of ways) {
-  const transport = createGrpcTransport({ baseUrl });
+  const transport = createGrpcTransport({ baseUrl, interceptors: [authorized] });
   const clients = clientsOf(transport);
 
   test(`connect-node: books, and gets a refusal with its details, ${name}`, async () => {
@@ -94,6 +94,7 @@ for (const { name, baseUrl, encrypted } of ways) {
 
   function call<I extends DescMessage, O extends DescMessage>(path: string, input: I, output: O, request: MessageInitShape<I>, timeoutMs = 60_000) {
     const metadata = new Metadata();
+    metadata.set("authorization", authorization);
     metadata.set("x-custom-bin", Buffer.from([0, 1, 254, 255]));
     return new Promise<MessageShape<O> | undefined>((resolve, reject) => {
       client.makeUnaryRequest(path, writer(input), reader(output), create(input, request), metadata, { deadline: Date.now() + timeoutMs },
@@ -102,7 +103,7 @@ for (const { name, baseUrl, encrypted } of ways) {
   }
 
   test(`grpc-js: books, and gets codes, ${name}`, async () => {
-    const hospitalId = await register(clientsOf(createGrpcTransport({ baseUrl })), 1);
+    const hospitalId = await register(clientsOf(createGrpcTransport({ baseUrl, interceptors: [authorized] })), 1);
     const request = bookingOf(hospitalId);
     const booking = await call(`${BOOKINGS}CreateBooking`, CreateBookingRequestSchema, BookingSchema, request);
     assert.equal(booking?.status, BookingStatus.CONFIRMED);

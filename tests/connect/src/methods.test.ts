@@ -10,7 +10,7 @@ import { EventLogService } from "../generated/now/screening/v1/event_pb.js";
 import { HistoryService } from "../generated/now/screening/v1/history_pb.js";
 import { HospitalService } from "../generated/now/screening/v1/hospital_pb.js";
 import { BookingSchema, BookingStatus, HospitalSchema, HospitalStatus } from "../generated/now/screening/v1/types_pb.js";
-import { bookingOf, clientsOf, open, register, tomorrow, ways, waysOverHttp1, type Clients } from "./clients.js";
+import { authorized, bookingOf, clientsOf, open, register, tomorrow, ways, waysOverHttp1, type Clients } from "./clients.js";
 import { failureOf } from "./failures.js";
 
 const INTERNAL = ["Reserve", "BatchReserve", "ListReservations", "LookUpBookings", "AbandonBooking"];
@@ -122,7 +122,7 @@ class NotingAgent extends Agent {
 for (const way of waysOverHttp1) {
   test(`methods without side effects go by GET, where they shall, and no others: ${way.name}`, async () => {
     const agent = new NotingAgent({ keepAlive: false });
-    const clients = clientsOf(createConnectTransport({ ...way, httpVersion: "1.1", nodeOptions: { agent } }));
+    const clients = clientsOf(createConnectTransport({ ...way, interceptors: [authorized], httpVersion: "1.1", nodeOptions: { agent } }));
     await clients.hospital.listHospitals({});
     await clients.booking.createBooking(bookingOf(await register(clients, 1)));
     assert.deepEqual(agent.sent, [way.useHttpGet ? "GET" : "POST", "POST", "POST"]);
