@@ -88,6 +88,7 @@ static enum status create_booking(void *service, const void *input, struct rpc_c
     placement->headcount = request->headcount;
     placement->command.booking_id = request->booking_id;
     placement->command.request = request;
+    placement->command.caller = rpc_call_caller(call);
     placement->command.traceparent = rpc_call_traceparent(call);
     return placement_create(api->placements, placement, error);
 }

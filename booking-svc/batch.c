@@ -97,8 +97,8 @@ static enum status decide_create(struct batch *batch, struct booking_command *co
     struct booking created, tidy;
     const struct booking *existing =
         entry != NULL ? content_as_kept_now(&entry->booking, command->request, &batch->arena, &tidy) : NULL;
-    if (booking_create(existing, command->request, &batch->at, &created, &command->writer.outcome) !=
-        STATUS_OK)
+    if (booking_create(existing, command->request, command->caller, &batch->at, &created,
+                       &command->writer.outcome) != STATUS_OK)
         return STATUS_OK;
     if (entry != NULL) {
         command->booking = &entry->booking;

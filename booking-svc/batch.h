@@ -46,7 +46,7 @@ struct booking_command {
     struct uuid hospital_id;          /* SETTLE, COMMAND_FORCE_CANCEL */
     const struct booking *request;    /* CREATE: the booking to create; ABANDON: the place to release */
     const char *reason;               /* CANCEL; SETTLE, if refused */
-    const struct auth_caller *caller; /* CANCEL */
+    const struct auth_caller *caller; /* CREATE, CANCEL */
     enum placement_outcome outcome;   /* SETTLE */
     int64_t era;                      /* SETTLE, if granted: hospital-svc's era at the grant */
     int64_t own_era;         /* SETTLE: this service's era when it sent the Reserve; 0 = not checked */

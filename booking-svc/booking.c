@@ -71,22 +71,36 @@ static bool is_abandoned(const struct booking *booking)
            strcmp(booking->status_reason, SCREENING_REASON_ABANDONED) == 0;
 }
 
-enum status booking_create(const struct booking *existing, const struct booking *request,
-                           const struct moment *at, struct booking *booking, struct error *refusal)
+/* Returns whether the request repeats the one that made the booking, as far as the booking shows. */
+static bool is_repetition(const struct booking *existing, const struct booking *request)
 {
-    CHECK(existing == NULL || uuid_equal(&existing->booking_id, &request->booking_id));
-    if (existing != NULL) {
-        if (!is_abandoned(existing) &&
-            memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) != 0 &&
-            memcmp(existing->content_hash, request->content_as_sent, BOOKING_HASH_BYTES) != 0)
-            return error_set(refusal, STATUS_ALREADY_EXISTS, NULL,
-                             "booking_id: a booking with this id and other content exists");
-        return STATUS_OK;
-    }
+    return is_abandoned(existing) ||
+           memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) == 0 ||
+           memcmp(existing->content_hash, request->content_as_sent, BOOKING_HASH_BYTES) == 0;
+}
+
+/* Refuses a request that must not make a new booking. */
+static enum status check_new(const struct booking *request, const struct moment *at, struct error *refusal)
+{
     if (request->refusal != NULL)
         return error_invalid(refusal, "%s", request->refusal);
     if (request->day < at->today)
         return error_invalid(refusal, "date: must be today or later");
+    return STATUS_OK;
+}
+
+enum status booking_create(const struct booking *existing, const struct booking *request,
+                           const struct auth_caller *caller, const struct moment *at, struct booking *booking,
+                           struct error *refusal)
+{
+    CHECK(existing == NULL || uuid_equal(&existing->booking_id, &request->booking_id));
+    if (existing == NULL || !booking_is_visible(existing, caller))
+        TRY(check_new(request, at, refusal));
+    if (existing != NULL && is_repetition(existing, request))
+        return STATUS_OK;
+    if (existing != NULL)
+        return error_set(refusal, STATUS_ALREADY_EXISTS, NULL,
+                         "booking_id: a booking with this id and other content exists");
     *booking = *request;
     booking->status = SCREENING__V1__BOOKING_STATUS__REQUESTED;
     booking->status_reason = "";

@@ -81,15 +81,19 @@ struct booking_change {
 bool booking_is_live(Screening__V1__BookingStatus status);
 
 /*
- * Applies a booking request. If `existing` is NULL, *booking becomes a REQUESTED booking made from `request`,
- * without an event, because no client knows about it yet. Returns INVALID_ARGUMENT if the day has passed or a
- * text field violates a rule. If `existing` is not NULL, changes nothing: returns ALREADY_EXISTS if its
- * content differs from the request's, and otherwise OK, so that the caller answers with the existing booking.
- * The content of an abandoned booking is unknown, so it matches any request.
+ * Applies a booking request of `caller`. If `existing` is NULL, *booking becomes a REQUESTED booking made
+ * from `request`, without an event, because no client knows about it yet. Returns INVALID_ARGUMENT if the day
+ * has passed or a text field violates a rule. If `existing` is not NULL, changes nothing: returns
+ * ALREADY_EXISTS if its content differs from the request's, and otherwise OK, so that the caller answers with
+ * the existing booking. The content of an abandoned booking is unknown, so it matches any request.
+ *
+ * If the caller may not see `existing`, a request that would be refused for a new booking is refused
+ * likewise, so that it does not show whether the id is in use. Any other request gets ALREADY_EXISTS, because
+ * an id can be used only once.
  */
 MUST_CHECK enum status booking_create(const struct booking *existing, const struct booking *request,
-                                      const struct moment *at, struct booking *booking,
-                                      struct error *refusal);
+                                      const struct auth_caller *caller, const struct moment *at,
+                                      struct booking *booking, struct error *refusal);
 
 /*
  * For an operator: releases the place that hospital-svc holds for a lost booking. If `existing` is NULL,

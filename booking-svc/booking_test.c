@@ -70,7 +70,7 @@ static void test_create_unknown_becomes_requested(void **state)
     struct booking request = sample(0), booking;
     struct error error;
     request.day = TODAY;
-    assert_int_equal(booking_create(NULL, &request, &AT, &booking, &error), STATUS_OK);
+    assert_int_equal(booking_create(NULL, &request, &AUTH_TRUSTED, &AT, &booking, &error), STATUS_OK);
     assert_int_equal(booking.status, SCREENING__V1__BOOKING_STATUS__REQUESTED);
     assert_int_equal(booking.version, 1);
     assert_int_equal(booking.created_at_us, NOW);
@@ -85,7 +85,8 @@ static void test_create_past_day_is_invalid(void **state)
     struct booking request = sample(0), booking;
     struct error error;
     request.day = TODAY - 1;
-    assert_int_equal(booking_create(NULL, &request, &AT, &booking, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(booking_create(NULL, &request, &AUTH_TRUSTED, &AT, &booking, &error),
+                     STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.message, "date: must be today or later");
 }
 
@@ -95,7 +96,7 @@ static void test_create_same_content_is_accepted_in_every_state_even_after_its_d
     for (size_t i = 0; i < STATES; i++) {
         struct booking existing = sample(ALL[i]), request = sample(0), booking;
         existing.day = request.day = TODAY - 10;
-        assert_int_equal(booking_create(&existing, &request, &AT, &booking, NULL), STATUS_OK);
+        assert_int_equal(booking_create(&existing, &request, &AUTH_TRUSTED, &AT, &booking, NULL), STATUS_OK);
     }
 }
 
@@ -107,8 +108,9 @@ static void test_create_known_content_as_sent_is_accepted_even_if_refused_today(
     request.content_hash[0] = 8;
     request.content_as_sent[0] = 7;
     request.refusal = "customer_name: must have a visible character";
-    assert_int_equal(booking_create(&existing, &request, &AT, &booking, NULL), STATUS_OK);
-    assert_int_equal(booking_create(NULL, &request, &AT, &booking, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(booking_create(&existing, &request, &AUTH_TRUSTED, &AT, &booking, NULL), STATUS_OK);
+    assert_int_equal(booking_create(NULL, &request, &AUTH_TRUSTED, &AT, &booking, &error),
+                     STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.message, request.refusal);
 }
 
@@ -119,7 +121,35 @@ static void test_create_other_content_already_exists_in_every_state(void **state
         struct booking existing = sample(ALL[i]), request = sample(0), booking;
         struct error error;
         request.content_hash[15] = 1;
-        assert_int_equal(booking_create(&existing, &request, &AT, &booking, &error), STATUS_ALREADY_EXISTS);
+        assert_int_equal(booking_create(&existing, &request, &AUTH_TRUSTED, &AT, &booking, &error),
+                         STATUS_ALREADY_EXISTS);
+    }
+}
+
+/* A request that would be refused in any case must not show that the id is in use. */
+static void
+test_create_with_the_id_of_a_stranger_shows_nothing_before_a_new_booking_could_be_made(void **state)
+{
+    (void)state;
+    const struct auth_caller stranger = {.roles = AUTH_CUSTOMER, .subject = "another"};
+    for (size_t i = 0; i < STATES; i++) {
+        struct booking existing = sample(ALL[i]), request = sample(0), booking;
+        struct error unknown, hidden;
+        request.content_hash[15] = 1;
+        request.day = TODAY - 1;
+        assert_int_equal(booking_create(NULL, &request, &stranger, &AT, &booking, &unknown),
+                         STATUS_INVALID_ARGUMENT);
+        assert_int_equal(booking_create(&existing, &request, &stranger, &AT, &booking, &hidden),
+                         STATUS_INVALID_ARGUMENT);
+        assert_string_equal(hidden.message, unknown.message);
+        request.day = TODAY;
+        request.refusal = "customer_name: must have a visible character";
+        assert_int_equal(booking_create(&existing, &request, &stranger, &AT, &booking, &hidden),
+                         STATUS_INVALID_ARGUMENT);
+        assert_string_equal(hidden.message, request.refusal);
+        request.refusal = NULL;
+        assert_int_equal(booking_create(&existing, &request, &stranger, &AT, &booking, &hidden),
+                         STATUS_ALREADY_EXISTS);
     }
 }
 
@@ -341,7 +371,7 @@ static void test_abandon_unknown_becomes_rejected_without_a_customer(void **stat
     /* Any request with the id gets the abandoned booking. Abandoning it again has no effect. */
     struct booking request = sample(0), made;
     struct error error = {0};
-    assert_int_equal(booking_create(&booking, &request, &AT, &made, &error), STATUS_OK);
+    assert_int_equal(booking_create(&booking, &request, &AUTH_TRUSTED, &AT, &made, &error), STATUS_OK);
     assert_null(booking_abandon(&booking, &place, &AT, &made).event_type);
 }
 
@@ -422,6 +452,8 @@ int main(void)
         cmocka_unit_test(test_create_same_content_is_accepted_in_every_state_even_after_its_day),
         cmocka_unit_test(test_create_known_content_as_sent_is_accepted_even_if_refused_today),
         cmocka_unit_test(test_create_other_content_already_exists_in_every_state),
+        cmocka_unit_test(
+            test_create_with_the_id_of_a_stranger_shows_nothing_before_a_new_booking_could_be_made),
         cmocka_unit_test(test_settle_requested_follows_the_table),
         cmocka_unit_test(test_settle_any_other_state_changes_nothing_and_releases_a_late_grant),
         cmocka_unit_test(test_settle_day_before_the_deletion_is_confirmed),

@@ -155,7 +155,7 @@ class OverHttp:
 
 class OverConnect(OverHttp):
     CODES = {"unauthenticated": UNAUTHENTICATED, "permission_denied": PERMISSION_DENIED, "not_found": rpc.NOT_FOUND,
-             "failed_precondition": rpc.FAILED_PRECONDITION, "already_exists": rpc.ALREADY_EXISTS}
+             "invalid_argument": rpc.INVALID_ARGUMENT, "failed_precondition": rpc.FAILED_PRECONDITION, "already_exists": rpc.ALREADY_EXISTS}
 
     def call(self, caller, method, fields):
         body = json_format.MessageToDict(message_of(method, fields))
@@ -183,7 +183,7 @@ class OverGrpc(OverHttp):
 
 
 class OverRest(OverHttp):
-    CODES = {401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 404: rpc.NOT_FOUND, 409: rpc.FAILED_PRECONDITION,
+    CODES = {400: rpc.INVALID_ARGUMENT, 401: UNAUTHENTICATED, 403: PERMISSION_DENIED, 404: rpc.NOT_FOUND, 409: rpc.FAILED_PRECONDITION,
              412: rpc.FAILED_PRECONDITION, 422: rpc.FAILED_PRECONDITION}
     PATHS = {
         "CreateBooking": ("POST", "/bookings"), "GetBooking": ("GET", "/bookings/{booking_id}"), "ListBookings": ("GET", "/bookings"),
@@ -285,6 +285,23 @@ def test_access_table_over_grpc(driver):
 @once
 def test_access_table_over_rest(driver):
     play_table(driver, OverRest)
+
+
+@once
+def test_access_hides_whether_the_id_of_a_new_booking_is_taken(driver):
+    """A request that can make no booking is answered the same for the id of somebody else's booking and for an unknown id."""
+    with Stack(driver, gateway=True, secure=True) as stack:
+        world = World(stack)
+        wrong = ({"date": day(-1)}, {"customer_name": "\u200b"}, {"headcount": 101}, {"date": "soon"})
+        for way_class in (OverRpc, OverConnect, OverGrpc, OverRest):
+            way = way_class(world)
+            for caller, hospital in (("lee", world.a), ("lee", rpc.new_id()), ("staff_b", world.b), ("staff_b", world.a)):
+                for more in wrong:
+                    fields = {**booking_request(hospital, customer_id="lee"), **more}
+                    taken = way.call(caller, "CreateBooking", {**fields, "booking_id": world.booking})
+                    unknown = way.call(caller, "CreateBooking", {**fields, "booking_id": rpc.new_id()})
+                    assert taken == unknown and taken[0] != rpc.OK, (way_class, caller, more, taken, unknown)
+            way.close()
 
 
 @once
