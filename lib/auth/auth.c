@@ -161,7 +161,7 @@ void auth_look_after(struct auth *auth)
 
 /* Verifies a token that is not in the cache, and remembers it. */
 static enum status verify(struct auth *auth, const char *token, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                          struct arena *arena, struct auth_token *out, struct error *error)
+                          struct arena *arena, struct auth_caller *out, struct error *error)
 {
     const uint64_t generation = auth_cache_generation(auth->cache); /* before the issuers are taken */
     struct shared_issuers *issuers = take_issuers(auth);
@@ -174,7 +174,7 @@ static enum status verify(struct auth *auth, const char *token, const uint8_t co
 }
 
 static enum status find_or_verify(struct auth *auth, const char *authorization, struct arena *arena,
-                                  struct auth_token *out, struct error *error)
+                                  struct auth_caller *out, struct error *error)
 {
     const char *token;
     size_t length;
@@ -191,10 +191,22 @@ static enum status find_or_verify(struct auth *auth, const char *authorization, 
 enum status auth_check(struct auth *auth, const char *authorization, struct arena *arena,
                        const struct auth_caller **out, struct error *error)
 {
-    struct auth_token *token = arena_alloc(arena, sizeof *token);
-    if (token == NULL)
+    struct auth_caller *caller = arena_alloc(arena, sizeof *caller);
+    if (caller == NULL)
         return error_no_memory(error);
-    TRY(find_or_verify(auth, authorization, arena, token, error));
-    *out = &token->caller;
+    TRY(find_or_verify(auth, authorization, arena, caller, error));
+    *out = caller;
     return STATUS_OK;
+}
+
+bool auth_still_counts(struct auth *auth, const struct auth_caller *caller)
+{
+    const int64_t now_us = clock_now_us();
+    if (now_us >= caller->until_us)
+        return false;
+    struct shared_issuers *issuers = take_issuers(auth);
+    const struct auth_key *key = auth_issuers_find_grant(issuers->issuers, caller->grant);
+    const bool counts = key != NULL && now_us < key->end_us;
+    drop_issuers(auth, issuers);
+    return counts;
 }

@@ -47,4 +47,11 @@ void auth_look_after(struct auth *auth);
 MUST_CHECK enum status auth_check(struct auth *auth, const char *authorization, struct arena *arena,
                                   const struct auth_caller **out, struct error *error);
 
+/*
+ * Returns whether the token that proved who the caller is would still prove the same: it has not expired, and
+ * the entry of its issuer and its key are as they were. Only caller->grant and caller->until_us are used. For
+ * a call that takes long. Any thread.
+ */
+bool auth_still_counts(struct auth *auth, const struct auth_caller *caller);
+
 #endif

@@ -100,6 +100,92 @@ static void test_a_reload_forgets_tokens_of_a_withdrawn_key(void **state)
     assert_accepted(world, token);
 }
 
+/* Writes the keys of "clinic": only "ec", with more members. */
+static void write_key_with(const struct world *world, const char *more)
+{
+    char *text = test_text("{\"keys\":[{\"kid\":\"ec\",%s%s}]}", world->curve.public_members, more);
+    test_write(&world->folder, "clinic.jwks.json", text);
+    free(text);
+    auth_look_after(world->auth);
+}
+
+static void test_a_replaced_key_counts_until_its_end(void **state)
+{
+    struct world *world = *state;
+    char *token = token_with(world, "");
+    write_key_with(world, ",\"exp\":1800000300");
+    assert_accepted(world, strdup(token));
+    assert_int_equal(world->caller->until_us, (int64_t)1800000300 * US_PER_S);
+    world_now_us = (int64_t)1800000300 * US_PER_S - 1;
+    assert_accepted(world, strdup(token));
+    assert_true(auth_still_counts(world->auth, world->caller));
+    world_now_us++;
+    assert_false(auth_still_counts(world->auth, world->caller));
+    assert_int_equal(world_check(world, strdup(token)), STATUS_UNAUTHENTICATED); /* a remembered token */
+    assert_refused(world, token_with(world, ",\"nbf\":1"), "the token's key is unknown");
+    write_key_with(world, ",\"exp\":\"soon\"");
+    assert_refused(world, token_with(world, ",\"nbf\":2"), "the token's key is unknown");
+    write_key_with(world, "");
+    assert_accepted(world, token);
+}
+
+static void test_a_caller_counts_as_long_as_its_token_would(void **state)
+{
+    struct world *world = *state;
+    char *token = token_with(world, "");
+    assert_accepted(world, strdup(token));
+    const struct auth_caller caller = *world->caller;
+    assert_true(auth_still_counts(world->auth, &caller));
+    write_key_with(world,
+                   ",\"exp\":1900000000"); /* the other key of the issuer is gone, this one is replaced */
+    assert_true(auth_still_counts(world->auth, &caller));
+    write_other_key(world);
+    auth_look_after(world->auth);
+    assert_false(auth_still_counts(world->auth, &caller)); /* another key with the same id */
+    world_write_keys(world);
+    auth_look_after(world->auth);
+    assert_true(auth_still_counts(world->auth, &caller));
+    test_write(
+        &world->folder, "issuers.json",
+        "{\"issuers\":[{\"issuer\":\"clinic\",\"audience\":\"screening\",\"keys\":\"clinic.jwks.json\","
+        "\"roles\":{\"always\":\"auditor\"}}]}");
+    auth_look_after(world->auth);
+    assert_false(auth_still_counts(world->auth, &caller)); /* the same key, but it means something else */
+    assert_accepted(world, token);
+    assert_true(auth_still_counts(world->auth, world->caller));
+    world_now_us += (int64_t)660 * US_PER_S;
+    assert_false(auth_still_counts(world->auth, world->caller));
+}
+
+static void test_the_same_subject_of_two_issuers_is_told_apart(void **state)
+{
+    struct world *world = *state;
+    assert_accepted(world, token_with(world, ""));
+    const struct auth_caller clinic = *world->caller;
+    assert_accepted(
+        world, test_sign(&world->other, ES_HEADER,
+                         "{\"iss\":\"other\",\"aud\":\"booking-svc\",\"sub\":\"kim\",\"exp\":1800000600}"));
+    assert_string_equal(world->caller->subject, clinic.subject);
+    assert_memory_not_equal(world->caller->issuer, clinic.issuer, sizeof clinic.issuer);
+    test_write(
+        &world->folder, "issuers.json",
+        "{\"issuers\":[{\"issuer\":\"clinic\",\"audience\":\"screening\",\"keys\":\"clinic.jwks.json\","
+        "\"roles\":{\"always\":\"customer\"},\"subject_prefix\":\"clinic:\"}]}");
+    auth_look_after(world->auth);
+    assert_accepted(world, token_with(world, ""));
+    assert_string_equal(world->caller->subject, "clinic:kim");
+    assert_memory_equal(world->caller->issuer, clinic.issuer, sizeof clinic.issuer);
+    for (int length = 57; length <= 58; length++) { /* 64 bytes with the prefix, and 65 */
+        char *claims = test_text(
+            "{\"iss\":\"clinic\",\"aud\":\"screening\",\"sub\":\"%0*d\",\"exp\":1800000600}", length, 7);
+        if (length == 57)
+            assert_accepted(world, signed_by_curve(world, claims));
+        else
+            assert_refused(world, signed_by_curve(world, claims),
+                           "the token's sub must be a text of 1 to 64 bytes");
+    }
+}
+
 static void test_a_failed_reload_keeps_the_issuers(void **state)
 {
     struct world *world = *state;
@@ -291,6 +377,9 @@ int main(void)
         WORLD_TEST(test_a_token_that_was_refused_is_not_remembered),
         WORLD_TEST(test_a_remembered_token_expires),
         WORLD_TEST(test_a_reload_forgets_tokens_of_a_withdrawn_key),
+        WORLD_TEST(test_a_replaced_key_counts_until_its_end),
+        WORLD_TEST(test_a_caller_counts_as_long_as_its_token_would),
+        WORLD_TEST(test_the_same_subject_of_two_issuers_is_told_apart),
         WORLD_TEST(test_a_failed_reload_keeps_the_issuers),
         WORLD_TEST(test_a_new_file_is_noticed),
         WORLD_TEST(test_a_failure_is_logged_once_for_each_change),

@@ -16,10 +16,10 @@
 #include "base/siphash.h"
 
 enum { WAYS = 8, SETS = AUTH_BUCKETS_SUBJECTS / WAYS, LOCKS = 64 };
-enum { SUBJECT_WORDS = AUTH_SUBJECT_MAX / sizeof(uint64_t) };
+enum { SUBJECT_WORDS = (DIGEST_SIZE + AUTH_SUBJECT_MAX) / sizeof(uint64_t) };
 
 struct entry {
-    uint64_t subject[SUBJECT_WORDS]; /* padded with NULs */
+    uint64_t subject[SUBJECT_WORDS]; /* the issuer and the subject, padded with NULs */
     int64_t full_ns[AUTH_CALL_KINDS];
 };
 
@@ -94,13 +94,14 @@ static bool take(const struct auth_buckets *buckets, struct entry *entry, enum a
     return true;
 }
 
-bool auth_buckets_take(struct auth_buckets *buckets, const char *subject, enum auth_call_kind kind,
-                       int64_t now_ns, uint32_t *retry_after_ms)
+bool auth_buckets_take(struct auth_buckets *buckets, const uint8_t issuer[DIGEST_SIZE], const char *subject,
+                       enum auth_call_kind kind, int64_t now_ns, uint32_t *retry_after_ms)
 {
     uint64_t words[SUBJECT_WORDS] = {0};
     const size_t length = strlen(subject);
-    CHECK(length <= sizeof words);
-    memcpy(words, subject, length);
+    CHECK(length <= AUTH_SUBJECT_MAX);
+    memcpy(words, issuer, DIGEST_SIZE);
+    memcpy((char *)words + DIGEST_SIZE, subject, length);
     const size_t set = siphash(words, SUBJECT_WORDS) % SETS;
     pthread_mutex_lock(&buckets->locks[set % LOCKS]);
     const bool taken = take(buckets, find(buckets->sets[set], words, now_ns), kind, now_ns, retry_after_ms);

@@ -1,6 +1,6 @@
 /*
- * Limits how often each caller may call: a token bucket for changes and one for reads, for each subject. Any
- * thread.
+ * Limits how often each caller may call: a token bucket for changes and one for reads, for each subject of
+ * each issuer. Any thread.
  *
  * The number of subjects is bounded. A new subject displaces, of the few that share its place, the one whose
  * buckets are full again first, which loses nothing if they are full already.
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/status.h"
 
 enum { AUTH_BUCKETS_SUBJECTS = 16384 };
@@ -32,11 +33,12 @@ MUST_CHECK enum status auth_buckets_open(const struct auth_rate rates[AUTH_CALL_
 void auth_buckets_close(struct auth_buckets *buckets);
 
 /*
- * Takes one call from the bucket of `subject` (at most AUTH_SUBJECT_MAX bytes) at `now_ns` of the monotonic
- * clock. If the bucket is empty, returns false and sets *retry_after_ms to the time, at least 1, until it has
- * a call again.
+ * Takes one call from the bucket of the subject of an issuer (struct auth_caller) at `now_ns` of the
+ * monotonic clock. If the bucket is empty, returns false and sets *retry_after_ms to the time, at least 1,
+ * until it has a call again.
  */
-MUST_CHECK bool auth_buckets_take(struct auth_buckets *buckets, const char *subject, enum auth_call_kind kind,
-                                  int64_t now_ns, uint32_t *retry_after_ms);
+MUST_CHECK bool auth_buckets_take(struct auth_buckets *buckets, const uint8_t issuer[DIGEST_SIZE],
+                                  const char *subject, enum auth_call_kind kind, int64_t now_ns,
+                                  uint32_t *retry_after_ms);
 
 #endif

@@ -10,6 +10,8 @@
 static const int64_t START_NS = INT64_C(5000000000);
 static const struct auth_rate RATES[AUTH_CALL_KINDS] = {[AUTH_CHANGE] = {10, 50}, [AUTH_READ] = {100, 500}};
 
+static const uint8_t CLINIC[DIGEST_SIZE] = {1}, OTHER_ISSUER[DIGEST_SIZE] = {2};
+
 static int setup(void **state)
 {
     struct auth_buckets *buckets;
@@ -29,7 +31,7 @@ static int drain(struct auth_buckets *buckets, const char *subject, enum auth_ca
                  uint32_t *retry_after_ms)
 {
     int taken = 0;
-    while (auth_buckets_take(buckets, subject, kind, now_ns, retry_after_ms))
+    while (auth_buckets_take(buckets, CLINIC, subject, kind, now_ns, retry_after_ms))
         taken++;
     return taken;
 }
@@ -81,6 +83,15 @@ static void test_subjects_are_counted_apart(void **state)
     assert_int_equal(drain(buckets, OTHER, AUTH_CHANGE, START_NS, &retry_after_ms), 50);
 }
 
+static void test_the_same_subject_of_two_issuers_is_counted_apart(void **state)
+{
+    struct auth_buckets *buckets = *state;
+    uint32_t retry_after_ms = 0;
+    assert_int_equal(drain(buckets, "kim", AUTH_CHANGE, START_NS, &retry_after_ms), 50);
+    assert_true(auth_buckets_take(buckets, OTHER_ISSUER, "kim", AUTH_CHANGE, START_NS, &retry_after_ms));
+    assert_false(auth_buckets_take(buckets, CLINIC, "kim", AUTH_CHANGE, START_NS, &retry_after_ms));
+}
+
 /* As many other subjects as there is room for displace only buckets that are fuller than this one. */
 static void test_an_empty_bucket_is_not_displaced_by_fuller_ones(void **state)
 {
@@ -90,9 +101,9 @@ static void test_an_empty_bucket_is_not_displaced_by_fuller_ones(void **state)
     assert_int_equal(drain(buckets, "kim", AUTH_CHANGE, START_NS, &retry_after_ms), 50);
     for (int i = 0; i < 4 * AUTH_BUCKETS_SUBJECTS; i++) {
         snprintf(subject, sizeof subject, "s%d", i);
-        assert_true(auth_buckets_take(buckets, subject, AUTH_READ, START_NS, &retry_after_ms));
+        assert_true(auth_buckets_take(buckets, CLINIC, subject, AUTH_READ, START_NS, &retry_after_ms));
     }
-    assert_false(auth_buckets_take(buckets, "kim", AUTH_CHANGE, START_NS, &retry_after_ms));
+    assert_false(auth_buckets_take(buckets, CLINIC, "kim", AUTH_CHANGE, START_NS, &retry_after_ms));
 }
 
 enum { TAKERS = 4 };
@@ -130,6 +141,7 @@ int main(void)
         BUCKETS_TEST(test_the_time_to_wait_is_rounded_up),
         BUCKETS_TEST(test_changes_and_reads_are_counted_apart),
         BUCKETS_TEST(test_subjects_are_counted_apart),
+        BUCKETS_TEST(test_the_same_subject_of_two_issuers_is_counted_apart),
         BUCKETS_TEST(test_an_empty_bucket_is_not_displaced_by_fuller_ones),
         BUCKETS_TEST(test_threads_share_a_bucket),
     };

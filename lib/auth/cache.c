@@ -21,6 +21,7 @@ struct entry {
     int64_t until_us;
     unsigned roles;
     size_t scope_count;
+    uint8_t issuer[DIGEST_SIZE], grant[DIGEST_SIZE];
     char subject[AUTH_SUBJECT_MAX + 1];
     struct uuid scope[];
 };
@@ -123,7 +124,7 @@ static struct entry *find(struct entry **set, const uint8_t *code)
     return NULL;
 }
 
-static enum status copy_out(const struct entry *entry, struct arena *arena, struct auth_token *out,
+static enum status copy_out(const struct entry *entry, struct arena *arena, struct auth_caller *out,
                             struct error *error)
 {
     const size_t scope_size = entry->scope_count * sizeof entry->scope[0];
@@ -133,15 +134,20 @@ static enum status copy_out(const struct entry *entry, struct arena *arena, stru
         return error_no_memory(error);
     if (scope_size > 0)
         memcpy(scope, entry->scope, scope_size);
-    *out = (struct auth_token){
-        .caller = {entry->roles, subject, scope, entry->scope_count},
+    *out = (struct auth_caller){
+        .roles = entry->roles,
+        .subject = subject,
+        .scope = scope,
+        .scope_count = entry->scope_count,
         .until_us = entry->until_us,
     };
+    memcpy(out->issuer, entry->issuer, sizeof out->issuer);
+    memcpy(out->grant, entry->grant, sizeof out->grant);
     return STATUS_OK;
 }
 
 enum status auth_cache_get(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                           struct arena *arena, struct auth_token *out, bool *found, struct error *error)
+                           struct arena *arena, struct auth_caller *out, bool *found, struct error *error)
 {
     const size_t set = set_of(code);
     enum status status = STATUS_OK;
@@ -159,9 +165,8 @@ uint64_t auth_cache_generation(struct auth_cache *cache)
     return atomic_load(&cache->generation);
 }
 
-static struct entry *make_entry(const uint8_t *code, const struct auth_token *token)
+static struct entry *make_entry(const uint8_t *code, const struct auth_caller *caller)
 {
-    const struct auth_caller *caller = &token->caller;
     const size_t scope_size = caller->scope_count * sizeof caller->scope[0];
     const size_t subject_size = strlen(caller->subject) + 1;
     struct entry *entry = malloc(sizeof *entry + scope_size);
@@ -169,10 +174,12 @@ static struct entry *make_entry(const uint8_t *code, const struct auth_token *to
         free(entry);
         return NULL;
     }
-    entry->until_us = token->until_us;
+    entry->until_us = caller->until_us;
     entry->roles = caller->roles;
     entry->scope_count = caller->scope_count;
     memcpy(entry->code, code, AUTH_CACHE_CODE_SIZE);
+    memcpy(entry->issuer, caller->issuer, sizeof entry->issuer);
+    memcpy(entry->grant, caller->grant, sizeof entry->grant);
     memcpy(entry->subject, caller->subject, subject_size);
     if (scope_size > 0)
         memcpy(entry->scope, caller->scope, scope_size);
@@ -191,10 +198,10 @@ static struct entry *replace(struct entry **set, struct entry *entry)
 }
 
 void auth_cache_put(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                    const struct auth_token *token, uint64_t generation)
+                    const struct auth_caller *caller, uint64_t generation)
 {
     const size_t set = set_of(code);
-    struct entry *unused = make_entry(code, token);
+    struct entry *unused = make_entry(code, caller);
     if (unused == NULL)
         return;
     pthread_mutex_lock(&cache->locks[set % LOCKS]);

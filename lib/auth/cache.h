@@ -37,7 +37,7 @@ MUST_CHECK enum status auth_cache_code(const struct auth_cache *cache, const cha
  * may have expired. The only error is RESOURCE_EXHAUSTED. Any thread.
  */
 MUST_CHECK enum status auth_cache_get(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                                      struct arena *arena, struct auth_token *out, bool *found,
+                                      struct arena *arena, struct auth_caller *out, bool *found,
                                       struct error *error);
 
 /*
@@ -51,7 +51,7 @@ uint64_t auth_cache_generation(struct auth_cache *cache);
  * verified it, or memory is short. Any thread.
  */
 void auth_cache_put(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                    const struct auth_token *token, uint64_t generation);
+                    const struct auth_caller *caller, uint64_t generation);
 
 /* Forgets all tokens. Call it after the issuers were replaced. Any thread. */
 void auth_cache_clear(struct auth_cache *cache);

@@ -9,7 +9,7 @@ enum { WAYS = 4, NUMBER_AT = 8 }; /* the first bytes of a code select its set */
 struct fixture {
     struct auth_cache *cache;
     struct arena arena;
-    struct auth_token found;
+    struct auth_caller found;
 };
 
 static int setup(void **state)
@@ -43,14 +43,14 @@ static struct code code_of(uint8_t number)
     return code;
 }
 
-static struct auth_token token_of(const char *subject)
+static struct auth_caller caller_of(const char *subject)
 {
-    return (struct auth_token){.caller = {.roles = AUTH_CUSTOMER, .subject = subject}, .until_us = 7};
+    return (struct auth_caller){.roles = AUTH_CUSTOMER, .subject = subject, .until_us = 7};
 }
 
 static void put(struct fixture *fixture, uint8_t number, const char *subject)
 {
-    const struct auth_token token = token_of(subject);
+    const struct auth_caller token = caller_of(subject);
     const uint64_t generation = auth_cache_generation(fixture->cache);
     auth_cache_put(fixture->cache, code_of(number).bytes, &token, generation);
 }
@@ -71,16 +71,24 @@ static void test_a_token_is_found_with_all_that_it_says(void **state)
     char subject[AUTH_SUBJECT_MAX + 1];
     memset(subject, 'x', AUTH_SUBJECT_MAX);
     subject[AUTH_SUBJECT_MAX] = '\0';
-    struct auth_token token = {{AUTH_STAFF, subject, scope, 2}, 42};
+    const struct auth_caller token = {.roles = AUTH_STAFF,
+                                      .subject = subject,
+                                      .scope = scope,
+                                      .scope_count = 2,
+                                      .issuer = {3},
+                                      .grant = {[15] = 4},
+                                      .until_us = 42};
     auth_cache_put(fixture->cache, code_of(1).bytes, &token, 0);
     assert_false(has(fixture, 2));
     assert_true(has(fixture, 1));
     assert_int_equal(fixture->found.until_us, 42);
-    assert_int_equal(fixture->found.caller.roles, AUTH_STAFF);
-    assert_string_equal(fixture->found.caller.subject, subject);
-    assert_ptr_not_equal(fixture->found.caller.subject, subject);
-    assert_int_equal(fixture->found.caller.scope_count, 2);
-    assert_memory_equal(fixture->found.caller.scope, scope, sizeof scope);
+    assert_memory_equal(fixture->found.issuer, token.issuer, sizeof token.issuer);
+    assert_memory_equal(fixture->found.grant, token.grant, sizeof token.grant);
+    assert_int_equal(fixture->found.roles, AUTH_STAFF);
+    assert_string_equal(fixture->found.subject, subject);
+    assert_ptr_not_equal(fixture->found.subject, subject);
+    assert_int_equal(fixture->found.scope_count, 2);
+    assert_memory_equal(fixture->found.scope, scope, sizeof scope);
 }
 
 static void test_the_same_token_is_kept_once(void **state)
@@ -92,7 +100,7 @@ static void test_the_same_token_is_kept_once(void **state)
     for (uint8_t number = 1; number <= WAYS; number++)
         assert_true(has(fixture, number));
     assert_true(has(fixture, 2));
-    assert_string_equal(fixture->found.caller.subject, "b");
+    assert_string_equal(fixture->found.subject, "b");
 }
 
 static void test_a_full_set_forgets_what_was_not_used_for_the_longest_time(void **state)
@@ -120,7 +128,7 @@ static void test_clearing_forgets_all(void **state)
 static void test_a_token_that_earlier_issuers_verified_is_not_kept(void **state)
 {
     struct fixture *fixture = *state;
-    const struct auth_token token = token_of("a");
+    const struct auth_caller token = caller_of("a");
     const uint64_t generation = auth_cache_generation(fixture->cache);
     auth_cache_clear(fixture->cache);
     auth_cache_put(fixture->cache, code_of(1).bytes, &token, generation);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-const struct auth_caller AUTH_ANONYMOUS = {.subject = ""};
-const struct auth_caller AUTH_TRUSTED = {.roles = AUTH_ROLES_ALL, .subject = ""};
+const struct auth_caller AUTH_ANONYMOUS = {.subject = "", .until_us = INT64_MAX};
+const struct auth_caller AUTH_TRUSTED = {.roles = AUTH_ROLES_ALL, .subject = "", .until_us = INT64_MAX};
 
 static bool is_in_scope(const struct auth_caller *caller, const struct uuid *object)
 {

@@ -4,7 +4,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "base/digest.h"
 #include "base/uuid.h"
 
 enum auth_role {
@@ -22,6 +24,13 @@ struct auth_caller {
     const char *subject;      /* "" = anonymous */
     const struct uuid *scope; /* the objects for which AUTH_STAFF holds */
     size_t scope_count;
+    /*
+     * What proved it, zero without a token: the digest of the issuer's name, and that of the issuer's entry
+     * and the key (auth_still_counts). Two issuers may name different people by the same subject, so what is
+     * counted or kept for a caller belongs to the issuer and the subject.
+     */
+    uint8_t issuer[DIGEST_SIZE], grant[DIGEST_SIZE];
+    int64_t until_us; /* the proof has expired at this instant; the skew is included */
 };
 
 /* The caller without a token. */

@@ -143,15 +143,31 @@ static enum status read_audience(const struct reader *reader, const json_t *obje
                                                   : STATUS_OK;
 }
 
+static enum status read_digests(const struct reader *reader, const json_t *object, struct auth_issuer *issuer)
+{
+    char *entry = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    if (entry == NULL)
+        return error_no_memory(reader->error);
+    digest_sha256_128(issuer->name, strlen(issuer->name), issuer->digest);
+    digest_sha256_128(entry, strlen(entry), issuer->entry);
+    free(entry);
+    return STATUS_OK;
+}
+
 static enum status read_members(const struct reader *reader, json_t *object, struct auth_issuer *issuer)
 {
-    static const char *const MEMBERS[] = {"issuer", "audience", "keys", "roles", "scope_claim", NULL};
+    static const char *const MEMBERS[] = {"issuer",      "audience",       "keys", "roles",
+                                          "scope_claim", "subject_prefix", NULL};
     const char *keys = "";
     TRY(check_object(reader, "issuers", object, MEMBERS));
     TRY(read_audience(reader, object, issuer));
     TRY(read_roles(reader, json_object_get(object, "roles"), issuer));
     if (json_object_get(object, "scope_claim") != NULL)
         TRY(read_claim(reader, object, "scope_claim", &issuer->scope_claim));
+    issuer->subject_prefix = "";
+    if (json_object_get(object, "subject_prefix") != NULL)
+        TRY(read_text(reader, object, "subject_prefix", AUTH_PREFIX_MAX, &issuer->subject_prefix));
+    TRY(read_digests(reader, object, issuer));
     TRY(read_text(reader, object, "keys", AUTH_ISSUER_MAX, &keys));
     const char *path = path_beside(reader, keys);
     if (path == NULL)
@@ -228,6 +244,16 @@ const struct auth_issuer *auth_issuers_find(const struct auth_issuers *issuers, 
     for (size_t i = 0; i < issuers->count; i++)
         if (strcmp(issuers->issuers[i].name, name) == 0)
             return &issuers->issuers[i];
+    return NULL;
+}
+
+const struct auth_key *auth_issuers_find_grant(const struct auth_issuers *issuers,
+                                               const uint8_t grant[DIGEST_SIZE])
+{
+    for (size_t i = 0; i < issuers->count; i++)
+        for (size_t k = 0; k < issuers->issuers[i].key_count; k++)
+            if (memcmp(issuers->issuers[i].keys[k].grant, grant, DIGEST_SIZE) == 0)
+                return &issuers->issuers[i].keys[k];
     return NULL;
 }
 

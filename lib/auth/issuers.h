@@ -7,9 +7,11 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "auth/files.h"
 #include "base/arena.h"
+#include "base/digest.h"
 #include "base/status.h"
 
 enum {
@@ -17,14 +19,17 @@ enum {
     AUTH_KEYS_MAX = 64,
     AUTH_ISSUER_MAX = 255, /* characters of a name of an issuer or an audience */
     AUTH_CLAIM_MAX = 128,
+    AUTH_PREFIX_MAX = 32,
     AUTH_ROLE_VALUES_MAX = 64,
 };
 
 /* A public key. Only the algorithm that it names may be used with it. */
 struct auth_key {
     const char *id;
-    const char *algorithm; /* "ES256" or "RS256" */
-    json_t *jwk;           /* made by auth_jwk_public; contains the texts above */
+    const char *algorithm;      /* "ES256" or "RS256" */
+    int64_t end_us;             /* no token of the key counts from this instant; INT64_MAX = none */
+    uint8_t grant[DIGEST_SIZE]; /* of the issuer's entry and the key */
+    json_t *jwk;                /* made by auth_jwk_public; contains the texts above */
 };
 
 /* The role that a value of the claim stands for. */
@@ -35,12 +40,15 @@ struct auth_role_value {
 
 struct auth_issuer {
     const char *name;
+    uint8_t digest[DIGEST_SIZE]; /* of the name */
+    uint8_t entry[DIGEST_SIZE];  /* of all members in issuers.json */
     const char *audience;
     unsigned always;        /* the role of each token; 0 = the claim decides */
     const char *role_claim; /* a dotted path */
     struct auth_role_value *role_values;
     size_t role_value_count;
     const char *scope_claim; /* a dotted path; NULL = tokens have no scope */
+    const char *subject_prefix;
     struct auth_key *keys;
     size_t key_count;
 };
@@ -62,6 +70,8 @@ void auth_issuers_free(struct auth_issuers *issuers);
 
 /* Return NULL if there is none. */
 const struct auth_issuer *auth_issuers_find(const struct auth_issuers *issuers, const char *name);
+const struct auth_key *auth_issuers_find_grant(const struct auth_issuers *issuers,
+                                               const uint8_t grant[DIGEST_SIZE]);
 const struct auth_key *auth_issuer_find_key(const struct auth_issuer *issuer, const char *id);
 
 #endif

@@ -1,8 +1,10 @@
 #include "auth/keys.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth/jwk.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 /* What messages name. */
@@ -42,6 +44,38 @@ static bool is_for_signatures(const json_t *key)
     return operations == NULL;
 }
 
+/* Reads the instant after which the key counts no more, which screenctl keys rotate sets. */
+static enum status read_end(const struct place *place, const json_t *key, int64_t *end_us)
+{
+    static const int64_t LATEST_S = INT64_MAX / US_PER_S;
+    const json_t *end = json_object_get(key, "exp");
+    *end_us = INT64_MAX;
+    if (end == NULL)
+        return STATUS_OK;
+    if (!json_is_integer(end) || json_integer_value(end) < 0)
+        return wrong(place, key, "exp", "must be an instant in seconds since 1970");
+    if (json_integer_value(end) < LATEST_S)
+        *end_us = (int64_t)json_integer_value(end) * US_PER_S;
+    return STATUS_OK;
+}
+
+/* Computes the digest of the issuer's entry and the key. */
+static enum status digest_key(const struct place *place, const struct auth_issuer *issuer,
+                              struct auth_key *key)
+{
+    char *text = json_dumps(key->jwk, JSON_COMPACT | JSON_SORT_KEYS);
+    const size_t size = text != NULL ? strlen(text) : 0;
+    char *both = text != NULL ? malloc(DIGEST_SIZE + size) : NULL;
+    if (both != NULL) {
+        memcpy(both, issuer->entry, DIGEST_SIZE);
+        memcpy(both + DIGEST_SIZE, text, size);
+        digest_sha256_128(both, DIGEST_SIZE + size, key->grant);
+    }
+    free(text);
+    free(both);
+    return both != NULL ? STATUS_OK : error_no_memory(place->error);
+}
+
 static enum status add_key(const struct place *place, const json_t *key, struct auth_issuer *issuer)
 {
     struct auth_jwk_problem problem;
@@ -57,8 +91,10 @@ static enum status add_key(const struct place *place, const json_t *key, struct 
         json_decref(jwk);
         return status;
     }
-    issuer->keys[issuer->key_count++] = (struct auth_key){id, auth_jwk_text(jwk, "alg"), jwk};
-    return STATUS_OK;
+    struct auth_key *added = &issuer->keys[issuer->key_count++];
+    *added = (struct auth_key){.id = id, .algorithm = auth_jwk_text(jwk, "alg"), .jwk = jwk};
+    TRY(read_end(place, key, &added->end_us));
+    return digest_key(place, issuer, added);
 }
 
 static enum status read_key(const struct place *place, const json_t *key, struct auth_issuer *issuer)

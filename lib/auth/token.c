@@ -63,7 +63,7 @@ static enum status check_header(const json_t *header, struct error *error)
 }
 
 static enum status find_key(const struct auth_issuers *issuers, const json_t *header, const json_t *claims,
-                            const struct auth_issuer **issuer, const struct auth_key **key,
+                            int64_t now_us, const struct auth_issuer **issuer, const struct auth_key **key,
                             struct error *error)
 {
     const char *name = json_string_value(json_object_get(claims, "iss"));
@@ -72,7 +72,7 @@ static enum status find_key(const struct auth_issuers *issuers, const json_t *he
         return invalid(error, "the token's issuer is unknown");
     const char *id = json_string_value(json_object_get(header, "kid"));
     *key = id != NULL ? auth_issuer_find_key(*issuer, id) : NULL;
-    if (*key == NULL)
+    if (*key == NULL || now_us >= (*key)->end_us)
         return invalid(error, "the token's key is unknown");
     const char *algorithm = json_string_value(json_object_get(header, "alg"));
     if (algorithm == NULL || strcmp(algorithm, (*key)->algorithm) != 0)
@@ -191,35 +191,41 @@ static enum status read_scope(const struct auth_issuer *issuer, const json_t *cl
     return STATUS_OK;
 }
 
-static enum status read_subject(const json_t *claims, struct arena *arena, struct auth_caller *caller,
-                                struct error *error)
+static enum status read_subject(const struct auth_issuer *issuer, const json_t *claims, struct arena *arena,
+                                struct auth_caller *caller, struct error *error)
 {
+    const char *prefix = issuer->subject_prefix;
     const char *subject = json_string_value(json_object_get(claims, "sub"));
-    if (subject == NULL || strlen(subject) > AUTH_SUBJECT_MAX ||
+    if (subject == NULL || strlen(prefix) + strlen(subject) > AUTH_SUBJECT_MAX ||
         text_check("sub", subject, 1, AUTH_SUBJECT_MAX, NULL) != STATUS_OK)
         return invalid(error, "the token's sub must be a text of 1 to 64 bytes");
-    caller->subject = arena_strdup(arena, subject);
+    caller->subject = arena_printf(arena, "%s%s", prefix, subject);
     return caller->subject != NULL ? STATUS_OK : error_no_memory(error);
 }
 
-/* Reads the claims of a token whose signature is right. */
-static enum status read_claims(const struct auth_issuer *issuer, const json_t *claims, int64_t now_us,
-                               struct arena *arena, struct auth_token *out, struct error *error)
+/* Reads the claims of a token that the key has signed. */
+static enum status read_claims(const struct auth_issuer *issuer, const struct auth_key *key,
+                               const json_t *claims, int64_t now_us, struct arena *arena,
+                               struct auth_caller *out, struct error *error)
 {
-    struct auth_token token = {0};
+    struct auth_caller caller = {0};
     if (!names_audience(json_object_get(claims, "aud"), issuer->audience))
         return invalid(error, "the token is for another audience");
-    TRY(check_time(claims, now_us, &token.until_us, error));
-    TRY(read_subject(claims, arena, &token.caller, error));
-    TRY(read_roles(issuer, claims, &token.caller.roles, error));
-    TRY(read_scope(issuer, claims, arena, &token.caller, error));
-    *out = token;
+    TRY(check_time(claims, now_us, &caller.until_us, error));
+    TRY(read_subject(issuer, claims, arena, &caller, error));
+    TRY(read_roles(issuer, claims, &caller.roles, error));
+    TRY(read_scope(issuer, claims, arena, &caller, error));
+    if (caller.until_us > key->end_us)
+        caller.until_us = key->end_us;
+    memcpy(caller.issuer, issuer->digest, sizeof caller.issuer);
+    memcpy(caller.grant, key->grant, sizeof caller.grant);
+    *out = caller;
     return STATUS_OK;
 }
 
 static enum status verify(const struct auth_issuers *issuers, const struct auth_jws *jws,
                           const json_t *header, const json_t *claims, int64_t now_us, struct arena *arena,
-                          struct auth_token *out, struct error *error)
+                          struct auth_caller *out, struct error *error)
 {
     const struct auth_issuer *issuer;
     const struct auth_key *key;
@@ -227,15 +233,15 @@ static enum status verify(const struct auth_issuers *issuers, const struct auth_
     if (header == NULL || claims == NULL)
         return invalid(error, "the token is malformed");
     TRY(check_header(header, error));
-    TRY(find_key(issuers, header, claims, &issuer, &key, error));
+    TRY(find_key(issuers, header, claims, now_us, &issuer, &key, error));
     TRY(auth_jws_verify(jws, key->jwk, &genuine, error));
     if (!genuine)
         return invalid(error, "the token's signature is wrong");
-    return read_claims(issuer, claims, now_us, arena, out, error);
+    return read_claims(issuer, key, claims, now_us, arena, out, error);
 }
 
 enum status auth_token_verify(const struct auth_issuers *issuers, const char *token, int64_t now_us,
-                              struct arena *arena, struct auth_token *out, struct error *error)
+                              struct arena *arena, struct auth_caller *out, struct error *error)
 {
     struct auth_jws jws;
     json_t *header = NULL;

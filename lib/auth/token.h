@@ -12,12 +12,6 @@
 /* The difference that the clocks of an issuer and of this host may have. */
 enum { AUTH_SKEW_S = 60, AUTH_TOKEN_MAX_BYTES = 8192 };
 
-/* What a verified token says. */
-struct auth_token {
-    struct auth_caller caller; /* lives in the arena */
-    int64_t until_us;          /* the token has expired at this instant; the skew is included */
-};
-
 /*
  * Finds the token in the value of an `authorization` header. Errors: UNAUTHENTICATED TOKEN_MISSING if the
  * value is NULL, TOKEN_INVALID if it has another scheme or is too long.
@@ -26,11 +20,11 @@ MUST_CHECK enum status auth_token_find(const char *authorization, const char **t
                                        struct error *error);
 
 /*
- * Verifies a token at the instant `now_us`. Errors: UNAUTHENTICATED TOKEN_INVALID or TOKEN_EXPIRED,
- * RESOURCE_EXHAUSTED. Messages contain nothing of the token.
+ * Verifies a token at the instant `now_us`. *out lives in the arena. Errors: UNAUTHENTICATED TOKEN_INVALID or
+ * TOKEN_EXPIRED, RESOURCE_EXHAUSTED. Messages contain nothing of the token.
  */
 MUST_CHECK enum status auth_token_verify(const struct auth_issuers *issuers, const char *token,
-                                         int64_t now_us, struct arena *arena, struct auth_token *out,
+                                         int64_t now_us, struct arena *arena, struct auth_caller *out,
                                          struct error *error);
 
 /* Fails with UNAUTHENTICATED TOKEN_EXPIRED. */

@@ -93,17 +93,16 @@ static bool has_audience(const json_t *audience, const char *name)
     return found;
 }
 
-static void require_good_claims(const char *bytes, size_t size, const struct auth_token *token)
+static void require_good_claims(const char *bytes, size_t size, const struct auth_caller *caller)
 {
     json_t *claims = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
     const bool is_clinic = equals(json_object_get(claims, "iss"), "clinic");
-    const struct auth_caller *caller = &token->caller;
     require(is_clinic || equals(json_object_get(claims, "iss"), "other"));
     require(has_audience(json_object_get(claims, "aud"), is_clinic ? "screening" : "booking-svc"));
     require(json_number_value(json_object_get(claims, "exp")) > NOW_S - AUTH_SKEW_S - 1);
     require(json_number_value(json_object_get(claims, "nbf")) <= NOW_S + AUTH_SKEW_S);
     require(json_number_value(json_object_get(claims, "iat")) <= NOW_S + AUTH_SKEW_S);
-    require(token->until_us > world_now_us);
+    require(caller->until_us > world_now_us);
     require(equals(json_object_get(claims, "sub"), caller->subject));
     require(strlen(caller->subject) >= 1 && strlen(caller->subject) <= AUTH_SUBJECT_MAX);
     require((caller->roles & ~(unsigned)(is_clinic ? AUTH_CUSTOMER | AUTH_STAFF : AUTH_SERVICE)) == 0);
@@ -113,7 +112,7 @@ static void require_good_claims(const char *bytes, size_t size, const struct aut
 }
 
 /* Returns whether the token is accepted. */
-static bool verify(const char *authorization, struct auth_token *out, struct arena *arena)
+static bool verify(const char *authorization, struct auth_caller *out, struct arena *arena)
 {
     struct error error = {0};
     const char *token;
@@ -128,21 +127,21 @@ static bool verify(const char *authorization, struct auth_token *out, struct are
 
 static void check_raw(const char *text, struct arena *arena)
 {
-    struct auth_token token;
-    require(!verify(text, &token, arena));
+    struct auth_caller caller;
+    require(!verify(text, &caller, arena));
 }
 
 static void check_parts(const char *header, size_t header_size, const char *claims, size_t claims_size,
                         struct arena *arena)
 {
-    struct auth_token token;
+    struct auth_caller caller;
     char *first = test_base64(header, header_size);
     char *second = test_base64(claims, claims_size);
     char *authorization = test_text("Bearer %s.%s." SIGNATURE, first, second);
     signature_is_good = true;
-    if (verify(authorization, &token, arena)) {
+    if (verify(authorization, &caller, arena)) {
         require_good_header(header, header_size);
-        require_good_claims(claims, claims_size, &token);
+        require_good_claims(claims, claims_size, &caller);
     }
     signature_is_good = false;
     free(first);
@@ -152,12 +151,12 @@ static void check_parts(const char *header, size_t header_size, const char *clai
 
 static void check_edits(const uint8_t *edits, size_t size, struct arena *arena)
 {
-    struct auth_token token;
+    struct auth_caller caller;
     char *changed = test_text("Bearer %s", good);
     const size_t length = strlen(good);
     for (; size >= EDIT_SIZE; edits += EDIT_SIZE, size -= EDIT_SIZE)
         changed[strlen("Bearer ") + ((size_t)edits[0] << 8 | edits[1]) % length] = (char)edits[2];
-    require(verify(changed, &token, arena) == (strcmp(changed + strlen("Bearer "), good) == 0));
+    require(verify(changed, &caller, arena) == (strcmp(changed + strlen("Bearer "), good) == 0));
     free(changed);
 }
 

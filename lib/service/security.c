@@ -140,8 +140,8 @@ static enum status identify(void *context, const char *authorization, struct are
 static bool allow(void *context, const struct auth_caller *caller, bool reads, uint32_t *retry_after_ms)
 {
     const struct security *security = context;
-    return auth_buckets_take(security->buckets, caller->subject, reads ? AUTH_READ : AUTH_CHANGE,
-                             clock_monotonic_ns(), retry_after_ms);
+    return auth_buckets_take(security->buckets, caller->issuer, caller->subject,
+                             reads ? AUTH_READ : AUTH_CHANGE, clock_monotonic_ns(), retry_after_ms);
 }
 
 struct rpc_access security_access(struct security *security)
