@@ -9,10 +9,12 @@
 
 struct grpc_streams;
 struct live;
+struct security;
 
 struct gateway {
     struct backend *backend;
     struct live *live;
+    struct security *security;
     struct grpc_streams *grpc_streams;
     uint32_t default_timeout_ms;             /* the timeout of calls that specify none */
     uint32_t timeout_max_ms;                 /* the maximum timeout of a call */

@@ -112,6 +112,7 @@ static void open_all(struct gateway_service *service)
                       settings->rpc[BACKEND_HISTORY]},
         .message_max_bytes = (size_t)settings->message_max_bytes,
     };
+    service->gateway.security = service->security;
     must(backend_open(&backend, &service->gateway.backend, &error), &error);
     const struct live_options live = {
         .booking_events = settings->booking_events,

@@ -101,15 +101,36 @@ const struct backend_method *rest_method(const struct gateway *gateway, const st
     return found ? method_of(gateway, match.route) : NULL;
 }
 
+/*
+ * Identifies the caller of a request with an Idempotency-Key, which belongs to the caller. Sets *out to NULL
+ * for other requests, and for those without a token, which the service answers. Fails like security_identify.
+ */
+static enum status identify(const struct gateway *gateway, struct http_request *request,
+                            const struct rest_route *route, const struct auth_caller **out,
+                            struct error *error)
+{
+    const char *authorization = http_header(request, "Authorization");
+    *out = NULL;
+    if (route->id == NULL || authorization == NULL || http_header(request, "Idempotency-Key") == NULL)
+        return STATUS_OK;
+    return security_identify(gateway->security, authorization, http_arena(request), out, error);
+}
+
 static void call_method(struct gateway *gateway, struct http_request *request, const struct rest_match *match)
 {
     const struct rest_route *route = match->route;
     const struct backend_method *method = method_of(gateway, route);
     const ProtobufCMessageDescriptor *input = method->method->input;
+    const struct auth_caller *caller;
     struct rest_refusal refusal;
+    if (identify(gateway, request, route, &caller, &refusal.error) != STATUS_OK) {
+        problem_respond(request, &refusal.error);
+        return;
+    }
     uint32_t timeout_ms =
         rest_request_timeout(request, gateway->default_timeout_ms, gateway->timeout_max_ms, &refusal);
-    ProtobufCMessage *message = timeout_ms > 0 ? rest_request_read(request, match, input, &refusal) : NULL;
+    ProtobufCMessage *message =
+        timeout_ms > 0 ? rest_request_read(request, match, caller, input, &refusal) : NULL;
     if (message == NULL) {
         problem_respond_http(request, refusal.code, refusal.error.message, NULL);
         return;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/caller.h"
+#include "base/check.h"
 #include "base/uuid.h"
 #include "protojson/protojson.h"
 
@@ -26,7 +28,8 @@ struct reading {
     struct http_request *request;
     ProtobufCMessage *message;
     struct rest_refusal *refusal;
-    const char *given[FIELDS_MAX]; /* the values in the query, by the field's index in the descriptor */
+    const struct auth_caller *caller; /* NULL = unknown */
+    const char *given[FIELDS_MAX];    /* the values in the query, by the field's index in the descriptor */
 };
 
 static bool refuse(struct rest_refusal *refusal, unsigned code, const char *why)
@@ -166,8 +169,26 @@ static bool holds(const ProtobufCMessage *message, const char *field, const stru
 }
 
 /*
+ * Derives the id from a key that is no UUID. If a token proves who calls, the name is the issuer's digest,
+ * the subject, a NUL and the key. A key alone contains no NUL, so it is never the name of a caller's key.
+ */
+static struct uuid derive_id(const struct auth_caller *caller, const char *key, size_t size)
+{
+    static const uint8_t UNKNOWN[DIGEST_SIZE];
+    uint8_t name[DIGEST_SIZE + AUTH_SUBJECT_MAX + 1 + KEY_MAX_BYTES];
+    if (caller == NULL || memcmp(caller->issuer, UNKNOWN, sizeof UNKNOWN) == 0)
+        return uuid_v5(&key_name_space, key, size);
+    const size_t subject_size = strlen(caller->subject) + 1;
+    CHECK(DIGEST_SIZE + subject_size + size <= sizeof name);
+    memcpy(name, caller->issuer, DIGEST_SIZE);
+    memcpy(name + DIGEST_SIZE, caller->subject, subject_size);
+    memcpy(name + DIGEST_SIZE + subject_size, key, size);
+    return uuid_v5(&key_name_space, name, DIGEST_SIZE + subject_size + size);
+}
+
+/*
  * Sets the id from Idempotency-Key. The id is the key itself if the key is a UUID, otherwise a UUID derived
- * from the key, so that the same key always gives the same id.
+ * from the caller and the key, so that the same key of a caller always gives the same id.
  */
 static bool read_key(const struct reading *reading, const char *field)
 {
@@ -186,7 +207,7 @@ static bool read_key(const struct reading *reading, const char *field)
     snprintf(text, sizeof text, "%.*s", (int)size, key);
     struct uuid id;
     if (!uuid_parse(text, &id))
-        id = uuid_v5(&key_name_space, text, size);
+        id = derive_id(reading->caller, text, size);
     if (holds(reading->message, field, &id))
         return true;
     char id_text[UUID_TEXT_SIZE];
@@ -226,10 +247,11 @@ static bool takes_any(const struct reading *reading, const struct rest_route *ro
 }
 
 ProtobufCMessage *rest_request_read(struct http_request *request, const struct rest_match *match,
-                                    const ProtobufCMessageDescriptor *input, struct rest_refusal *refusal)
+                                    const struct auth_caller *caller, const ProtobufCMessageDescriptor *input,
+                                    struct rest_refusal *refusal)
 {
     const struct rest_route *route = match->route;
-    struct reading reading = {.request = request, .refusal = refusal};
+    struct reading reading = {.request = request, .caller = caller, .refusal = refusal};
     refusal->code = 0;
     bool read =
         read_body(&reading, route->body, input) && read_path(&reading, match) &&

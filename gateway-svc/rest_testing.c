@@ -169,7 +169,8 @@ static bool read_request(struct http_request *request)
         check_refusal(&refusal);
         return false;
     }
-    const ProtobufCMessage *message = rest_request_read(request, &match, input_of(match.route), &refusal);
+    const ProtobufCMessage *message =
+        rest_request_read(request, &match, NULL, input_of(match.route), &refusal);
     if (message != NULL)
         check_message(request, message);
     else

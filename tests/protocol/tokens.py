@@ -11,7 +11,7 @@ from kit.marks import once
 from kit.screenctl import screenctl
 from kit.stack import Stack, wait_for
 from kit.tokens import Key, claims, encode
-from kit.world import register
+from kit.world import day, register
 
 UNAUTHENTICATED = 16
 MB = 1024 * 1024
@@ -149,6 +149,34 @@ def test_tokens_twice_in_a_request_are_refused(driver):
         client = web.Client(stack.gateway_svc.http)
         assert client.get("/hospitals", query={"access_token": token}).code == 400
         assert client.get("/hospitals", headers={"Authorization": "Bearer " + "x" * 9000}).code in (400, 401)
+        client.close()
+
+
+@once
+def test_an_idempotency_key_belongs_to_its_caller(driver):
+    """The same key of two customers, and of two people with the same `sub` at two issuers, makes two bookings; of one, a single one."""
+    with SecureStack(driver, gateway=True) as stack:
+        other, ring = Key(), stack.keyring
+        ring.write("other.jwks.json", {"keys": [other.public()]})
+        ring.write_issuers({"issuer": "https://other.test", "audience": "screening", "keys": "other.jwks.json",
+                            "roles": {"always": "customer"}})
+        hospital, client = register(stack, capacity=50), web.Client(stack.gateway_svc.http)
+
+        def book(token, key="order-1"):
+            headers = {"Authorization": "Bearer " + token, "Idempotency-Key": key}
+            return client.post("/bookings", {"customerName": "n", "hospitalId": hospital, "date": day(1)}, headers=headers)
+        theirs = other.token(claims(None, "kim", issuer="https://other.test"))
+        wait_for("the other issuer is known", lambda: book(theirs, "probe").code == 201)
+        tokens = [ring.token("customer", "kim"), ring.token("customer", "lee"), theirs]
+        made = [book(token) for token in tokens]
+        assert [one.code for one in made] == [201] * 3, made
+        assert len({one.json["bookingId"] for one in made}) == 3, made
+        assert [one.json["customerId"] for one in made] == ["kim", "lee", "kim"], made
+        tokens[:2] = [ring.token("customer", name, jti="another") for name in ("kim", "lee")]
+        assert [book(token).json["bookingId"] for token in tokens] == [one.json["bookingId"] for one in made]
+        assert book(tokens[1], made[0].json["bookingId"]).code == 409  # a UUID is the id itself
+        refused_answer = book(Key().token(claims("customer", "kim")))
+        assert (refused_answer.code, refused_answer.json["reason"]) == (401, "TOKEN_INVALID"), refused_answer
         client.close()
 
 
