@@ -25,10 +25,28 @@ static const char RETRY[] = "retry: 2000\n";
 static const char KEEP_ALIVE[] = ":\n\n"; /* an SSE comment */
 
 static struct metric listeners_now = METRIC("live_listeners", "Listeners of /events");
+static struct metric outlived_total =
+    METRIC("live_tokens_outlived_total", "Streams of /events that were ended because their token had ended");
 
 /* ---- opening and closing ---- */
 
-/* Sends comments, because proxies close idle connections. Moves windows at midnight. */
+/*
+ * Ends the stream of a listener whose token would no longer be accepted. Returns whether it has ended. The
+ * client reconnects with Last-Event-ID and a new token, or is answered 401.
+ */
+static bool end_outlived(const struct live *live, struct live_listener *listener)
+{
+    if (listener->has_outlived || !listener->has_caller ||
+        security_still_counts(live->security, &listener->caller))
+        return listener->has_outlived;
+    metric_add(&outlived_total, 1);
+    http_stream_end(listener->stream);
+    listener->has_outlived = true;
+    return true;
+}
+
+/* Ends streams that outlive their tokens. Sends comments, because proxies close idle connections. Moves
+ * windows at midnight. */
 static void keep_alive(void *context, struct ticker *ticker)
 {
     struct live *live = context;
@@ -37,6 +55,8 @@ static void keep_alive(void *context, struct ticker *ticker)
     live->looks++;
     monitor_lock(&live->monitor);
     LIST_EACH(struct live_listener, l, &live->listeners, node) {
+        if (end_outlived(live, l))
+            continue;
         if (live->looks % KEEP_ALIVE_LOOKS == 0)
             (void)http_stream_write(l->stream, KEEP_ALIVE, sizeof KEEP_ALIVE - 1);
         if (l->hospital != NULL)
@@ -48,6 +68,7 @@ static void keep_alive(void *context, struct ticker *ticker)
 static void register_metrics(void)
 {
     metric_register(&listeners_now);
+    metric_register(&outlived_total);
     live_send_register_metrics();
 }
 
@@ -192,8 +213,10 @@ static const char *admit(struct live_listener *listener, const struct live_filte
     return NULL;
 }
 
+/* `caller` is NULL if no token proves who listens. */
 static void add_listener(struct live *live, const struct live_filter *filter,
-                         const struct live_position *last, struct http_request *request)
+                         const struct auth_caller *caller, const struct live_position *last,
+                         struct http_request *request)
 {
     struct live_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL) {
@@ -201,6 +224,13 @@ static void add_listener(struct live *live, const struct live_filter *filter,
         return;
     }
     listener->live = live;
+    if (caller != NULL) {
+        listener->has_caller = true;
+        listener->caller = *caller;
+        listener->caller.subject = "";
+        listener->caller.scope = NULL;
+        listener->caller.scope_count = 0;
+    }
     if (filter->customer_id != NULL)
         listener->budget_key = live_budget_key(http_client(request), filter->customer_id);
     if (last != NULL) {
@@ -257,17 +287,19 @@ static const char *last_event_id(const struct http_request *request, const struc
 }
 
 /*
- * Decides whether the client may listen. A customer listens to their own bookings, whatever the request says.
- * Availability is part of the catalogue.
+ * Decides whether the client may listen. Sets *out to the caller, or to NULL if no token is needed. A
+ * customer listens to their own bookings, whatever the request says. Availability is part of the catalogue.
  */
 static enum status permit(const struct live *live, struct http_request *request, struct live_filter *filter,
-                          struct error *error)
+                          const struct auth_caller **out, struct error *error)
 {
     const struct auth_caller *caller;
     const char *authorization = http_header(request, "Authorization");
+    *out = NULL;
     if (filter->customer_id == NULL && authorization == NULL && live->public_catalogue)
         return STATUS_OK;
     TRY(security_identify(live->security, authorization, http_arena(request), &caller, error));
+    *out = caller;
     if ((caller->roles & (AUTH_ADMIN | AUTH_AUDITOR)) != 0)
         return STATUS_OK;
     if (filter->customer_id != NULL && (caller->roles & AUTH_CUSTOMER) != 0)
@@ -282,6 +314,7 @@ void live_handle(struct live *live, struct http_request *request)
 {
     struct parameters parameters = {.wrong = NULL};
     struct live_filter filter;
+    const struct auth_caller *caller;
     struct live_position last;
     struct error error;
     http_set_route(request, "/events");
@@ -302,9 +335,9 @@ void live_handle(struct live *live, struct http_request *request)
     }
     int32_t today = civil_day_at(clock_now_us());
     if (live_filter_parse(&parameters.query, today, &filter, &error) != STATUS_OK ||
-        permit(live, request, &filter, &error) != STATUS_OK) {
+        permit(live, request, &filter, &caller, &error) != STATUS_OK) {
         problem_respond(request, &error);
         return;
     }
-    add_listener(live, &filter, has_last ? &last : NULL, request);
+    add_listener(live, &filter, caller, has_last ? &last : NULL, request);
 }

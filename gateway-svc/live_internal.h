@@ -28,6 +28,10 @@ struct live_listener {
     struct live *live;
     struct http_stream *stream;
     struct list_node node;
+    /* Who listens, if a token proved it: security_still_counts is asked every second. */
+    bool has_caller;
+    bool has_outlived;         /* whether the stream was ended because of that */
+    struct auth_caller caller; /* without its subject and scope, which the request owned */
     /* The subscription to a customer's bookings. */
     char *customer_id; /* NULL = none */
     struct live_customer *customer;

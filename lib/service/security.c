@@ -165,6 +165,11 @@ enum status security_identify(struct security *security, const char *authorizati
     return auth_check(security->auth, authorization, arena, out, error);
 }
 
+bool security_still_counts(struct security *security, const struct auth_caller *caller)
+{
+    return security->auth == NULL || auth_still_counts(security->auth, caller);
+}
+
 static enum status authorize(void *context, struct arena *arena, const char **out, struct error *error)
 {
     const struct security_peer *peer = context;

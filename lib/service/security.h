@@ -71,6 +71,12 @@ MUST_CHECK enum status security_identify(struct security *security, const char *
                                          struct arena *arena, const struct auth_caller **out,
                                          struct error *error);
 
+/*
+ * Returns whether the token that identified a caller would still do so (auth_still_counts). True if every
+ * caller is trusted. Any thread.
+ */
+bool security_still_counts(struct security *security, const struct auth_caller *caller);
+
 /* Shows the program's own token to the program `audience`, such as "hospital-svc". */
 struct security_peer {
     struct security *security; /* NULL = show no token */

@@ -145,6 +145,18 @@ class Listener:
         self._receive()
         self._take_chunks()
 
+    def ends_within(self, seconds):
+        """Reads until the body ends, or for this time. Returns whether it has ended."""
+        end = time.monotonic() + seconds
+        while not self.ended and time.monotonic() < end:
+            self.sock.settimeout(max(0.01, end - time.monotonic()))
+            try:
+                self.pump()
+            except TimeoutError:
+                break
+        self.sock.settimeout(DEADLINE_S)
+        return self.ended
+
     def next(self):
         """Returns the next message. Waits at most DEADLINE_S for it."""
         end = time.monotonic() + DEADLINE_S  # the socket's own timeout does not suffice, because comments keep arriving

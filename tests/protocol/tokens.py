@@ -5,12 +5,13 @@ import json
 import signal
 import time
 
-from kit import rpc, web
+from kit import rpc, sse, web
+from kit.deadline import DEADLINE_S
 from kit.http2 import Connection
 from kit.marks import once
 from kit.screenctl import screenctl
 from kit.stack import Stack, wait_for
-from kit.tokens import Key, claims, encode
+from kit.tokens import AUDIENCE, ISSUER, Key, claims, encode
 from kit.world import day, register
 
 UNAUTHENTICATED = 16
@@ -199,6 +200,40 @@ def test_tokens_of_a_revoked_key_are_refused_and_those_of_a_new_one_accepted(dri
             line.get("event") == "security.reload_failed" for line in service.log_lines()))
         assert stack.accepts(new_token)
         assert any(line.get("event") == "security.reloaded" for line in service.log_lines())
+
+
+@once
+def test_a_stream_of_events_ends_with_its_token(driver):
+    """At the end of the token, and when its key or the entry of its issuer changes; the client comes back and is answered 401."""
+    with SecureStack(driver, gateway=True, flags={"gateway": {"public-catalogue": "true"}}) as stack:
+        ring, new, now = stack.keyring, Key(), int(time.time())
+        hospital = register(stack)
+        tokens = {"short": ring.token("customer", "kim", exp=now - MINUTE_S + 5),  # with the skew, 5 s from now
+                  "old": ring.token("customer", "lee"), "new": new.token(claims("customer", "park")), "": None}
+
+        def listen(name):
+            return sse.Listener(stack.gateway_svc.http, token=tokens[name], hospitalId=hospital)
+
+        def reload(write, *content):
+            def reloads():
+                return sum(line.get("event") == "auth.reloaded" for line in stack.gateway_svc.log_lines())
+            before = reloads()
+            write(*content)
+            wait_for("the gateway has read the file", lambda: reloads() > before)
+        reload(ring.write_keys, [ring.issuer, new])
+        streams = {name: listen(name) for name in tokens}
+        assert [stream.code for stream in streams.values()] == [200] * 4
+        assert streams["short"].ends_within(DEADLINE_S) and time.time() >= now + 5
+        assert listen("short").code == 401
+        reload(ring.write_keys, [new])
+        assert streams["old"].ends_within(DEADLINE_S) and listen("old").code == 401
+        reload(ring.write_keys, [new, Key()])
+        assert not streams["new"].ends_within(2)  # another key makes no difference
+        people = {"issuer": ISSUER, "audience": AUDIENCE, "keys": "people.jwks.json", "roles": {"always": "customer"}}
+        reload(ring.write, "issuers.json", {"issuers": [people]})
+        assert streams["new"].ends_within(DEADLINE_S) and listen("new").code == 200  # by the new entry
+        assert not streams[""].ends_within(1)
+        assert stack.gateway_svc.metric("live_tokens_outlived_total") == 3
 
 
 @once
