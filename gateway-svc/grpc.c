@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/access.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -22,20 +23,28 @@
 #include "rpc/wire.h"
 
 #include "google/rpc/status.pb-c.h"
+#include "grpc/health/v1/health.pb-c.h"
+#include "grpc/reflection/v1/reflection.pb-c.h"
 
 const char GRPC_TYPE[] = "application/grpc";
 
 static const char IDENTITY[] = "identity";
 
-/* The methods that the gateway itself serves. If `serve` returns an error, the caller responds with it. */
+/*
+ * The methods that the gateway itself serves, and the services in the .proto files to which they belong. If
+ * `serve` returns an error, the caller responds with it.
+ */
 static const struct own_method {
     const char *path;
+    const ProtobufCServiceDescriptor *service;
     enum status (*serve)(struct gateway *gateway, struct http_request *request, struct error *error);
 } own_methods[] = {
-    {"/grpc.health.v1.Health/Check", grpc_health_check},
-    {"/grpc.health.v1.Health/Watch", grpc_health_watch},
-    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", grpc_reflect},
-    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", grpc_reflect},
+    {"/grpc.health.v1.Health/Check", &grpc__health__v1__health__descriptor, grpc_health_check},
+    {"/grpc.health.v1.Health/Watch", &grpc__health__v1__health__descriptor, grpc_health_watch},
+    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+     &grpc__reflection__v1__server_reflection__descriptor, grpc_reflect},
+    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+     &grpc__reflection__v1__server_reflection__descriptor, grpc_reflect},
 };
 
 struct grpc_call {
@@ -44,6 +53,30 @@ struct grpc_call {
 };
 
 /* ---- pure ---- */
+
+/* protobuf-c describes no methods with streams, so this makes the descriptor for access_rules_load. */
+static enum status check_rule(const void *set, size_t set_size, const struct own_method *own,
+                              struct error *error)
+{
+    const char *name = strrchr(own->path, '/') + 1;
+    const ProtobufCMethodDescriptor method = {.name = name};
+    ProtobufCServiceDescriptor service = *own->service;
+    struct access_rule rule;
+    service.methods = &method;
+    service.n_methods = 1;
+    TRY(access_rules_load(set, set_size, &service, &rule, error));
+    if (!rule.is_open)
+        return error_invalid(error, "%s/%s: is served without a token, so its rule must be open",
+                             service.name, name);
+    return STATUS_OK;
+}
+
+enum status grpc_check_rules(const void *set, size_t set_size, struct error *error)
+{
+    for (size_t i = 0; i < sizeof own_methods / sizeof own_methods[0]; i++)
+        TRY(check_rule(set, set_size, &own_methods[i], error));
+    return STATUS_OK;
+}
 
 size_t grpc_message_size(const uint8_t *prefix)
 {

@@ -22,6 +22,13 @@ void grpc_refuse(struct http_request *request, unsigned code, const char *why);
 
 /* ---- pure; visible for tests ---- */
 
+/*
+ * Checks, in a packed FileDescriptorSet, that each method that the gateway itself serves has an access rule
+ * that opens it to everybody, because the gateway asks for no token. Fails like access_rules_load, and with
+ * INVALID_ARGUMENT for another rule. Call it before grpc_handle.
+ */
+MUST_CHECK enum status grpc_check_rules(const void *set, size_t set_size, struct error *error);
+
 /* Returns the size of the message behind a prefix of GRPC_PREFIX_SIZE bytes. */
 size_t grpc_message_size(const uint8_t *prefix);
 

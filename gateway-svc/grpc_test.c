@@ -2,9 +2,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/unit_testing.h"
+
+#include "google/protobuf/descriptor.pb-c.h"
 
 static void test_grpc_unframe_takes_exactly_one_message(void **state)
 {
@@ -71,12 +74,64 @@ static void test_grpc_message_is_percent_encoded(void **state)
     assert_string_equal(out, "");
 }
 
+extern const char gateway_descriptor_set[];
+extern const size_t gateway_descriptor_set_size;
+
+typedef Google__Protobuf__FileDescriptorSet file_set;
+
+static Google__Protobuf__MethodDescriptorProto *find_method(file_set *set, const char *name)
+{
+    for (size_t f = 0; f < set->n_file; f++)
+        for (size_t s = 0; s < set->file[f]->n_service; s++)
+            for (size_t m = 0; m < set->file[f]->service[s]->n_method; m++)
+                if (strcmp(set->file[f]->service[s]->method[m]->name, name) == 0)
+                    return set->file[f]->service[s]->method[m];
+    fail();
+    return NULL;
+}
+
+/* Expects a refusal if `method` had the options of `other`, or none. */
+static void assert_rule_refused(const char *method, const char *other, const char *message)
+{
+    struct error error;
+    file_set *set = google__protobuf__file_descriptor_set__unpack(NULL, gateway_descriptor_set_size,
+                                                                  (const uint8_t *)gateway_descriptor_set);
+    assert_non_null(set);
+    Google__Protobuf__MethodDescriptorProto *changed = find_method(set, method);
+    Google__Protobuf__MethodOptions *options = changed->options;
+    changed->options = other != NULL ? find_method(set, other)->options : NULL;
+    const size_t size = google__protobuf__file_descriptor_set__get_packed_size(set);
+    uint8_t *packed = malloc(size);
+    assert_non_null(packed);
+    google__protobuf__file_descriptor_set__pack(set, packed);
+    assert_int_equal(grpc_check_rules(packed, size, &error), STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, message);
+    changed->options = options;
+    google__protobuf__file_descriptor_set__free_unpacked(set, NULL);
+    free(packed);
+}
+
+static void test_grpc_serves_only_methods_whose_rule_is_open(void **state)
+{
+    (void)state;
+    struct error error;
+    assert_int_equal(grpc_check_rules(gateway_descriptor_set, gateway_descriptor_set_size, &error),
+                     STATUS_OK);
+    assert_rule_refused("Watch", NULL, "grpc.health.v1.Health/Watch: the method has no access rule");
+    assert_rule_refused(
+        "ServerReflectionInfo", NULL,
+        "grpc.reflection.v1.ServerReflection/ServerReflectionInfo: the method has no access rule");
+    assert_rule_refused("Check", "CancelBooking",
+                        "grpc.health.v1.Health/Check: is served without a token, so its rule must be open");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grpc_unframe_takes_exactly_one_message),
         cmocka_unit_test(test_grpc_timeout_parse_rounds_up_and_is_bounded),
         cmocka_unit_test(test_grpc_message_is_percent_encoded),
+        cmocka_unit_test(test_grpc_serves_only_methods_whose_rule_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* gateway-svc gives clients access to the services over HTTP. It is stateless. */
 #include "api.h"
 #include "cors.h"
+#include "grpc.h"
 #include "grpc_streams.h"
 #include "http.h"
 #include "live.h"
@@ -14,6 +15,9 @@
 #include "nng/stuck_reaper.h"
 #include "service/ops.h"
 #include "service/service.h"
+
+extern const char gateway_descriptor_set[];
+extern const size_t gateway_descriptor_set_size;
 
 /* The settings and the parts of the gateway. */
 struct gateway_service {
@@ -102,6 +106,7 @@ static void open_all(struct gateway_service *service)
     const struct settings *settings = &service->settings;
     struct error error;
     must(cors_check(settings->cors_origin, &error), &error);
+    must(grpc_check_rules(gateway_descriptor_set, gateway_descriptor_set_size, &error), &error);
     must(security_open(&settings->security, GATEWAY_PROGRAM, &service->security, &error), &error);
     if (strncmp(settings->http_listen, "unix:", strlen("unix:")) != 0)
         must(security_check_port(service->security, "http-listen", settings->http_listen, &error), &error);
