@@ -22,6 +22,10 @@
 static struct metric verified = METRIC(
     "auth_tokens_verified_total", "Tokens whose signature was verified, because they were not remembered.");
 
+static struct metric stale =
+    METRIC("auth_issuers_stale",
+           "Files of issuers and keys that could not be read again, so that their earlier contents count");
+
 struct shared_issuers {
     struct auth_issuers *issuers;
     size_t users; /* the checks that use them, and one more while they are in force */
@@ -64,7 +68,9 @@ static enum status read_issuers(struct auth *auth, struct shared_issuers **out, 
     struct shared_issuers *fresh = calloc(1, sizeof *fresh);
     if (fresh == NULL)
         return error_no_memory(error);
-    enum status status = auth_issuers_read(auth->issuers_path, auth->program, &files, &fresh->issuers, error);
+    const struct auth_issuers *earlier = auth->in_force != NULL ? auth->in_force->issuers : NULL;
+    enum status status =
+        auth_issuers_read(auth->issuers_path, auth->program, &files, earlier, &fresh->issuers, error);
     struct auth_files *forgotten = status_is_transient(status) ? &files : &auth->files;
     auth_files_fini(forgotten);
     if (forgotten != &files)
@@ -78,7 +84,7 @@ static enum status read_issuers(struct auth *auth, struct shared_issuers **out, 
     return status;
 }
 
-/* The caller holds reload_lock. */
+/* The caller holds reload_lock. Fails if a file is wrong, although what can be read has replaced the rest. */
 static enum status reload(struct auth *auth, struct error *error)
 {
     struct shared_issuers *fresh;
@@ -90,7 +96,12 @@ static enum status reload(struct auth *auth, struct error *error)
     auth_cache_clear(auth->cache);
     if (former != NULL)
         drop_issuers(auth, former);
-    return STATUS_OK;
+    metric_set(&stale, (int64_t)fresh->issuers->stale);
+    if (fresh->issuers->stale == 0)
+        return STATUS_OK;
+    if (error != NULL)
+        *error = fresh->issuers->problem;
+    return fresh->issuers->problem.status;
 }
 
 enum status auth_reload(struct auth *auth, struct error *error)
@@ -121,6 +132,7 @@ enum status auth_open(const struct auth_options *options, struct auth **out, str
         .lock = PTHREAD_MUTEX_INITIALIZER,
     };
     metric_register(&verified);
+    metric_register(&stale);
     enum status status = open_parts(auth, error);
     if (status == STATUS_OK)
         *out = auth;
@@ -197,6 +209,14 @@ enum status auth_check(struct auth *auth, const char *authorization, struct aren
     TRY(find_or_verify(auth, authorization, arena, caller, error));
     *out = caller;
     return STATUS_OK;
+}
+
+bool auth_is_stale(struct auth *auth)
+{
+    struct shared_issuers *issuers = take_issuers(auth);
+    const bool is_stale = issuers->issuers->stale > 0;
+    drop_issuers(auth, issuers);
+    return is_stale;
 }
 
 bool auth_still_counts(struct auth *auth, const struct auth_caller *caller)

@@ -26,11 +26,15 @@ MUST_CHECK enum status auth_open(const struct auth_options *options, struct auth
 void auth_close(struct auth *auth);
 
 /*
- * Reads the issuers and their keys again, and forgets the remembered tokens. Fails like auth_open, and then
- * the earlier issuers stay in force. A check that runs meanwhile uses either all old or all new issuers; a
- * check that begins after the return uses the new ones. Any thread.
+ * Reads the issuers and their keys again, and forgets the remembered tokens. Fails like auth_open if a file
+ * is wrong; then the earlier contents of this file stay in force (auth_issuers_read), and what the other
+ * files say counts. A check that runs meanwhile uses either all old or all new issuers; a check that begins
+ * after the return uses the new ones. Any thread.
  */
 MUST_CHECK enum status auth_reload(struct auth *auth, struct error *error);
+
+/* Returns whether a file could not be read again, so that its earlier contents are in force. Any thread. */
+bool auth_is_stale(struct auth *auth);
 
 /*
  * Reloads if issuers.json or a file of keys has changed, and logs the result. Logs a failure once for each

@@ -203,6 +203,48 @@ static void test_a_failed_reload_keeps_the_issuers(void **state)
     assert_accepted(world, token);
 }
 
+static char *token_of_other(const struct test_key *key)
+{
+    return test_sign(key, ES_HEADER,
+                     "{\"iss\":\"other\",\"aud\":\"booking-svc\",\"sub\":\"s\",\"exp\":1800000600}");
+}
+
+/* A key that was withdrawn must not live on because the file of another issuer is broken. */
+static void test_a_broken_file_keeps_no_key_of_another_file_alive(void **state)
+{
+    struct world *world = *state;
+    char *token = token_with(world, "");
+    assert_accepted(world, strdup(token));
+    assert_false(auth_is_stale(world->auth));
+    test_write(&world->folder, "other.jwks.json", "{\"keys\":[{\"kty\":\"EC\"}]}");
+    test_write(&world->folder, "clinic.jwks.json", "{\"keys\":[]}");
+    auth_look_after(world->auth);
+    assert_refused(world, strdup(token), "the token's key is unknown");
+    assert_accepted(world, token_of_other(&world->other));
+    assert_refused(world, token_of_other(&world->curve), "the token's signature is wrong");
+    assert_true(auth_is_stale(world->auth));
+    test_write(&world->folder, "issuers.json", "{\"issuers\":[{\"issuer\":\"clinic\"}]}");
+    world_write_keys(world);
+    auth_look_after(world->auth);
+    assert_accepted(world, strdup(token));
+    test_write(&world->folder, "clinic.jwks.json", "{\"keys\":[]}");
+    auth_look_after(world->auth);
+    assert_refused(world, token, "the token's key is unknown");
+    assert_accepted(world, token_of_other(&world->other));
+    assert_true(auth_is_stale(world->auth));
+    test_write(&world->folder, "other.jwks.json", "{\"keys\":[]}");
+    test_write(
+        &world->folder, "issuers.json",
+        "{\"issuers\":[{\"issuer\":\"other\",\"audience\":\"@program\",\"keys\":\"other.jwks.json\","
+        "\"roles\":{\"always\":\"service\"}},{\"issuer\":\"third\",\"audience\":\"a\",\"keys\":\"none.json\","
+        "\"roles\":{\"always\":\"service\"}}]}");
+    assert_reload_fails(world, "none.json: No such file or directory");
+    assert_refused(world, token_of_other(&world->other), "the token's key is unknown");
+    test_write(&world->folder, "none.json", "{\"keys\":[]}");
+    auth_look_after(world->auth);
+    assert_false(auth_is_stale(world->auth));
+}
+
 static void test_a_new_file_is_noticed(void **state)
 {
     struct world *world = *state;
@@ -381,6 +423,7 @@ int main(void)
         WORLD_TEST(test_a_caller_counts_as_long_as_its_token_would),
         WORLD_TEST(test_the_same_subject_of_two_issuers_is_told_apart),
         WORLD_TEST(test_a_failed_reload_keeps_the_issuers),
+        WORLD_TEST(test_a_broken_file_keeps_no_key_of_another_file_alive),
         WORLD_TEST(test_a_new_file_is_noticed),
         WORLD_TEST(test_a_failure_is_logged_once_for_each_change),
         WORLD_TEST(test_a_file_that_is_half_written_changes_nothing),

@@ -18,6 +18,7 @@ struct reader {
     struct auth_files *files;
     struct auth_issuers *into;
     const char *program;
+    const struct auth_issuers *earlier; /* NULL = none */
     struct error *error;
 };
 
@@ -154,6 +155,7 @@ static enum status read_digests(const struct reader *reader, const json_t *objec
     return STATUS_OK;
 }
 
+/* Reads the members of an issuer, but not its keys. */
 static enum status read_members(const struct reader *reader, json_t *object, struct auth_issuer *issuer)
 {
     static const char *const MEMBERS[] = {"issuer",      "audience",       "keys", "roles",
@@ -169,10 +171,8 @@ static enum status read_members(const struct reader *reader, json_t *object, str
         TRY(read_text(reader, object, "subject_prefix", AUTH_PREFIX_MAX, &issuer->subject_prefix));
     TRY(read_digests(reader, object, issuer));
     TRY(read_text(reader, object, "keys", AUTH_ISSUER_MAX, &keys));
-    const char *path = path_beside(reader, keys);
-    if (path == NULL)
-        return error_no_memory(reader->error);
-    return auth_keys_read(path, reader->files, &reader->into->arena, issuer, reader->error);
+    issuer->keys_path = path_beside(reader, keys);
+    return issuer->keys_path != NULL ? STATUS_OK : error_no_memory(reader->error);
 }
 
 static enum status read_issuer(struct reader *reader, json_t *object)
@@ -191,6 +191,23 @@ static enum status read_issuer(struct reader *reader, json_t *object)
     return read_members(reader, object, issuer);
 }
 
+/* Reads the keys of an issuer, or keeps the earlier ones if the file is wrong. */
+static enum status read_keys(const struct reader *reader, struct auth_issuer *issuer)
+{
+    struct auth_issuers *into = reader->into;
+    struct error problem = {0};
+    enum status status = auth_keys_read(issuer->keys_path, reader->files, &into->arena, issuer, &problem);
+    if (status == STATUS_INVALID_ARGUMENT && reader->earlier != NULL) {
+        if (into->stale++ == 0)
+            into->problem = problem;
+        return auth_keys_keep(auth_issuers_find(reader->earlier, issuer->name), &into->arena, issuer,
+                              reader->error);
+    }
+    if (status != STATUS_OK && reader->error != NULL)
+        *reader->error = problem;
+    return status;
+}
+
 static enum status read_issuers(struct reader *reader, json_t *file)
 {
     static const char *const MEMBERS[] = {"issuers", NULL};
@@ -204,27 +221,53 @@ static enum status read_issuers(struct reader *reader, json_t *file)
         return error_no_memory(reader->error);
     for (size_t i = 0; i < count; i++)
         TRY(read_issuer(reader, json_array_get(list, i)));
+    for (size_t i = 0; i < count; i++)
+        TRY(read_keys(reader, &reader->into->issuers[i]));
     return STATUS_OK;
 }
 
-enum status auth_issuers_read(const char *path, const char *program, struct auth_files *files,
-                              struct auth_issuers **out, struct error *error)
+/* Makes the issuers that `file`, which is issuers.json, lists, and reads their keys. */
+static enum status make_issuers(const struct reader *settings, json_t *file, struct auth_issuers **out)
 {
-    json_t *file;
-    TRY(auth_files_read(files, path, &file, error));
-    struct auth_issuers *into = calloc(1, sizeof *into);
-    if (into == NULL) {
-        json_decref(file);
-        return error_no_memory(error);
-    }
-    arena_init(&into->arena);
-    struct reader reader = {.path = path, .files = files, .into = into, .program = program, .error = error};
+    struct reader reader = *settings;
+    reader.into = calloc(1, sizeof *reader.into);
+    if (reader.into == NULL)
+        return error_no_memory(reader.error);
+    arena_init(&reader.into->arena);
+    reader.into->file = json_incref(file);
     enum status status = read_issuers(&reader, file);
-    json_decref(file);
     if (status == STATUS_OK)
-        *out = into;
+        *out = reader.into;
     else
-        auth_issuers_free(into);
+        auth_issuers_free(reader.into);
+    return status;
+}
+
+enum status auth_issuers_read(const char *path, const char *program, struct auth_files *files,
+                              const struct auth_issuers *earlier, struct auth_issuers **out,
+                              struct error *error)
+{
+    struct error problem = {0};
+    struct reader reader = {
+        .path = path, .files = files, .program = program, .earlier = earlier, .error = &problem};
+    json_t *file = NULL;
+    enum status status = auth_files_read(files, path, &file, &problem);
+    if (status == STATUS_OK)
+        status = make_issuers(&reader, file, out);
+    json_decref(file);
+    if (status == STATUS_INVALID_ARGUMENT && earlier != NULL) {
+        struct error second = {0};
+        reader.error = &second;
+        status = make_issuers(&reader, earlier->file, out);
+        if (status == STATUS_OK) {
+            (*out)->stale++;
+            (*out)->problem = problem;
+        } else {
+            problem = second;
+        }
+    }
+    if (status != STATUS_OK && error != NULL)
+        *error = problem;
     return status;
 }
 
@@ -235,6 +278,7 @@ void auth_issuers_free(struct auth_issuers *issuers)
     for (size_t i = 0; i < issuers->count; i++)
         for (size_t k = 0; k < issuers->issuers[i].key_count; k++)
             json_decref(issuers->issuers[i].keys[k].jwk);
+    json_decref(issuers->file);
     arena_fini(&issuers->arena);
     free(issuers);
 }

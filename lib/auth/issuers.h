@@ -49,6 +49,7 @@ struct auth_issuer {
     size_t role_value_count;
     const char *scope_claim; /* a dotted path; NULL = tokens have no scope */
     const char *subject_prefix;
+    const char *keys_path;
     struct auth_key *keys;
     size_t key_count;
 };
@@ -56,16 +57,27 @@ struct auth_issuer {
 struct auth_issuers {
     struct auth_issuer *issuers;
     size_t count;
+    /* The number of files that could not be read, so that their earlier contents count, and the first error.
+     */
+    size_t stale;
+    struct error problem;
+    json_t *file;       /* issuers.json, as it counts */
     struct arena arena; /* owns everything but the JSON of the keys */
 };
 
 /*
  * Reads the file at `path` and the files of keys that it names. `program` replaces the audience "@program".
- * Notes each file in `files`, also on failure. Errors: INVALID_ARGUMENT "issuers: FILE: what is wrong",
- * RESOURCE_EXHAUSTED. The caller releases *out with auth_issuers_free.
+ * Notes each file in `files`, also on failure.
+ *
+ * If `earlier` is not NULL, the earlier contents of each file that is missing or wrong count further, so that
+ * one file does not keep a key of another one alive: the earlier list if issuers.json is wrong, and the
+ * earlier keys of the issuer, or none, if its file of keys is. Then out->stale is not 0. Errors:
+ * INVALID_ARGUMENT "issuers: FILE: what is wrong", RESOURCE_EXHAUSTED. The caller releases *out with
+ * auth_issuers_free.
  */
 MUST_CHECK enum status auth_issuers_read(const char *path, const char *program, struct auth_files *files,
-                                         struct auth_issuers **out, struct error *error);
+                                         const struct auth_issuers *earlier, struct auth_issuers **out,
+                                         struct error *error);
 void auth_issuers_free(struct auth_issuers *issuers);
 
 /* Return NULL if there is none. */

@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     const size_t first = strnlen((const char *)bytes, --size);
     write_file(files[0], bytes, first);
     write_file(files[1], bytes + first + 1, first < size ? size - first - 1 : 0);
-    enum status status = auth_issuers_read("issuers.json", "booking-svc", &noted, &issuers, &error);
+    enum status status = auth_issuers_read("issuers.json", "booking-svc", &noted, NULL, &issuers, &error);
     require(status == STATUS_OK || (status == STATUS_INVALID_ARGUMENT && error.status == status));
     require(status == STATUS_OK || strncmp(error.message, "issuers: ", 9) == 0);
     if (status == STATUS_OK) {

@@ -66,7 +66,7 @@ static enum status read_issuers(struct fixture *fixture, char *text)
     auth_files_fini(&fixture->files);
     auth_issuers_free(fixture->issuers);
     fixture->issuers = NULL;
-    return auth_issuers_read(fixture->path, "booking-svc", &fixture->files, &fixture->issuers,
+    return auth_issuers_read(fixture->path, "booking-svc", &fixture->files, NULL, &fixture->issuers,
                              &fixture->error);
 }
 
@@ -177,7 +177,8 @@ static void test_paths_are_relative_to_the_file(void **state)
     fixture->issuers = NULL;
     test_write(&fixture->folder, "issuers.json",
                "{\"issuers\":[{\"issuer\":\"x\",\"audience\":\"a\",\"keys\":\"k.json\"," ALWAYS "}]}");
-    enum status status = auth_issuers_read("issuers.json", "p", &fixture->files, &fixture->issuers, NULL);
+    enum status status =
+        auth_issuers_read("issuers.json", "p", &fixture->files, NULL, &fixture->issuers, NULL);
     assert_int_equal(chdir(before), 0);
     assert_int_equal(status, STATUS_OK);
 }

@@ -60,8 +60,7 @@ static enum status read_end(const struct place *place, const json_t *key, int64_
 }
 
 /* Computes the digest of the issuer's entry and the key. */
-static enum status digest_key(const struct place *place, const struct auth_issuer *issuer,
-                              struct auth_key *key)
+static enum status digest_key(const struct auth_issuer *issuer, struct auth_key *key, struct error *error)
 {
     char *text = json_dumps(key->jwk, JSON_COMPACT | JSON_SORT_KEYS);
     const size_t size = text != NULL ? strlen(text) : 0;
@@ -73,7 +72,7 @@ static enum status digest_key(const struct place *place, const struct auth_issue
     }
     free(text);
     free(both);
-    return both != NULL ? STATUS_OK : error_no_memory(place->error);
+    return both != NULL ? STATUS_OK : error_no_memory(error);
 }
 
 static enum status add_key(const struct place *place, const json_t *key, struct auth_issuer *issuer)
@@ -94,7 +93,7 @@ static enum status add_key(const struct place *place, const json_t *key, struct 
     struct auth_key *added = &issuer->keys[issuer->key_count++];
     *added = (struct auth_key){.id = id, .algorithm = auth_jwk_text(jwk, "alg"), .jwk = jwk};
     TRY(read_end(place, key, &added->end_us));
-    return digest_key(place, issuer, added);
+    return digest_key(issuer, added, place->error);
 }
 
 static enum status read_key(const struct place *place, const json_t *key, struct auth_issuer *issuer)
@@ -138,4 +137,23 @@ enum status auth_keys_read(const char *path, struct auth_files *files, struct ar
     enum status status = read_keys(&place, set, arena, issuer);
     json_decref(set);
     return status;
+}
+
+enum status auth_keys_keep(const struct auth_issuer *former, struct arena *arena, struct auth_issuer *issuer,
+                           struct error *error)
+{
+    const size_t count = former != NULL ? former->key_count : 0;
+    for (size_t i = 0; i < issuer->key_count; i++)
+        json_decref(issuer->keys[i].jwk);
+    issuer->key_count = 0;
+    issuer->keys = arena_alloc(arena, (count + 1) * sizeof *issuer->keys);
+    if (issuer->keys == NULL)
+        return error_no_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        struct auth_key *key = &issuer->keys[issuer->key_count++];
+        *key = former->keys[i];
+        json_incref(key->jwk);
+        TRY(digest_key(issuer, key, error));
+    }
+    return STATUS_OK;
 }

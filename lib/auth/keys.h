@@ -14,4 +14,11 @@
 MUST_CHECK enum status auth_keys_read(const char *path, struct auth_files *files, struct arena *arena,
                                       struct auth_issuer *issuer, struct error *error);
 
+/*
+ * Gives the issuer the keys of `former` instead of its own; none if `former` is NULL. They live like those
+ * that auth_keys_read reads. The only error is RESOURCE_EXHAUSTED.
+ */
+MUST_CHECK enum status auth_keys_keep(const struct auth_issuer *former, struct arena *arena,
+                                      struct auth_issuer *issuer, struct error *error);
+
 #endif

@@ -60,7 +60,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     world_make_keys(NULL);
     world_setup(&state);
     world = state;
-    require(auth_issuers_read(world->issuers_path, "booking-svc", &files, &issuers, NULL) == STATUS_OK);
+    require(auth_issuers_read(world->issuers_path, "booking-svc", &files, NULL, &issuers, NULL) == STATUS_OK);
     auth_files_fini(&files);
     test_folder_fini(&world->folder); /* libFuzzer ends without telling */
     good = token_with(world, ",\"access\":{\"roles\":[\"desk\"]},\"places\":[]");

@@ -130,6 +130,14 @@ void security_look_after(struct security *security, bool reload)
         log_event(LOG_ERROR, "security.reload_failed", LOG_TEXT("error", error.message));
 }
 
+size_t security_degrades(struct security *security, char *reason, size_t size)
+{
+    if (security->auth == NULL || !auth_is_stale(security->auth))
+        return 0;
+    (void)snprintf(reason, size, "issuers: a file could not be read again, and its earlier contents count");
+    return 1;
+}
+
 static enum status identify(void *context, const char *authorization, struct arena *arena,
                             const struct auth_caller **out, struct error *error)
 {

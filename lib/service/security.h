@@ -60,6 +60,12 @@ MUST_CHECK enum status security_check_database(const struct security_settings *s
  */
 void security_look_after(struct security *security, bool reload);
 
+/*
+ * Writes why the service is degraded, and returns 1, if issuers.json or a file of keys could not be read
+ * again (auth_is_stale). Otherwise returns 0. Any thread.
+ */
+size_t security_degrades(struct security *security, char *reason, size_t size);
+
 /* Returns the rules for an RPC server, which must be closed before `security`. */
 struct rpc_access security_access(struct security *security);
 

@@ -200,6 +200,18 @@ def test_tokens_of_a_revoked_key_are_refused_and_those_of_a_new_one_accepted(dri
             line.get("event") == "security.reload_failed" for line in service.log_lines()))
         assert stack.accepts(new_token)
         assert any(line.get("event") == "security.reloaded" for line in service.log_lines())
+        admin = {"authorization": "Bearer " + new_token}
+        assert list(stack.caller.Stats(metadata=admin).message.degraded) == [
+            "issuers: a file could not be read again, and its earlier contents count"]
+        booking = rpc.Client(stack.address("hospital.rpc"), token=ring.service_token("booking-svc", "hospital-svc"))
+        assert booking.Stats().code == rpc.OK
+        ring.write("booking-svc.jwks.json", {"keys": []})  # another issuer, whose key is withdrawn all the same
+        wait_for("the key of booking-svc is revoked", lambda: booking.Stats().code == UNAUTHENTICATED)
+        stats = stack.caller.Stats(metadata=admin).message
+        assert {stat.name: stat.value for stat in stats.stats}["auth_issuers_stale"] == 1
+        ring.write_keys([new])
+        wait_for("the file is whole again", lambda: not stack.caller.Stats(metadata=admin).message.degraded)
+        booking.close()
 
 
 @once
