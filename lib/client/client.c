@@ -75,12 +75,16 @@ struct screening_client *screening_client_open_sized(const struct screening_opti
     struct screening_options own = {0}, *options = &own;
     struct address address;
     memcpy(&own, given, size < sizeof own ? size : sizeof own);
-    if (!connection_parse(options->address, &address))
+    if (!address_parse(options->address, &address))
         return refuse(error, SCREENING_INVALID_ARGUMENT,
                       "address: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc:///PATH");
     if (address.tls != (options->tls_ca_file != NULL))
         return refuse(error, SCREENING_INVALID_ARGUMENT,
                       "tls_ca_file: must be set for an address tls+tcp://, and for no other");
+    if (address_is_open(&address) && !options->insecure &&
+        (options->authorization != NULL || options->token_file != NULL))
+        return refuse(error, SCREENING_INVALID_ARGUMENT,
+                      "address: tcp:// would show the token to the network: use tls+tcp://, or set insecure");
     if (options->timeout_ms > TIMEOUT_MAX_MS)
         return refuse(error, SCREENING_INVALID_ARGUMENT, "timeout_ms: must be at most 60000");
     if (options->authorization != NULL && options->token_file != NULL)

@@ -86,7 +86,7 @@ struct screening_error {
 struct screening_options {
     const char *address;       /* tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc:///PATH */
     uint32_t timeout_ms;       /* time limit for each call; 0 = 5000, at most 60000 */
-    const char *authorization; /* sent with each call; NULL = nothing */
+    const char *authorization; /* sent with each call; NULL = nothing; see `insecure` */
     /*
      * NULL, or a file with an access token (screenctl token issue --out), which is sent with each call as
      * "Bearer TOKEN" and read again when it changes. A call fails with SCREENING_FAILED_PRECONDITION, before
@@ -100,6 +100,12 @@ struct screening_options {
      * an IP address, as a subject alternative name.
      */
     const char *tls_ca_file;
+    /*
+     * Allows a token at an address tcp://HOST:PORT whose host is not localhost, in 127.0.0.0/8 or ::1.
+     * Everybody on the network between can then read the token. Without it, screening_client_open refuses
+     * such options.
+     */
+    bool insecure;
 };
 
 struct screening_client;

@@ -24,42 +24,6 @@ int64_t connection_now_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-bool connection_parse(const char *address, struct address *out)
-{
-    static const char tcp[] = "tcp://", ipc[] = "ipc://", tls[] = "tls+";
-    *out = (struct address){0};
-    if (address == NULL)
-        return false;
-    if (strncmp(address, ipc, sizeof ipc - 1) == 0) {
-        const char *path = address + sizeof ipc - 1;
-        size_t length = strlen(path);
-        out->ipc = true;
-        if (length == 0 || length >= sizeof((struct sockaddr_un *)0)->sun_path)
-            return false;
-        memcpy(out->host, path, length + 1);
-        return true;
-    }
-    out->tls = strncmp(address, tls, sizeof tls - 1) == 0;
-    if (out->tls)
-        address += sizeof tls - 1;
-    if (strncmp(address, tcp, sizeof tcp - 1) != 0)
-        return false;
-    const char *host = address + sizeof tcp - 1;
-    const char *colon = strrchr(host, ':');
-    size_t host_length = colon != NULL ? (size_t)(colon - host) : 0;
-    size_t port_length = colon != NULL ? strlen(colon + 1) : 0;
-    if (host_length > 2 && host[0] == '[' && host[host_length - 1] == ']') { /* IPv6 */
-        host++;
-        host_length -= 2;
-    }
-    if (host_length == 0 || host_length >= sizeof out->host || port_length == 0 ||
-        port_length >= sizeof out->port || strspn(colon + 1, "0123456789") != port_length)
-        return false;
-    memcpy(out->host, host, host_length);
-    memcpy(out->port, colon + 1, port_length);
-    return true;
-}
-
 /* Waits until the socket is ready for `events`, at most until the deadline. */
 static enum step wait_ready(int fd, short events, int64_t deadline_ns)
 {
@@ -76,7 +40,9 @@ static enum step wait_ready(int fd, short events, int64_t deadline_ns)
     }
 }
 
-/* Returns STEP_DONE if the operation that had the result should be tried again. */
+/*
+ * Waits until the operation that had the result can go on. Returns STEP_DONE if it should be tried again.
+ */
 static enum step wait_tls(int fd, enum tls_result result, int64_t deadline_ns)
 {
     switch (result) {
@@ -93,12 +59,50 @@ static enum step wait_tls(int fd, enum tls_result result, int64_t deadline_ns)
     }
 }
 
-static enum step send_all_tls(const struct connection *connection, const uint8_t *data, size_t size,
-                              int64_t deadline_ns)
+static enum tls_result explain_errno(enum tls_result wanted)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK ? wanted : TLS_CLOSED;
+}
+
+/* Sends some bytes, over TLS or not. If the result is TLS_DONE, sets *done to their number. */
+static enum tls_result send_some(const struct connection *connection, const uint8_t *data, size_t size,
+                                 size_t *done)
+{
+    ssize_t taken;
+    if (connection->tls != NULL)
+        return tls_stream_write(connection->tls, data, size, done);
+    do
+        taken = send(connection->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (taken < 0 && errno == EINTR);
+    if (taken < 0)
+        return explain_errno(TLS_WANTS_WRITE);
+    *done = (size_t)taken;
+    return TLS_DONE;
+}
+
+/* Receives some bytes, like send_some. */
+static enum tls_result receive_some(const struct connection *connection, uint8_t *data, size_t size,
+                                    size_t *done)
+{
+    ssize_t got;
+    if (connection->tls != NULL)
+        return tls_stream_read(connection->tls, data, size, done);
+    do
+        got = recv(connection->fd, data, size, MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return explain_errno(TLS_WANTS_READ);
+    *done = (size_t)got;
+    errno = 0; /* for the end of the stream */
+    return got > 0 ? TLS_DONE : TLS_CLOSED;
+}
+
+static enum step send_all(const struct connection *connection, const uint8_t *data, size_t size,
+                          int64_t deadline_ns)
 {
     while (size > 0) {
         size_t taken = 0;
-        enum tls_result result = tls_stream_write(connection->tls, data, size, &taken);
+        enum tls_result result = send_some(connection, data, size, &taken);
         enum step step = result == TLS_DONE ? STEP_DONE : wait_tls(connection->fd, result, deadline_ns);
         if (step != STEP_DONE)
             return step;
@@ -108,64 +112,17 @@ static enum step send_all_tls(const struct connection *connection, const uint8_t
     return STEP_DONE;
 }
 
-static enum step receive_all_tls(const struct connection *connection, uint8_t *data, size_t size,
-                                 int64_t deadline_ns)
+static enum step receive_all(const struct connection *connection, uint8_t *data, size_t size,
+                             int64_t deadline_ns)
 {
     while (size > 0) {
         size_t got = 0;
-        enum tls_result result = tls_stream_read(connection->tls, data, size, &got);
+        enum tls_result result = receive_some(connection, data, size, &got);
         enum step step = result == TLS_DONE ? STEP_DONE : wait_tls(connection->fd, result, deadline_ns);
         if (step != STEP_DONE)
             return step;
         data += got;
         size -= got;
-    }
-    return STEP_DONE;
-}
-
-static enum step send_all(const struct connection *connection, const uint8_t *data, size_t size,
-                          int64_t deadline_ns)
-{
-    int fd = connection->fd;
-    if (connection->tls != NULL)
-        return send_all_tls(connection, data, size, deadline_ns);
-    while (size > 0) {
-        ssize_t taken = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (taken > 0) {
-            data += taken;
-            size -= (size_t)taken;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            enum step step = wait_ready(fd, POLLOUT, deadline_ns);
-            if (step != STEP_DONE)
-                return step;
-        } else if (errno != EINTR) {
-            return STEP_BROKEN;
-        }
-    }
-    return STEP_DONE;
-}
-
-static enum step receive_all(const struct connection *connection, uint8_t *data, size_t size,
-                             int64_t deadline_ns)
-{
-    int fd = connection->fd;
-    if (connection->tls != NULL)
-        return receive_all_tls(connection, data, size, deadline_ns);
-    while (size > 0) {
-        ssize_t got = recv(fd, data, size, MSG_DONTWAIT);
-        if (got > 0) {
-            data += got;
-            size -= (size_t)got;
-        } else if (got == 0) {
-            errno = 0;
-            return STEP_BROKEN;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            enum step step = wait_ready(fd, POLLIN, deadline_ns);
-            if (step != STEP_DONE)
-                return step;
-        } else if (errno != EINTR) {
-            return STEP_BROKEN;
-        }
     }
     return STEP_DONE;
 }
@@ -227,7 +184,7 @@ static enum step connect_ipc(const struct address *address, int64_t deadline_ns,
 {
     struct sockaddr_un where = {.sun_family = AF_UNIX};
     memcpy(where.sun_path, address->host,
-           strlen(address->host) + 1); /* connection_parse has checked the length */
+           strlen(address->host) + 1); /* address_parse has checked the length */
     return connect_to((const struct sockaddr *)&where, sizeof where, AF_UNIX, deadline_ns, fd);
 }
 

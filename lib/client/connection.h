@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/address.h"
 #include "client/tls.h"
 
 struct connection {
@@ -30,16 +31,6 @@ enum step {
 };
 
 enum { RESPONSE_MAX = 64 * 1024 * 1024, REQUEST_HEADER_SIZE = 13 };
-
-/* The parts of "tcp://HOST:PORT", "tls+tcp://HOST:PORT" or "ipc:///PATH". */
-struct address {
-    bool ipc, tls;
-    char host[256]; /* the host, or the path of an ipc address */
-    char port[6];
-};
-
-/* Parses an address. Returns false if the text has none of these forms. */
-bool connection_parse(const char *address, struct address *out);
 
 /*
  * Connects and performs the handshakes. `tls` is used only if the address is one for TLS. If the result is

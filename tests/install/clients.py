@@ -372,9 +372,13 @@ def test_c_client_calls_over_tls(driver):
                 (here, (), "tls_ca_file: must be set for an address tls+tcp://, and for no other"),
                 (service.address, ("", trusted), "tls_ca_file: must be set for an address tls+tcp://, and for no other"),
                 (here, ("", "/nowhere"), "tls_ca_file: /nowhere: has no certificates"),
+                ("tcp://192.0.2.1:7101", (trusted,), "address: tcp:// would show the token to the network: use tls+tcp://, or set insecure"),
                 ("tls+ipc:///x", ("", trusted), "address: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc:///PATH")):
             refused = run("./caller", address, hospital_id, *more, folder=folder)
             assert refused.returncode == 2 and refused.stderr == said + "\n", refused
+        for more in (("", ""), (trusted, "", "insecure")):  # without a token; allowed
+            opened = run("./caller", "tcp://192.0.2.1:7101", hospital_id, *more, folder=folder)
+            assert opened.returncode == 0, opened
         service.close()
 
 
