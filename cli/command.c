@@ -120,6 +120,16 @@ static int take_place(const struct command *command, const struct argument *argu
     return 1;
 }
 
+/* Returns whether the command never calls a service, so that addresses do not matter. */
+static bool is_offline(const struct command *command)
+{
+    static const char *const groups[] = {"pki", "keys", "token", "issuer"};
+    for (size_t i = 0; i < COUNT_OF(groups); i++)
+        if (strcmp(command->group, groups[i]) == 0)
+            return true;
+    return false;
+}
+
 /*
  * Resolves the values after all words are read, because dates need the time zone, and hospitals need the
  * address of hospital-svc.
@@ -128,6 +138,8 @@ static bool finish(struct session *session, const struct command *command, const
                    size_t count, const bool given[], int *exit_code)
 {
     struct error error;
+    if (!is_offline(command) && !options_check_addresses(session, command))
+        return false;
     if (session_use_zone(session, &error) != STATUS_OK) {
         usage_error(command, "%s", error.message);
         return false;

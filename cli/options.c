@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/address.h"
+
 char *option_split(char *word)
 {
     char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
@@ -31,32 +33,54 @@ static bool has_port(const char *text)
     return colon != NULL && colon > text && number_read(colon + 1, PORT_MAX, &port) && port > 0;
 }
 
-static bool is_address(const char *text)
-{
-    static const char tls[] = "tls+";
-    enum { SCHEME_LENGTH = 6 };
-    if (strncmp(text, "ipc://", SCHEME_LENGTH) == 0)
-        return text[SCHEME_LENGTH] != '\0';
-    if (strncmp(text, tls, sizeof tls - 1) == 0)
-        text += sizeof tls - 1;
-    return strncmp(text, "tcp://", SCHEME_LENGTH) == 0 && has_port(text + SCHEME_LENGTH);
-}
-
 bool options_check_environment(const struct session *session)
 {
+    struct address address;
     for (int i = 0; i < PEER_COUNT; i++) {
         const char *value = getenv(PEERS[i].environment);
-        if (value != NULL && session->addresses[i] == value && !is_address(value)) {
+        if (value != NULL && session->addresses[i] == value && !address_parse(value, &address)) {
             usage_error(NULL, "%s %s: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc://PATH",
                         PEERS[i].environment, value);
             return false;
         }
+    }
+    const char *insecure = getenv("SCREENING_INSECURE");
+    if (insecure != NULL && insecure[0] != '\0' && strcmp(insecure, "true") != 0 &&
+        strcmp(insecure, "false") != 0) {
+        usage_error(NULL, "SCREENING_INSECURE %s: must be true or false", insecure);
+        return false;
     }
     for (int i = 0; i < WEB_COUNT; i++) {
         if (session->webs[i][0] != '\0' && !has_port(session->webs[i])) {
             usage_error(NULL, "%s %s: must be HOST:PORT, or empty", WEBS[i].environment, session->webs[i]);
             return false;
         }
+    }
+    return true;
+}
+
+bool options_check_addresses(const struct session *session, const struct command *command)
+{
+    bool tls = false;
+    for (int i = 0; i < PEER_COUNT; i++) {
+        struct address address;
+        const char *value = session->addresses[i], *environment = getenv(PEERS[i].environment);
+        const char *named_by =
+            environment != NULL && value == environment ? PEERS[i].environment : PEERS[i].option;
+        if (!address_parse(value, &address)) /* checked before */
+            return false;
+        tls = tls || address.tls;
+        if (address_is_open(&address) && !session->insecure) {
+            usage_error(command,
+                        "%s %s: is not on this machine, and others could read the token and the answers: use "
+                        "tls+tcp://HOST:PORT, or give --insecure",
+                        named_by, value);
+            return false;
+        }
+    }
+    if (session->tls_ca_given && !tls) {
+        usage_error(command, "--tls-ca: is for addresses tls+tcp://HOST:PORT, and no address is one");
+        return false;
     }
     return true;
 }
@@ -91,6 +115,10 @@ static bool take_switch(struct session *session, const char *name)
         session->json = true;
         return true;
     }
+    if (strcmp(name, "--insecure") == 0) {
+        session->insecure = true;
+        return true;
+    }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         session->help = true;
         return true;
@@ -113,7 +141,8 @@ static enum option_result take_timeout(struct session *session, const struct com
 static enum option_result take_address(struct session *session, const struct command *command,
                                        enum peer_name peer, const char *value)
 {
-    if (!is_address(value)) {
+    struct address address;
+    if (!address_parse(value, &address)) {
         usage_error(command, "%s %s: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc://PATH",
                     PEERS[peer].option, value);
         return OPTION_WRONG;
@@ -164,6 +193,7 @@ enum option_result options_take(struct session *session, const struct command *c
     }
     if (tls) {
         session->tls_ca = value;
+        session->tls_ca_given = true;
         return OPTION_VALUE;
     }
     return take_address(session, command, peer, value);
@@ -191,6 +221,9 @@ void options_print_help(void)
              "                          SCREENING_TOKEN_FILE, default ~/.config/screening/token)\n"
              "  --tls-ca FILE           certificates of the authorities that tls+tcp addresses\n"
              "                          may rely on (environment SCREENING_TLS_CA)\n"
+             "  --insecure              also call other machines at tcp addresses, where others\n"
+             "                          can read tokens and answers (environment\n"
+             "                          SCREENING_INSECURE)\n"
              "  --timeout MS            budget of each call in ms, 1 to %d, including\n"
              "                          retries (default %d)\n"
              "  --json                  print the answer as one JSON document\n"

@@ -25,8 +25,15 @@ bool option_is(const char *word);
 enum option_result options_take(struct session *session, const struct command *command, const char *name,
                                 const char *value);
 
-/* Checks the addresses from the environment. Prints an error and returns false if one is malformed. */
+/* Checks the values from the environment. Prints an error and returns false if one is malformed. */
 bool options_check_environment(const struct session *session);
+
+/*
+ * Checks, once all options have been read, that calls may be sent to the addresses. Prints an error with the
+ * usage of `command` and returns false if an address is beyond this machine and has no TLS, unless
+ * session->insecure is set, or if --tls-ca was given and no address uses TLS.
+ */
+bool options_check_addresses(const struct session *session, const struct command *command);
 
 /* Prints the part of --help that describes these options. */
 void options_print_help(void);

@@ -55,6 +55,7 @@ void session_init(struct session *session)
     session->token_path = environment_or(TOKEN_VARIABLE, NULL);
     session->token_named_by = session->token_path != NULL ? TOKEN_VARIABLE : NULL;
     session->tls_ca = environment_or("SCREENING_TLS_CA", NULL);
+    session->insecure = strcmp(environment_or("SCREENING_INSECURE", "false"), "true") == 0;
     arena_init(&session->arena);
 }
 

@@ -58,6 +58,8 @@ struct session {
      */
     const char *token_path, *token_named_by;
     const char *tls_ca;  /* the authorities that TLS relies on, a file in PEM; NULL = none */
+    bool tls_ca_given;   /* whether an option names it, and not only the environment */
+    bool insecure;       /* whether tcp addresses may be beyond this machine */
     uint32_t timeout_ms; /* budget per call, including retries */
     bool json;
     protobuf_c_boolean csv; /* whether --csv was given; affects lists only */

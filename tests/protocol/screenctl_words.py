@@ -118,6 +118,29 @@ def test_screenctl_wrong_values_are_named(driver):
 
 
 @once
+def test_screenctl_sends_nothing_in_clear_text_to_another_machine(driver):
+    with Stack(driver, without=("hospital", "booking", "history")) as stack:
+        far = "tcp://192.0.2.1:7101"  # of the block for documentation, where nobody answers
+        said = "--hospital-addr %s: is not on this machine" % far
+        for words in (("--hospital-addr", far, "hospital", "list"), ("hospital", "list", "--hospital-addr", far),
+                      ("--hospital-addr", far, "--tls-ca", "/nowhere", "health")):
+            check_error(screenctl(stack, *words, services=()), 2, said, "--insecure")
+        check_error(screenctl(stack, "book", services=(), SCREENING_BOOKING_ADDR="tcp://db.example:1"), 2, "--customer: must be given")
+        check_error(screenctl(stack, "stats", services=(), SCREENING_BOOKING_ADDR="tcp://db.example:1"), 2,
+                    "SCREENING_BOOKING_ADDR tcp://db.example:1: is not on this machine")
+        allowed = ("--timeout", "100", "--hospital-addr", far, "hospital", "list")
+        check_error(screenctl(stack, "--insecure", *allowed, services=()), 1, far)
+        check_error(screenctl(stack, *allowed, services=(), SCREENING_INSECURE="true"), 1, far)
+        check_error(screenctl(stack, *allowed, services=(), SCREENING_INSECURE="false"), 2, said)
+        check_error(screenctl(stack, *allowed, services=(), SCREENING_INSECURE="1"), 2, "SCREENING_INSECURE 1: must be true or false")
+        # A command without calls has no use for addresses.
+        check_error(screenctl(stack, "--hospital-addr", far, "token", "show", "/nowhere", services=()), 1, "/nowhere")
+        # An option without effect is a mistake; a variable may be set for all commands.
+        check_error(screenctl(stack, "--tls-ca", "/nowhere", "health", services=()), 2, "--tls-ca: is for addresses tls+tcp://HOST:PORT")
+        assert screenctl(stack, "health", "front", SCREENING_TLS_CA="/nowhere").returncode == 1
+
+
+@once
 def test_screenctl_takes_a_name_or_the_beginning_of_an_id_for_a_hospital(driver):
     with Stack(driver, without=("history",)) as stack:
         first = done(stack, "hospital", "register", "--name=한빛검진센터", "--address=서울", "--day=+1=5")["hospitalId"]
