@@ -148,14 +148,6 @@ static int run_and_print(struct run *run)
     return run->session->json ? output_document(run->document) : output_table(&run->table);
 }
 
-static bool is_service(const char *name)
-{
-    for (size_t i = 0; i < PKI_SERVICE_COUNT; i++)
-        if (strcmp(name, PKI_SERVICES[i]) == 0)
-            return true;
-    return false;
-}
-
 static int keys_rotate(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *dir = NULL, *service = NULL;
@@ -169,7 +161,7 @@ static int keys_rotate(struct session *session, const struct command *command, i
         return exit_code;
     if (service != NULL && issuer)
         return usage_error(command, "--issuer: excludes --service");
-    if (service != NULL && !is_service(service))
+    if (service != NULL && !pki_is_service(service))
         return usage_error(command, "--service %s: must be %s", service, PKI_SERVICE_LIST);
     struct run run = {.session = session,
                       .dir = dir,

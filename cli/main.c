@@ -36,6 +36,7 @@ static const struct command *const COMMANDS[] = {
     &CALL_METHOD,
     &PKI_INIT,
     &PKI_RENEW,
+    &PKI_REVOKE,
     &PKI_SHOW,
     &KEYS_ROTATE,
     &KEYS_PRUNE,

@@ -3,6 +3,7 @@
 #include "client.h"
 #include "file.h"
 #include "message.h"
+#include "revocation.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -24,6 +26,8 @@ const char *const PKI_CA_STEMS[PKI_CA_COUNT] = {"services-ca", "clients-ca"};
 
 static const char *const CA_NAMES[PKI_CA_COUNT] = {"screening services CA", "screening clients CA"};
 
+#define FRONT "front"
+
 #define OF_SERVICE(name)                                                                                     \
     {name, "tls", PKI_SERVICES_CA, CERTIFICATE_PEER, true},                                                  \
     {                                                                                                        \
@@ -35,7 +39,7 @@ const struct pki_leaf PKI_LEAVES[PKI_LEAF_COUNT] = {
     OF_SERVICE("booking-svc"),
     OF_SERVICE("history-svc"),
     OF_SERVICE("gateway-svc"),
-    {"front", "tls", PKI_CLIENTS_CA, CERTIFICATE_SERVER, false},
+    {FRONT, "tls", PKI_CLIENTS_CA, CERTIFICATE_SERVER, false},
 };
 
 /* A service signs tokens for 5 minutes; the hour also covers a service that still has to read its new key. */
@@ -91,14 +95,14 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-bool pki_host_is_valid(const char *host)
+bool pki_name_is_valid(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
-    if (is_address(host))
+    if (is_address(name))
         return true;
-    if (strlen(host) > HOST_MAX)
+    if (strlen(name) > HOST_MAX)
         return false;
-    for (const char *label = host;; label++) {
+    for (const char *label = name;; label++) {
         size_t length = strspn(label, letters);
         if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-')
             return false;
@@ -108,13 +112,44 @@ bool pki_host_is_valid(const char *host)
     }
 }
 
-/* Returns the names of a certificate in OpenSSL's words, or NULL when out of memory. */
+bool pki_is_service(const char *name)
+{
+    for (size_t i = 0; i < PKI_SERVICE_COUNT; i++)
+        if (strcmp(name, PKI_SERVICES[i]) == 0)
+            return true;
+    return false;
+}
+
+bool pki_name_is_taken(const char *name)
+{
+    for (size_t i = 0; i < PKI_LEAF_COUNT; i++)
+        if (strcasecmp(name, PKI_LEAVES[i].owner) == 0)
+            return true;
+    return false;
+}
+
+const char *pki_host_split(const char *host, const char **owner)
+{
+    const char *equals = strchr(host, '=');
+    *owner = FRONT;
+    if (equals == NULL)
+        return host;
+    for (size_t i = 0; i < PKI_LEAF_COUNT; i++) {
+        *owner = PKI_LEAVES[i].owner;
+        if (strlen(*owner) == (size_t)(equals - host) && strncmp(host, *owner, (size_t)(equals - host)) == 0)
+            return equals + 1;
+    }
+    return NULL;
+}
+
+/* Returns the names of an owner's certificate in OpenSSL's words, or NULL when out of memory. */
 static const char *alternatives_of(struct session *session, const char *owner, const struct text_list *hosts)
 {
     char *text = arena_printf(&session->arena, "DNS:%s,DNS:localhost,IP:127.0.0.1,IP:::1", owner);
     for (size_t i = 0; i < hosts->count && text != NULL; i++) {
-        const char *host = hosts->texts[i];
-        text = arena_printf(&session->arena, "%s,%s:%s", text, is_address(host) ? "IP" : "DNS", host);
+        const char *of, *name = pki_host_split(hosts->texts[i], &of);
+        if (name != NULL && strcmp(of, owner) == 0)
+            text = arena_printf(&session->arena, "%s,%s:%s", text, is_address(name) ? "IP" : "DNS", name);
     }
     return text;
 }
@@ -238,4 +273,17 @@ enum status pki_leaf_write(struct session *session, const char *dir, const struc
     enum status status = write_leaf(session, dir, leaf, &request, error);
     X509_free(old);
     return status;
+}
+
+/* ---- revoked certificates ---- */
+
+enum status pki_revoked_write(struct session *session, const char *dir,
+                              const struct pki_authorities *authorities, const X509 *revoked, uint32_t days,
+                              size_t *count, struct error *error)
+{
+    char *path = pki_path(session, dir, PKI_REVOKED);
+    int64_t end_s = clock_now_us() / US_PER_S + (int64_t)days * DAY_S;
+    TRY(path == NULL ? client_no_memory(error) : STATUS_OK);
+    return revocation_write(&session->arena, path, &authorities->of[PKI_SERVICES_CA], revoked, end_s, count,
+                            error);
 }

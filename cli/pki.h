@@ -4,6 +4,7 @@
  *     issuers.json               who signs tokens, for the services
  *     screening.key.json         signs the tokens of people; screening.jwks.json holds its public keys
  *     services-ca.pem, .key      the authority for calls between services
+ *     services-ca.crl            its revoked certificates, once there are any
  *     clients-ca.pem, .key       the authority for what clients connect to
  *     SERVICE.jwks.json          the public keys of a service
  *     SERVICE/token.key.json     signs the tokens of the service
@@ -33,6 +34,8 @@ enum { PKI_TOKEN_HOURS_MAX = 30 * 24 };
 #define PKI_ISSUER "screening"
 
 extern const char *const PKI_SERVICES[PKI_SERVICE_COUNT];
+
+bool pki_is_service(const char *name);
 
 /* The services as a message lists them. */
 #define PKI_SERVICE_LIST "hospital-svc, booking-svc, history-svc, gateway-svc"
@@ -70,13 +73,25 @@ MUST_CHECK enum status pki_authorities_read(struct session *session, const char 
 void pki_authorities_fini(struct pki_authorities *authorities);
 
 /*
- * Makes a certificate, valid for `days`, and writes or replaces its files. `hosts` are names and addresses
- * besides those that every certificate has. With NULL it takes over those of the certificate that it
- * replaces. Returns FAILED_PRECONDITION if the authority ends before the certificate would.
+ * Makes a certificate, valid for `days`, and writes or replaces its files. `hosts` are the values of --host,
+ * NAME or OWNER=NAME, of which the certificate gets those of its owner. With NULL it takes over the names of
+ * the certificate that it replaces. Returns FAILED_PRECONDITION if the authority ends before the certificate
+ * would.
  */
 MUST_CHECK enum status pki_leaf_write(struct session *session, const char *dir, const struct pki_leaf *leaf,
                                       const struct pki_authorities *authorities,
                                       const struct text_list *hosts, uint32_t days, struct error *error);
+
+/* The file with the revoked certificates of the services' authority. */
+#define PKI_REVOKED "services-ca.crl"
+
+/*
+ * Writes the list of revoked certificates, valid for `days`, with its earlier entries and with `revoked`
+ * unless it is NULL. Sets *count to the number of entries. Fails like revocation_write.
+ */
+MUST_CHECK enum status pki_revoked_write(struct session *session, const char *dir,
+                                         const struct pki_authorities *authorities, const X509 *revoked,
+                                         uint32_t days, size_t *count, struct error *error);
 
 /*
  * Waits until no other screenctl changes the folder, and keeps others waiting until pki_unlock or the end of
@@ -99,7 +114,17 @@ struct pki_signer {
 /* The issuer, and then the services. */
 extern const struct pki_signer PKI_SIGNERS[PKI_SERVICE_COUNT + 1];
 
-/* Returns whether `host` is a DNS name or an IP address, in the letters that a certificate may hold. */
-bool pki_host_is_valid(const char *host);
+/*
+ * Splits a value of --host, OWNER=NAME, or NAME for the front door. Sets *owner to a static text. Returns
+ * NULL if there is no such owner, otherwise NAME.
+ */
+const char *pki_host_split(const char *host, const char **owner);
+
+/* Returns whether `name` is a DNS name or an IP address, in the letters that a certificate may hold. */
+bool pki_name_is_valid(const char *name);
+
+/* Returns whether `name` is the name of a service or of the front door, which only its own certificate has.
+ */
+bool pki_name_is_taken(const char *name);
 
 #endif

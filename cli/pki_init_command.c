@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -184,6 +185,24 @@ static void cut_slashes(char *dir)
         dir[--length] = '\0';
 }
 
+/* Returns whether the values are valid. If not, prints the usage. */
+static bool check_hosts(const struct command *command, const struct text_list *hosts)
+{
+    for (size_t i = 0; i < hosts->count; i++) {
+        const char *owner, *host = hosts->texts[i], *name = pki_host_split(host, &owner);
+        if (name == NULL)
+            usage_error(command, "--host %s: before the = must be %s or front", host, PKI_SERVICE_LIST);
+        else if (!pki_name_is_valid(name))
+            usage_error(command, "--host %s: must be a DNS name or an IP address", host);
+        else if (pki_name_is_taken(name) && strcasecmp(name, owner) != 0)
+            usage_error(command, "--host %s: only the certificate of %s may have this name", host, name);
+        else
+            continue;
+        return false;
+    }
+    return true;
+}
+
 static int pki_init(struct session *session, const struct command *command, int argc, char **argv)
 {
     char *dir = NULL;
@@ -200,9 +219,8 @@ static int pki_init(struct session *session, const struct command *command, int 
         return usage_error(command, "DIR: must not be empty");
     if (days == 0 || days > PKI_DAYS_MAX)
         return usage_error(command, "--days %u: must be 1 to %d", days, PKI_DAYS_MAX);
-    for (size_t i = 0; i < hosts.count; i++)
-        if (!pki_host_is_valid(hosts.texts[i]))
-            return usage_error(command, "--host %s: must be a DNS name or an IP address", hosts.texts[i]);
+    if (!check_hosts(command, &hosts))
+        return EXIT_USAGE;
     cut_slashes(dir);
     if (make_pki(session, dir, &hosts, days, &error) != STATUS_OK)
         return client_fail(&error);
@@ -212,5 +230,5 @@ static int pki_init(struct session *session, const struct command *command, int 
     return EXIT_DONE;
 }
 
-const struct command PKI_INIT = {"pki", "init", "DIR [--host NAME]... [--days N]",
+const struct command PKI_INIT = {"pki", "init", "DIR [--host [SERVICE=]NAME]... [--days N]",
                                  N_("makes the certificates and signing keys of an installation"), pki_init};

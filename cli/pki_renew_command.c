@@ -1,4 +1,7 @@
-/* screenctl pki renew: replaces the certificates of services and of the front door, with their keys */
+/*
+ * screenctl pki renew: replaces the certificates of services and of the front door, with their keys, and
+ * signs the list of revoked certificates again
+ */
 #include "client.h"
 #include "message.h"
 #include "output.h"
@@ -6,13 +9,19 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static bool is_owner(const char *name)
+/* Signs the list of revoked certificates again, if there is one. */
+static enum status renew_revoked(struct session *session, const char *dir,
+                                 const struct pki_authorities *authorities, uint32_t days,
+                                 struct error *error)
 {
-    for (size_t i = 0; i < PKI_LEAF_COUNT; i++)
-        if (strcmp(name, PKI_LEAVES[i].owner) == 0)
-            return true;
-    return false;
+    char *path = pki_path(session, dir, PKI_REVOKED);
+    size_t count;
+    TRY(path == NULL ? client_no_memory(error) : STATUS_OK);
+    if (access(path, F_OK) != 0)
+        return STATUS_OK;
+    return pki_revoked_write(session, dir, authorities, NULL, days, &count, error);
 }
 
 /* Renews the certificates of `only`, or all if it is NULL. Sets *count to the number of those renewed. */
@@ -29,6 +38,8 @@ static enum status renew(struct session *session, const char *dir, const char *o
             *count += 1;
         }
     }
+    if (status == STATUS_OK)
+        status = renew_revoked(session, dir, &authorities, days, error);
     pki_authorities_fini(&authorities);
     return status;
 }
@@ -45,7 +56,7 @@ static int pki_renew(struct session *session, const struct command *command, int
     size_t count;
     if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
         return exit_code;
-    if (only != NULL && !is_owner(only))
+    if (only != NULL && !pki_is_service(only) && strcmp(only, "front") != 0)
         return usage_error(command, "--service %s: must be %s or front", only, PKI_SERVICE_LIST);
     if (days == 0 || days > PKI_DAYS_MAX)
         return usage_error(command, "--days %u: must be 1 to %d", days, PKI_DAYS_MAX);

@@ -4,6 +4,7 @@
 #include "message.h"
 #include "output.h"
 #include "pki.h"
+#include "revocation.h"
 #include "signing_key.h"
 
 #include <openssl/x509v3.h>
@@ -143,6 +144,25 @@ static enum status add_certificates(struct list *list, struct error *error)
     return STATUS_OK;
 }
 
+static enum status add_revoked(struct list *list, struct error *error)
+{
+    char *path = pki_path(list->session, list->dir, PKI_REVOKED);
+    X509_CRL *revoked = NULL;
+    TRY(path == NULL ? client_no_memory(error) : STATUS_OK);
+    enum status status = revocation_read(&list->session->arena, path, &revoked, error);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    size_t count = (size_t)sk_X509_REVOKED_num(X509_CRL_get_REVOKED(revoked));
+    const struct entry entry = {.file = PKI_REVOKED,
+                                .subject = arena_printf(&list->session->arena, "%zu", count),
+                                .purpose = N_("revoked certificates"),
+                                .key_id = "",
+                                .end_s = revocation_end_s(revoked)};
+    status = entry.subject == NULL ? client_no_memory(error) : add(list, &entry, error);
+    X509_CRL_free(revoked);
+    return status;
+}
+
 /* ---- signing keys ---- */
 
 static enum status add_set(struct list *list, const struct pki_signer *signer, struct error *error)
@@ -176,6 +196,7 @@ static enum status add_set(struct list *list, const struct pki_signer *signer, s
 static enum status fill(struct list *list, struct error *error)
 {
     TRY(add_certificates(list, error));
+    TRY(add_revoked(list, error));
     for (size_t i = 0; i < COUNT_OF(PKI_SIGNERS); i++)
         TRY(add_set(list, &PKI_SIGNERS[i], error));
     if (list->count == 0)

@@ -20,7 +20,7 @@ static void test_signing_key_public_half_lacks_the_private_part_only(void **stat
     json_decref(key);
 }
 
-static void test_pki_host_is_valid_takes_names_and_addresses_only(void **state)
+static void test_pki_name_is_valid_takes_names_and_addresses_only(void **state)
 {
     (void)state;
     static const char *const valid[] = {"a",           "localhost", "clinic.example", "a-b.c1", "127.0.0.1",
@@ -29,22 +29,22 @@ static void test_pki_host_is_valid_takes_names_and_addresses_only(void **state)
                                           "a b",    "*.a", "a,DNS:b", "a\nb",  "a/b",  "한빛.kr", "a:1",
                                           "::1%lo", "a_b", "IP:1",    "[::1]", "a;b",  "@a"};
     for (size_t i = 0; i < COUNT_OF(valid); i++)
-        assert_true(pki_host_is_valid(valid[i]));
+        assert_true(pki_name_is_valid(valid[i]));
     for (size_t i = 0; i < COUNT_OF(invalid); i++)
-        assert_false(pki_host_is_valid(invalid[i]));
+        assert_false(pki_name_is_valid(invalid[i]));
     char label[65];
     memset(label, 'a', sizeof label);
     label[64] = '\0';
-    assert_false(pki_host_is_valid(label)); /* a label has at most 63 characters */
+    assert_false(pki_name_is_valid(label)); /* a label has at most 63 characters */
     label[63] = '\0';
-    assert_true(pki_host_is_valid(label));
+    assert_true(pki_name_is_valid(label));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signing_key_public_half_lacks_the_private_part_only),
-        cmocka_unit_test(test_pki_host_is_valid_takes_names_and_addresses_only),
+        cmocka_unit_test(test_pki_name_is_valid_takes_names_and_addresses_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+from types import SimpleNamespace
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -106,6 +107,24 @@ class Pki:
         if service:
             context.load_cert_chain(self.path(service, "tls.pem"))
         return context
+
+
+class Made(Pki):
+    """The files that `screenctl pki init` has made in the folder."""
+
+    def __init__(self, folder):  # pylint: disable=super-init-not-called
+        self.folder = folder
+        self.services, self.clients = (SimpleNamespace(certificate=os.path.join(folder, name + ".pem")) for name in ("services-ca", "clients-ca"))
+
+    def expire_list(self):
+        """Writes a list of revoked certificates that has ended."""
+        with open(self.services.certificate, "rb") as file, open(os.path.join(self.folder, "services-ca.key"), "rb") as key:
+            issuer, signer = x509.load_pem_x509_certificate(file.read()), serialization.load_pem_private_key(key.read(), None)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made = (x509.CertificateRevocationListBuilder().issuer_name(issuer.subject).last_update(now - datetime.timedelta(days=2))
+                .next_update(now - datetime.timedelta(days=1)).sign(signer, hashes.SHA256()))
+        with open(os.path.join(self.folder, "services-ca.crl"), "wb") as file:
+            file.write(made.public_bytes(serialization.Encoding.PEM))
 
 
 class Wires:

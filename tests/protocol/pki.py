@@ -34,12 +34,23 @@ def test_pki_init_makes_the_files_with_the_modes_of_secrets(driver):
         assert sorted(os.listdir(folder)) == ["pki0", "pki77"]
 
 
+def names_of(certificate):
+    """Returns the names and addresses that the certificate is for."""
+    with open(certificate, "rb") as file:
+        names = x509.load_pem_x509_certificate(file.read()).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(name.value) for name in names}
+
+
 @once
 def test_pki_init_makes_certificates_for_their_purpose_and_names_only(driver):
     del driver
     with tempfile.TemporaryDirectory() as folder:
         pki = folder + "/pki"
-        done("pki", "init", pki, "--host", "clinic.example", "--host", "192.0.2.7", "--host", "2001:db8::7", "--days", "30")
+        hosts = {name: ("%s.example" % name, "192.0.2.%d" % number, "2001:db8::%d" % number)
+                 for number, name in enumerate((*SERVICES, "front"), 1)}
+        words = [word for name in SERVICES for host in hosts[name] for word in ("--host", "%s=%s" % (name, host))]
+        words += ["--host", hosts["front"][0], "--host", hosts["front"][1], "--host", "front=" + hosts["front"][2]]
+        done("pki", "init", pki, *words, "--days", "30")
         services, clients = pki + "/services-ca.pem", pki + "/clients-ca.pem"
         for name in SERVICES:
             inner, outer = "%s/%s/tls.pem" % (pki, name), "%s/%s/client-tls.pem" % (pki, name)
@@ -49,18 +60,27 @@ def test_pki_init_makes_certificates_for_their_purpose_and_names_only(driver):
             assert not verifies(outer, clients, "-purpose", "sslclient")  # it opens no door to the services
             assert not verifies(inner, clients) and not verifies(outer, services)
             for certificate, authority in ((inner, services), (outer, clients)):
-                for host in (name, "localhost", "clinic.example"):
-                    assert verifies(certificate, authority, "-verify_hostname", host), host
-                for address in ("127.0.0.1", "::1", "192.0.2.7", "2001:db8::7"):
-                    assert verifies(certificate, authority, "-verify_ip", address), address
-                assert not verifies(certificate, authority, "-verify_hostname", "other.example")
-                assert not verifies(certificate, authority, "-verify_ip", "192.0.2.8")
+                assert verifies(certificate, authority, "-verify_hostname", name) and verifies(certificate, authority, "-verify_ip", "::1")
+                assert names_of(certificate) == {name, "localhost", "127.0.0.1", "::1", *hosts[name]}
                 now = int(time.time())
                 assert verifies(certificate, authority, "-attime", str(now + 29 * 86400))
                 assert not verifies(certificate, authority, "-attime", str(now + 31 * 86400))
             assert openssl("x509", "-in", inner, "-noout", "-subject", "-nameopt", "RFC2253") == "subject=CN=%s\n" % name
         assert verifies(pki + "/front/tls.pem", clients, "-purpose", "sslserver", "-verify_hostname", "front")
+        assert names_of(pki + "/front/tls.pem") == {"front", "localhost", "127.0.0.1", "::1", *hosts["front"]}
         assert not verifies(pki + "/hospital-svc/tls.pem", pki + "/booking-svc/tls.pem", "-partial_chain")  # signs nothing
+
+
+@once
+def test_pki_init_gives_no_certificate_the_name_of_another(driver):
+    del driver
+    with tempfile.TemporaryDirectory() as folder:
+        for host, said in (("gateway-svc", "only the certificate of gateway-svc"), ("booking-svc=hospital-svc", "only the certificate of hospital-svc"),
+                           ("booking-svc=Front", "only the certificate of Front"), ("other-svc=a", "before the ="), ("=a", "before the ="),
+                           ("booking-svc=", "DNS name"), ("booking-svc=front=a", "DNS name"), ("booking-svc=a,DNS:gateway-svc", "DNS name")):
+            check_error(screenctl("pki", "init", folder + "/pki", "--host", host), 2, "--host " + host, said)
+        assert os.listdir(folder) == []
+        done("pki", "init", folder + "/pki", "--host", "booking-svc=booking-svc", "--host", "front=front")  # they have it anyway
 
 
 @once
@@ -156,7 +176,7 @@ def test_pki_renew_replaces_certificates_whole_and_keeps_their_names(driver):
     del driver
     with tempfile.TemporaryDirectory() as folder:
         pki, seen, stop = folder + "/pki", set(), threading.Event()
-        done("pki", "init", pki, "--host", "clinic.example", "--days", "30")
+        done("pki", "init", pki, "--host", "booking-svc=clinic.example", "--days", "30")
         path = pki + "/booking-svc/tls.pem"
 
         def read():
@@ -216,6 +236,80 @@ def test_pki_renew_never_outlives_its_authority_and_needs_its_key(driver):
             check_error(screenctl("pki", "renew", pki, "--days", "8"), 1, services + ".key")
         os.unlink(services + ".key")
         check_error(screenctl("pki", "renew", pki, "--days", "8"), 1, services + ".key")
+
+
+def revoked(crl):
+    with open(crl, "rb") as file:
+        content = x509.load_pem_x509_crl(file.read())
+    return content, {entry.serial_number for entry in content}
+
+
+def serial(certificate):
+    return int(openssl("x509", "-in", certificate, "-noout", "-serial").strip().partition("=")[2], 16)
+
+
+@once
+def test_pki_revoke_lists_certificates_and_keeps_earlier_ones(driver):
+    del driver
+    with made_pki() as (folder, pki):
+        crl, authority = pki + "/services-ca.crl", pki + "/services-ca.pem"
+
+        def stands(path):
+            return verifies(path, authority, "-crl_check", "-CRLfile", crl)
+        shutil.copy(pki + "/booking-svc/tls.pem", folder + "/stolen.pem")
+        shutil.copy(pki + "/hospital-svc/tls.pem", folder + "/earlier.pem")
+        assert json.loads(done("--json", "pki", "revoke", pki, "booking-svc", "--days", "30")) == {"revoked": 1, "days": 30}
+        assert every_file(pki) == MODES | {"services-ca.crl": 0o644}
+        assert not stands(folder + "/stolen.pem") and stands(pki + "/hospital-svc/tls.pem")
+        # Certificates made later are valid, and an earlier one is revoked by its file.
+        done("pki", "renew", pki, "--days", "40")
+        assert stands(pki + "/booking-svc/tls.pem") and stands(folder + "/earlier.pem") and not stands(folder + "/stolen.pem")
+        assert "lists 2 certificates" in done("pki", "revoke", pki, "hospital-svc", "--certificate", folder + "/earlier.pem", "--days", "50")
+        assert not stands(folder + "/earlier.pem") and not stands(folder + "/stolen.pem") and stands(pki + "/hospital-svc/tls.pem")
+        both = {serial(folder + "/earlier.pem"), serial(folder + "/stolen.pem")}
+        assert "lists 2 certificates" in done("pki", "revoke", pki, "booking-svc", "--certificate", folder + "/stolen.pem")
+        content, listed = revoked(crl)
+        assert listed == both and len(list(content)) == 2
+        # Each list is newer than the last one, and ends.
+        numbers = [content.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number]
+        done("pki", "renew", pki, "--service", "front", "--days", "60")
+        content, listed = revoked(crl)
+        numbers.append(content.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number)
+        assert listed == both and numbers == [4, 5], numbers
+        now = int(time.time())
+        for path in (pki + "/booking-svc/tls.pem", pki + "/front/tls.pem"):
+            assert verifies(path, pki + ("/clients-ca.pem" if "front" in path else "/services-ca.pem"), "-attime", str(now))
+        assert stands(pki + "/booking-svc/tls.pem")
+        assert verifies(pki + "/history-svc/tls.pem", authority, "-crl_check", "-CRLfile", crl, "-attime", str(now + 39 * 86400))
+        done("pki", "renew", pki, "--days", "90")
+        done("pki", "revoke", pki, "gateway-svc", "--days", "7")
+        assert not verifies(pki + "/history-svc/tls.pem", authority, "-crl_check", "-CRLfile", crl, "-attime", str(now + 8 * 86400))
+        shown = [entry for entry in json.loads(done("--json", "pki", "show", pki))["entries"] if entry["file"] == "services-ca.crl"]
+        assert len(shown) == 1 and shown[0]["expiresSoon"] and shown[0]["subject"] == "3", shown
+        assert "expires in" in done("pki", "show", pki)
+
+
+@once
+def test_pki_revoke_refuses_what_it_cannot_revoke(driver):
+    del driver
+    with made_pki() as (folder, pki):
+        done("pki", "init", folder + "/other")
+        check_error(screenctl("pki", "revoke", pki, "front"), 2, "SERVICE front")
+        check_error(screenctl("pki", "revoke", pki, "booking-svc", "--days", "0"), 2, "--days 0")
+        for name, path in (("booking-svc", "pki/hospital-svc/tls.pem"), ("booking-svc", "other/booking-svc/tls.pem"),
+                           ("booking-svc", "pki/booking-svc/client-tls.pem"), ("booking-svc", "pki/issuers.json"), ("booking-svc", "absent")):
+            check_error(screenctl("pki", "revoke", pki, name, "--certificate", "%s/%s" % (folder, path)), 1, path)
+        crl = pki + "/services-ca.crl"
+        assert not os.path.exists(crl)
+        # A list that cannot be kept is not replaced.
+        done("pki", "revoke", folder + "/other", "booking-svc")
+        for content in ("", "nothing", open(folder + "/other/services-ca.crl", encoding="ascii").read()):
+            with open(crl, "w", encoding="ascii") as file:
+                file.write(content)
+            for words in (("pki", "revoke", pki, "booking-svc"), ("pki", "renew", pki)):
+                check_error(screenctl(*words), 1, crl)
+            with open(crl, encoding="ascii") as file:
+                assert file.read() == content
 
 
 def write_expired(path):

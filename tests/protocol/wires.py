@@ -13,8 +13,9 @@ from grpc.health.v1 import health_pb2
 
 from kit import rpc, sp
 from kit.marks import once
+from kit.pki import done, made_pki
 from kit.stack import DEADLINE_S, wait_for
-from kit.wires import Authority, Pki, Wires, connect, free_address
+from kit.wires import Authority, Made, Pki, Wires, connect, free_address
 
 GREETING = b"\0SP\0" + struct.pack(">HH", sp.REQ, 0)
 
@@ -215,6 +216,31 @@ def test_wires_refuse_revoked_certificates(driver):
             pki.services.revoke(pki.path("booking-svc", "tls.pem"))
             with played.caller("history-svc") as door:
                 assert dials_in_vain(door.socket("booking.rpc"))
+
+
+@once
+def test_wires_refuse_what_screenctl_revokes(driver):
+    del driver
+    with made_pki() as (folder, path), contextlib.ExitStack() as stack:
+        pki = Made(path)
+        played = stack.enter_context(Played(folder, pki))
+        stolen = pki.context("hospital-svc")
+        assert not is_refused(played.settings["rpc"], stolen)
+        done("pki", "revoke", path, "hospital-svc")
+        done("pki", "renew", path, "--service", "hospital-svc")
+        played.door.close()
+        played.door.start()
+        assert is_refused(played.settings["rpc"], stolen)
+        assert not is_refused(played.settings["rpc"], pki.context("hospital-svc"))
+        # A door that could connect nowhere does not start: its own certificate is revoked, or the list has ended.
+        done("pki", "revoke", path, "booking-svc")
+        check = played.door.run("--check")
+        assert check.returncode == 2 and "services-ca.crl: certificate revoked" in check.stderr, check
+        done("pki", "renew", path)
+        assert played.door.run("--check").returncode == 0
+        pki.expire_list()
+        check = played.door.run("--check")
+        assert check.returncode == 2 and "services-ca.crl: CRL has expired" in check.stderr, check
 
 
 @once
