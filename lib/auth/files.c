@@ -58,6 +58,19 @@ static enum status note(struct auth_files *files, const char *path, const struct
     return STATUS_OK;
 }
 
+static struct stamp stamp_at(const char *path)
+{
+    struct stat found;
+    const bool is_regular = stat(path, &found) == 0 && S_ISREG(found.st_mode);
+    return is_regular ? stamp_of(&found) : (struct stamp){0};
+}
+
+enum status auth_files_note(struct auth_files *files, const char *path, struct error *error)
+{
+    const struct stamp stamp = stamp_at(path);
+    return note(files, path, &stamp, error);
+}
+
 /* Reads until the end of the file or of the buffer. Returns the number of bytes, or -1 with errno. */
 static ssize_t read_whole(int file, char *bytes, size_t capacity)
 {
@@ -142,9 +155,7 @@ enum status auth_files_read(struct auth_files *files, const char *path, json_t *
 bool auth_files_changed(const struct auth_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {
-        struct stat found;
-        const bool is_regular = stat(files->files[i].path, &found) == 0 && S_ISREG(found.st_mode);
-        const struct stamp stamp = is_regular ? stamp_of(&found) : (struct stamp){0};
+        const struct stamp stamp = stamp_at(files->files[i].path);
         if (!same_stamp(&stamp, &files->files[i].stamp))
             return true;
     }

@@ -1,5 +1,5 @@
 /*
- * Files of JSON that are read together, and whether one of them has changed since. One owner at a time.
+ * Files that are read together, and whether one of them has changed since. One owner at a time.
  */
 #ifndef SCREENING_AUTH_FILES_H
 #define SCREENING_AUTH_FILES_H
@@ -28,6 +28,12 @@ void auth_files_fini(struct auth_files *files);
  */
 MUST_CHECK enum status auth_files_read(struct auth_files *files, const char *path, json_t **out,
                                        struct error *error);
+
+/*
+ * Notes the state of a file, which need not exist, before it is read by other means. Returns
+ * RESOURCE_EXHAUSTED when out of memory.
+ */
+MUST_CHECK enum status auth_files_note(struct auth_files *files, const char *path, struct error *error);
 
 /*
  * Returns whether a file of the list now differs, by device, inode, size, time of change or existence, from

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/files.h"
 #include "auth/private_key.h"
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/uuid.h"
 
 /* A signed token. */
@@ -18,45 +20,116 @@ struct signed_token {
 };
 
 struct auth_signer {
+    char *path, *subject;
+    /* Of the thread that looks after the file. */
+    struct auth_files file;
+    struct auth_private_key *next; /* NULL, or a key that is not used yet */
+    int64_t next_found_us;
+    pthread_mutex_t lock; /* protects the rest, and is held while a token is signed */
     struct auth_private_key *key;
-    char *subject;
-    pthread_mutex_t lock;        /* protects the rest, and is held while a token is signed */
     struct signed_token *tokens; /* one for each audience; a service calls few others */
     size_t count, capacity;
 };
 
+/* Notes the state of the file and then reads it. */
+static enum status read_key(struct auth_signer *signer, struct auth_private_key **out, struct error *error)
+{
+    auth_files_fini(&signer->file);
+    TRY(auth_files_note(&signer->file, signer->path, error));
+    return auth_private_key_open("token-key", signer->path, out, error);
+}
+
 enum status auth_signer_open(const char *key_path, const char *subject, struct auth_signer **out,
                              struct error *error)
 {
-    struct auth_private_key *key;
-    TRY(auth_private_key_open("token-key", key_path, &key, error));
     struct auth_signer *signer = calloc(1, sizeof *signer);
-    char *copy = strdup(subject);
-    if (signer == NULL || copy == NULL) {
-        auth_private_key_close(key);
-        free(signer);
-        free(copy);
+    if (signer == NULL)
         return error_no_memory(error);
+    *signer = (struct auth_signer){
+        .path = strdup(key_path), .subject = strdup(subject), .lock = PTHREAD_MUTEX_INITIALIZER};
+    enum status status = signer->path == NULL || signer->subject == NULL
+                             ? error_no_memory(error)
+                             : read_key(signer, &signer->key, error);
+    if (status == STATUS_OK)
+        *out = signer;
+    else
+        auth_signer_close(signer);
+    return status;
+}
+
+static void forget_tokens(struct auth_signer *signer)
+{
+    for (size_t i = 0; i < signer->count; i++) {
+        free(signer->tokens[i].audience);
+        free(signer->tokens[i].authorization);
     }
-    *signer = (struct auth_signer){.key = key, .subject = copy, .lock = PTHREAD_MUTEX_INITIALIZER};
-    *out = signer;
-    return STATUS_OK;
+    signer->count = 0;
 }
 
 void auth_signer_close(struct auth_signer *signer)
 {
     if (signer == NULL)
         return;
-    for (size_t i = 0; i < signer->count; i++) {
-        free(signer->tokens[i].audience);
-        free(signer->tokens[i].authorization);
-    }
+    forget_tokens(signer);
     free(signer->tokens);
+    free(signer->path);
     free(signer->subject);
     pthread_mutex_destroy(&signer->lock);
+    auth_files_fini(&signer->file);
+    auth_private_key_close(signer->next);
     auth_private_key_close(signer->key);
     free(signer);
 }
+
+/* ---- a new key ---- */
+
+/* Takes ownership of the key. */
+static void use(struct auth_signer *signer, struct auth_private_key *key)
+{
+    pthread_mutex_lock(&signer->lock);
+    struct auth_private_key *former = signer->key;
+    signer->key = key;
+    forget_tokens(signer);
+    pthread_mutex_unlock(&signer->lock);
+    auth_private_key_close(former);
+}
+
+static void drop_next(struct auth_signer *signer)
+{
+    auth_private_key_close(signer->next);
+    signer->next = NULL;
+}
+
+enum status auth_signer_reload(struct auth_signer *signer, struct error *error)
+{
+    struct auth_private_key *key;
+    drop_next(signer);
+    TRY(read_key(signer, &key, error));
+    use(signer, key);
+    return STATUS_OK;
+}
+
+void auth_signer_look_after(struct auth_signer *signer)
+{
+    static const int64_t DELAY_US = (int64_t)AUTH_KEY_DELAY_S * US_PER_S;
+    const int64_t now_us = clock_now_us();
+    struct error error;
+    if (auth_files_changed(&signer->file)) {
+        drop_next(signer);
+        if (read_key(signer, &signer->next, &error) != STATUS_OK)
+            log_event(LOG_ERROR, "auth.key_reload_failed", LOG_TEXT("error", error.message));
+        signer->next_found_us = now_us;
+    }
+    /* A clock that was set back ends the delay. */
+    if (signer->next == NULL ||
+        (now_us >= signer->next_found_us && now_us < signer->next_found_us + DELAY_US))
+        return;
+    use(signer, signer->next);
+    signer->next = NULL;
+    log_event(LOG_INFO, "auth.key_reloaded", LOG_TEXT("file", signer->path));
+}
+
+/* ---- tokens ---- */
 
 static enum status find(struct auth_signer *signer, const char *audience, struct signed_token **out,
                         struct error *error)

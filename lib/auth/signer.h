@@ -7,8 +7,11 @@
 
 struct auth_signer;
 
-/* A token is valid for AUTH_SERVICE_TOKEN_S and handed out for AUTH_SERVICE_TOKEN_REUSE_S. */
-enum { AUTH_SERVICE_TOKEN_S = 300, AUTH_SERVICE_TOKEN_REUSE_S = 240 };
+/*
+ * A token is valid for AUTH_SERVICE_TOKEN_S and handed out for AUTH_SERVICE_TOKEN_REUSE_S. A new key is used
+ * AUTH_KEY_DELAY_S after it was found: those who verify its tokens look for its public key once a second.
+ */
+enum { AUTH_SERVICE_TOKEN_S = 300, AUTH_SERVICE_TOKEN_REUSE_S = 240, AUTH_KEY_DELAY_S = 5 };
 
 /*
  * Reads the private key (private_key.h). `subject` is the issuer and the subject of the tokens, such as
@@ -20,6 +23,18 @@ MUST_CHECK enum status auth_signer_open(const char *key_path, const char *subjec
 
 /* No other thread may still use the signer. NULL is allowed. */
 void auth_signer_close(struct auth_signer *signer);
+
+/*
+ * Reads the key again, uses it at once, and forgets the tokens of the earlier one. Fails like
+ * auth_signer_open, and then the earlier key stays in use. From the thread of auth_signer_look_after.
+ */
+MUST_CHECK enum status auth_signer_reload(struct auth_signer *signer, struct error *error);
+
+/*
+ * Reads the key again if its file has changed, and uses it AUTH_KEY_DELAY_S later. Logs when it is in use,
+ * and a failure once for each change. Call it about once a second, from one thread.
+ */
+void auth_signer_look_after(struct auth_signer *signer);
 
 /*
  * Puts the value of an `authorization` header, "Bearer TOKEN", for calls of the service `audience` into the

@@ -234,6 +234,90 @@ static void test_a_key_file_that_others_can_read_is_refused(void **state)
     free(path);
 }
 
+static bool is_of(struct world *world, struct auth_signer *signer, const struct test_key *key)
+{
+    const struct auth_caller *caller;
+    struct auth *auth = open_auth(world, key, "hospital-svc");
+    const char *token = token_for(world, signer, "hospital-svc");
+    enum status status = auth_check(auth, token, &world->arena, &caller, NULL);
+    auth_close(auth);
+    return status == STATUS_OK;
+}
+
+static void test_a_new_key_is_used_when_others_have_had_time_to_read_it(void **state)
+{
+    struct world *world = *state;
+    struct test_key other = test_key_make(TEST_ES256, "P-256");
+    write_private_key(world, &world->key);
+    struct auth_signer *signer = open_signer(world);
+    assert_true(is_of(world, signer, &world->key));
+    write_private_key(world, &other);
+    auth_signer_look_after(signer);
+    now_us += INT64_C(4999999);
+    auth_signer_look_after(signer);
+    assert_true(is_of(world, signer, &world->key));
+    now_us += 1;
+    auth_signer_look_after(signer);
+    assert_true(is_of(world, signer, &other)); /* a token of the earlier key is forgotten */
+    auth_signer_look_after(signer);
+    assert_true(is_of(world, signer, &other));
+    /* A clock that is set back delays nothing. */
+    write_private_key(world, &world->key);
+    auth_signer_look_after(signer);
+    now_us -= INT64_C(3600000000);
+    auth_signer_look_after(signer);
+    assert_true(is_of(world, signer, &world->key));
+    auth_signer_close(signer);
+    test_key_free(&other);
+}
+
+static void test_a_reload_uses_a_new_key_at_once(void **state)
+{
+    struct world *world = *state;
+    struct error error;
+    struct test_key other = test_key_make(TEST_ES256, "P-256");
+    write_private_key(world, &world->key);
+    struct auth_signer *signer = open_signer(world);
+    write_private_key(world, &other);
+    assert_int_equal(auth_signer_reload(signer, &error), STATUS_OK);
+    assert_true(is_of(world, signer, &other));
+    test_write(&world->folder, "key.json", "{");
+    assert_int_equal(auth_signer_reload(signer, &error), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "token-key: "));
+    assert_true(is_of(world, signer, &other));
+    auth_signer_close(signer);
+    test_key_free(&other);
+}
+
+static void test_a_wrong_new_key_leaves_the_earlier_one_in_use(void **state)
+{
+    struct world *world = *state;
+    struct test_key other = test_key_make(TEST_ES256, "P-256");
+    write_private_key(world, &world->key);
+    struct auth_signer *signer = open_signer(world);
+    char *path = test_path(&world->folder, "key.json");
+    write_private_key(world, &other);
+    auth_signer_look_after(signer);
+    test_write(&world->folder, "key.json", "{"); /* which also replaces a key that waits */
+    for (int i = 0; i < 3; i++, now_us += INT64_C(5000000)) {
+        auth_signer_look_after(signer);
+        assert_true(is_of(world, signer, &world->key));
+    }
+    assert_int_equal(remove(path), 0);
+    for (int i = 0; i < 3; i++, now_us += INT64_C(5000000)) {
+        auth_signer_look_after(signer);
+        assert_true(is_of(world, signer, &world->key));
+    }
+    write_private_key(world, &other);
+    auth_signer_look_after(signer);
+    now_us += INT64_C(5000000);
+    auth_signer_look_after(signer);
+    assert_true(is_of(world, signer, &other));
+    auth_signer_close(signer);
+    test_key_free(&other);
+    free(path);
+}
+
 enum { CALLERS = 4, CALLS = 200, AUDIENCES = 3 };
 
 static void *run_calls(void *argument)
@@ -260,8 +344,10 @@ static void test_threads_share_a_signer(void **state)
     struct auth_signer *signer = open_signer(world);
     for (int i = 0; i < CALLERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, run_calls, signer), 0);
-    for (int i = 0; i < CALLERS; i++)
+    for (int i = 0; i < CALLERS; i++) {
+        assert_int_equal(auth_signer_reload(signer, NULL), STATUS_OK);
         assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
     auth_signer_close(signer);
 }
 
@@ -277,6 +363,9 @@ int main(void)
         SIGNER_TEST(test_each_token_has_its_own_id),
         SIGNER_TEST(test_a_key_that_cannot_sign_is_refused),
         SIGNER_TEST(test_a_key_file_that_others_can_read_is_refused),
+        SIGNER_TEST(test_a_new_key_is_used_when_others_have_had_time_to_read_it),
+        SIGNER_TEST(test_a_reload_uses_a_new_key_at_once),
+        SIGNER_TEST(test_a_wrong_new_key_leaves_the_earlier_one_in_use),
         SIGNER_TEST(test_threads_share_a_signer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,16 +115,32 @@ enum status security_check_database(const struct security_settings *settings, co
     return STATUS_OK;
 }
 
+/* Reads the issuers and the own key again. */
+static enum status reload_all(const struct security *security, struct error *error)
+{
+    if (security->auth != NULL)
+        TRY(auth_reload(security->auth, error));
+    return security->signer != NULL ? auth_signer_reload(security->signer, error) : STATUS_OK;
+}
+
+static void look_for_changes(const struct security *security)
+{
+    if (security->auth != NULL)
+        auth_look_after(security->auth);
+    if (security->signer != NULL)
+        auth_signer_look_after(security->signer);
+}
+
 void security_look_after(struct security *security, bool reload)
 {
     struct error error;
     if (security->settings->insecure && repeat_is_due(&security->warning, clock_monotonic_ns()))
         log_plain(LOG_WARN, "security.insecure");
-    if (security->auth == NULL)
+    if (security->auth == NULL && security->signer == NULL)
         return;
     if (!reload)
-        auth_look_after(security->auth);
-    else if (auth_reload(security->auth, &error) == STATUS_OK)
+        look_for_changes(security);
+    else if (reload_all(security, &error) == STATUS_OK)
         log_plain(LOG_INFO, "security.reloaded");
     else
         log_event(LOG_ERROR, "security.reload_failed", LOG_TEXT("error", error.message));

@@ -1,7 +1,9 @@
 """Tests the services with the keys and tokens that screenctl makes, and what callers see while keys are replaced."""
 import json
 import os
+import signal
 import subprocess
+import threading
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -112,28 +114,55 @@ def reloads(stack):
     return sum(1 for line in stack.hospital_svc.log_lines() if line.get("event") == "auth.reloaded")
 
 
+def new_keys(service):
+    """Returns how often the service has begun to sign with another key."""
+    return sum(1 for line in service.log_lines() if line.get("event") == "auth.key_reloaded")
+
+
 @once
 def test_bookings_are_confirmed_while_the_key_of_a_service_is_replaced(driver):
     with PkiStack(driver, without=("history",)) as stack:
-        pki, hospital = stack.keyring.folder, register(stack, capacity=100)
-
-        def book():
-            reply = stack.booking.CreateBooking(**booking_request(hospital))
-            assert reply.code == 0 and reply.message.status == CONFIRMED, reply
-        book()
-        first = read_json(pki, "booking-svc.jwks.json")["keys"][0]["kid"]
-        done("keys", "rotate", pki, "--service", "booking-svc")
+        pki, hospital, stop, replies = stack.keyring.folder, register(stack, capacity=100000), threading.Event(), []
         path = pki + "/booking-svc.jwks.json"
-        keys = read_json(path)["keys"]
-        assert [key["kid"] for key in keys][1] == first
+
+        def book_on():
+            client = stack.client("booking")
+            while not stop.is_set():
+                replies.append(client.CreateBooking(**booking_request(hospital)))
+        callers = [threading.Thread(target=book_on) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        try:
+            for number in range(3):
+                first = read_json(path)["keys"][0]["kid"]
+                done("keys", "rotate", pki, "--service", "booking-svc")
+                assert [key["kid"] for key in read_json(path)["keys"]][1] == first
+                wait_for("booking-svc signs with the new key", lambda: new_keys(stack.booking_svc) > number)  # pylint: disable=cell-var-from-loop
+            # Without the earlier keys, only a token of the new key takes a place.
+            before = reloads(stack)
+            with open(path + ".new", "w", encoding="ascii") as file:
+                json.dump({"keys": read_json(path)["keys"][:1]}, file)
+            os.rename(path + ".new", path)
+            wait_for("hospital-svc has read the set again", lambda: reloads(stack) > before)
+            count = len(replies)
+            wait_for("bookings go on", lambda: len(replies) > count + 20)
+        finally:
+            stop.set()
+            for caller in callers:
+                caller.join()
+        wrong = [reply for reply in replies if reply.code != 0 or reply.message.status != CONFIRMED]
+        assert not wrong, (len(wrong), len(replies), wrong[0])
+
+
+@once
+def test_a_service_takes_its_new_key_at_once_on_sighup(driver):
+    with PkiStack(driver, without=("history",)) as stack:
+        pki, hospital = stack.keyring.folder, register(stack, capacity=100)
+        done("keys", "rotate", pki, "--service", "booking-svc", "--revoke")
         wait_for("hospital-svc has read the set", lambda: reloads(stack) >= 1)
-        book()  # with a token of the old key
-        stack.booking_svc.stop()
-        stack.booking_svc.start()
-        before = reloads(stack)
-        # Without the first key, only a token of the new key takes a place.
-        with open(path + ".new", "w", encoding="ascii") as file:
-            json.dump({"keys": keys[:1]}, file)
-        os.rename(path + ".new", path)
-        wait_for("hospital-svc has read the set again", lambda: reloads(stack) > before)
-        book()
+        stack.booking_svc.process.send_signal(signal.SIGHUP)
+        wait_for("booking-svc has read its key",
+                 lambda: any(line.get("event") == "security.reloaded" for line in stack.booking_svc.log_lines()))
+        reply = stack.booking.CreateBooking(**booking_request(hospital))
+        assert reply.code == 0 and reply.message.status == CONFIRMED, reply
+        assert new_keys(stack.booking_svc) == 0
