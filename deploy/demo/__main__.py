@@ -20,6 +20,7 @@ def play(stack, report):
     # These modules need files that the build makes, but --clean must work without a build, so they are imported here.
     import agreement
     import rush
+    import thief
     from looking import Look
     from outage import Outage
     from over_http import OverHttp
@@ -34,6 +35,7 @@ def play(stack, report):
     Outage(stack, report, clinic, rush_date).play()
     OverHttp(stack, report, clinic).play()
     Strangers(stack, report, clinic).play()
+    thief.play(stack, report, clinic)
     return agreement.play(stack, report)
 
 

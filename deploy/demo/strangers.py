@@ -1,21 +1,16 @@
-"""Shows who is kept out: callers without a token, other customers, the staff of another hospital, and thieves."""
+"""Shows who is kept out: callers without a token, other customers, the staff of another hospital, and callers of methods that are
+for services."""
 
 import json
-import os
-import stat
-import time
 
 import accounts
-from kit import jwt, rpc, sse
+from kit import sse
 from kit.ids import new_id
 from looking import Look
-from places import DEMO, ROOT
 from problems import Refused, StackError
 from screenctl import shown
 
 NOT_PERMITTED = "PERMISSION_DENIED NOT_PERMITTED"
-CODES = {rpc.OK: "OK", 7: "PERMISSION_DENIED", 16: "UNAUTHENTICATED"}
-MINUTES_5_S = 300
 
 
 def _error(answer):
@@ -23,8 +18,19 @@ def _error(answer):
     return answer.error.split(":")[1].strip() if answer.exit_code else "served"
 
 
-def _outcome(reply):
-    return (CODES.get(reply.code, "code %d" % reply.code) + " " + reply.reason).strip()
+def another_hospital(screenctl, clinic):
+    """Returns a hospital that is not the clinic, and one of its days with places left."""
+    look = Look(screenctl)
+    for hospital in screenctl.ask("hospital", "list")["hospitals"]:
+        free = [date for date, (left, _) in look.days(hospital["hospitalId"]).items() if left >= 3]
+        if hospital["hospitalId"] != clinic and free:
+            return hospital["hospitalId"], free[0]
+    raise Refused("no other hospital has places left")
+
+
+def a_place(hospital_id, date):
+    """Returns a request for a place that no booking has."""
+    return {"booking_id": new_id(), "hospital_id": hospital_id, "date": date, "headcount": 1}
 
 
 class Strangers:
@@ -35,7 +41,7 @@ class Strangers:
         self.screenctl, self.look = stack.screenctl, Look(stack.screenctl)
         self.kim, self.lee, self.staff = (stack.web.with_token(accounts.token_file(name))
                                           for name in (accounts.KIM, accounts.LEE, accounts.STAFF))
-        self.other, self.date = self._other_hospital()
+        self.other, self.date = another_hospital(self.screenctl, clinic)
 
     def play(self):
         self._without_token()
@@ -44,15 +50,6 @@ class Strangers:
         self._listen()
         self._other_staff()
         self._methods_of_services()
-        self._stolen_token()
-
-    def _other_hospital(self):
-        """Returns a hospital that is not the staff's, and one of its days with places left."""
-        for hospital in self.screenctl.ask("hospital", "list")["hospitals"]:
-            free = [date for date, (left, _) in self.look.days(hospital["hospitalId"]).items() if left >= 3]
-            if hospital["hospitalId"] != self.clinic and free:
-                return hospital["hospitalId"], free[0]
-        raise Refused("no other hospital has places left")
 
     def _without_token(self):
         nobody = self.stack.web.with_token(None)
@@ -123,48 +120,14 @@ class Strangers:
              "left": "%d of %d" % self.look.days(self.other)[self.date],
              "places here": self.staff.ask("PUT", own, {"capacity": self.look.days(self.clinic)[own_date][1]}).code})
 
-    def _place(self):
-        """Returns a request for a place that no booking has."""
-        return {"booking_id": new_id(), "hospital_id": self.other, "date": self.date, "headcount": 1}
-
     def _methods_of_services(self):
         """An administrator calls methods that are for services."""
-        words = ("call", "HospitalService/Reserve", json.dumps(self._place()))
+        words = ("call", "HospitalService/Reserve", json.dumps(a_place(self.other, self.date)))
         before = self.look.remaining(self.other, self.date)
         fetched = self.screenctl.run("call", "EventLogService/Fetch", "{}", "--to", "booking")
-        over_http = self.stack.web.ask("POST", "/screening.v1.HospitalService/Reserve", self._place())
+        over_http = self.stack.web.ask("POST", "/screening.v1.HospitalService/Reserve", a_place(self.other, self.date))
         self.report.add(
             "methods for services are closed", shown(*words) + "; EventLogService/Fetch; POST /screening.v1.HospitalService/Reserve",
             {"Reserve": NOT_PERMITTED, "Fetch": NOT_PERMITTED, "over HTTP": 501, "places left": before},
             {"Reserve": _error(self.screenctl.run(*words)), "Fetch": _error(fetched), "over HTTP": over_http.code,
              "places left": self.look.remaining(self.other, self.date)})
-
-    def _stolen_token(self):
-        """A thief signs a token with booking-svc's key, and cannot reach the folder of the sockets."""
-        with open(accounts.PKI / "booking-svc/token.key.json", encoding="ascii") as file:
-            key = json.load(file)
-        now = int(time.time())
-        token = jwt.signed({"iss": "booking-svc", "sub": "booking-svc", "aud": "hospital-svc", "iat": now,
-                            "exp": now + MINUTES_5_S}, key)
-        before = self.look.remaining(self.other, self.date)
-        over_http = self.stack.web.with_token(None).ask("POST", "/hospitals", {"name": "n", "address": "a"},
-                                                        Authorization="Bearer " + token)
-        self.report.add(
-            "a stolen service token is no use", "Reserve with a token that was signed with booking-svc's key",
-            {"at the port": NOT_PERMITTED, "through the gateway": 403, "places left": before, "at the private socket": "OK",
-             "whose folder has the mode": "700"},
-            {"at the port": self._call(self.stack.rpc["hospital"], token, "Reserve", **self._place()),
-             "through the gateway": over_http.code, "places left": self.look.remaining(self.other, self.date),
-             "at the private socket": self._call(self._private_socket(), token, "Stats"),
-             "whose folder has the mode": "%o" % stat.S_IMODE(os.stat(DEMO / "private").st_mode)})
-
-    def _private_socket(self):
-        return self.stack.socket("hospital", "rpc").replace("ipc://", "ipc://%s/" % DEMO.relative_to(ROOT))
-
-    @staticmethod
-    def _call(address, token, name, **fields):
-        client = rpc.Client(address, token=token)
-        try:
-            return _outcome(client.call(name, **fields))
-        finally:
-            client.close()

@@ -122,8 +122,3 @@ def test_prometheus_reads_exactly_the_ops_ports(driver):
     targets = re.findall(r'targets: \["([^"]*)"\]\n +labels: \{service: ([\w-]+)\}', read("deploy", "prometheus", "prometheus.yml"))
     assert {name: target for target, name in targets} == {name + "-svc": ops_port(name + "-svc") for name in ALL}
     assert len(targets) == len(ALL)
-    compose = read("docker-compose.yml")
-    for target, name in targets:
-        port = target.rpartition(":")[2]
-        variable = name.split("-")[0].upper() + "_OPS_PORT"
-        assert '"127.0.0.1:${%s:-%s}:%s"' % (variable, port, port) in compose, name
