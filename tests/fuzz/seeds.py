@@ -1,9 +1,13 @@
-"""Makes the first inputs of the fuzzers: valid requests of each kind, what HTTP/2 has beside requests, tokens, and issuers."""
+"""Makes the first inputs of the fuzzers: valid requests of each kind, what HTTP/2 has beside requests, tokens, issuers, certificates and keys."""
 import base64
+import datetime
 import json
 import struct
 
 import hpack
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS, PADDED, WITH_PRIORITY = 1, 4, 8, 32
@@ -173,4 +177,31 @@ def issuers():
             yield first + json.dumps({"issuers": [service]}).encode() + b"\0" + json.dumps({"keys": keys}).encode()
 
 
-SEEDS = {"http2": http2, "grpc": grpc, "rest": rest, "token": token, "issuers": issuers}
+def certificate():
+    """The first byte is that of certificate_fuzz.c."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hospital-svc")])
+    begin = datetime.datetime(2026, 1, 1)
+    formats = ((serialization.Encoding.DER, b"CR", b"K"), (serialization.Encoding.PEM, b"c", b"k"))
+    for private in (ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate(),
+                    rsa.generate_private_key(65537, 2048)):
+        public = private.public_key()
+        made = x509.CertificateBuilder(name, name, public, 7, begin, begin + datetime.timedelta(days=90)).add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.DNSName("hospital-svc")]), critical=False).add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True).add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(public), critical=False).sign(
+            private, None if isinstance(private, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+        for encoding, certificates, keys in formats:
+            for kind in certificates:
+                yield bytes((kind,)) + made.public_bytes(encoding)
+            yield keys + private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        yield b"k" + private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                           serialization.BestAvailableEncryption(b"secret"))
+    numbers = ec.derive_private_key(7, ec.SECP256R1()).private_numbers()
+    x, y, d = (base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode() for number in (
+        numbers.public_numbers.x, numbers.public_numbers.y, numbers.private_value))
+    key = {"kid": "1", "kty": "EC", "crv": "P-256", "alg": "ES256", "x": x, "y": y, "d": d}
+    for more in ({}, {"d": x}, {"d": "AA"}, {"kid": ""}, {"crv": "P-384"}, {"kty": "oct", "k": "AAAA"}, {"alg": "RS256"}, {"y": x}):
+        yield b"J" + json.dumps({**key, **more}).encode()
+
+
+SEEDS = {"http2": http2, "grpc": grpc, "rest": rest, "token": token, "issuers": issuers, "certificate": certificate}
