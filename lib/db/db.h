@@ -73,6 +73,12 @@ struct db_statement {
 #define DB_UNSUITABLE SCREENING_REASON_DATABASE_UNSUITABLE
 
 /*
+ * The reason for an UNAVAILABLE of db_open, not sent to clients: one of several hosts in the URL refuses the
+ * login or has no such database. Another host, or the same one a moment later, may not.
+ */
+#define DB_HOST_REFUSES "DATABASE_HOST_REFUSES"
+
+/*
  * Opens "sqlite:PATH" or "postgresql://..." (also "postgres://..."; several hosts and target_session_attrs
  * are supported).
  *
@@ -83,8 +89,9 @@ struct db_statement {
  * Returns OK and a connection in *out. Returns UNAVAILABLE, with *out unchanged, if a retry can help, for
  * example because the server is not running yet. Returns INVALID_ARGUMENT if a retry cannot help: the URL is
  * malformed, the path cannot be opened, the SQLite file is damaged, the login is refused or there is no such
- * database. Returns FAILED_PRECONDITION `DB_UNSUITABLE` if a required setting is not in effect. Messages
- * never contain the password.
+ * database. If the URL has several hosts, the last two are UNAVAILABLE `DB_HOST_REFUSES`. Returns
+ * FAILED_PRECONDITION `DB_UNSUITABLE` if a required setting is not in effect. Messages never contain the
+ * password.
  */
 MUST_CHECK enum status db_open(const char *url, enum db_access access, struct db **out, struct error *error);
 void db_close(struct db *db);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "db/pg.h"
 #include "db/pg_status.h"
+#include "db/url_safety.h"
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, CONNECT_KEYS_MAX = 16 };
 
@@ -123,12 +124,21 @@ static enum status adopt(struct pg *pg, PGconn *connection, struct error *error)
     return status;
 }
 
+/* Returns the status for a refusal by a server, and marks it if other hosts may answer differently. */
+static enum status refused(const struct pg *pg, struct error *error)
+{
+    if (!db_url_has_several_hosts(pg->url))
+        return STATUS_INVALID_ARGUMENT;
+    snprintf(error->reason, sizeof error->reason, "%s", DB_HOST_REFUSES);
+    return STATUS_UNAVAILABLE;
+}
+
 /* Returns why the connection failed, or OK if a further attempt succeeded. */
-static enum status find_cause(PGconn *connection)
+static enum status find_cause(const struct pg *pg, PGconn *connection, struct error *error)
 {
     enum status status = pg_status_of_connection(PQerrorMessage(connection));
     if (PQconnectionNeedsPassword(connection))
-        return STATUS_INVALID_ARGUMENT;
+        return refused(pg, error);
     if (connection == NULL || status == STATUS_INVALID_ARGUMENT)
         return status;
     /*
@@ -137,8 +147,10 @@ static enum status find_cause(PGconn *connection)
      */
     PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
     PQreset(connection);
-    if (PQstatus(connection) != CONNECTION_OK)
-        return pg_status_of_connection(PQerrorMessage(connection));
+    if (PQstatus(connection) != CONNECTION_OK) {
+        status = pg_status_of_connection(PQerrorMessage(connection));
+        return status == STATUS_INVALID_ARGUMENT ? refused(pg, error) : status;
+    }
     PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
     return STATUS_OK;
 }
@@ -149,7 +161,7 @@ enum status pg_session_open(struct pg *pg, struct error *error)
     if (PQstatus(connection) == CONNECTION_OK)
         return adopt(pg, connection, error);
     report_connect_failure(connection, error);
-    enum status status = find_cause(connection);
+    enum status status = find_cause(pg, connection, error);
     if (status == STATUS_OK)
         return adopt(pg, connection, error);
     error->status = status;

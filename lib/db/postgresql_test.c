@@ -338,6 +338,10 @@ static void test_postgresql_refused_login_or_database_is_invalid(void **state)
     snprintf(url, sizeof url, "postgresql://%s:secret@/nothing_known?host=%s&port=%s", place.user,
              place.folder, place.port);
     expect_open(url, STATUS_INVALID_ARGUMENT);
+    snprintf(url, sizeof url, "postgresql://%s:secret@/nothing_known?host=%s,/nonexistent&port=%s",
+             place.user, place.folder, place.port);
+    expect_open(url, STATUS_UNAVAILABLE);
+    expect_open("postgresql://me:secret@127.0.0.1,127.0.0.2/db?sslmode=perhaps", STATUS_INVALID_ARGUMENT);
 }
 
 static void test_postgresql_second_host_is_used_when_the_first_is_down(void **state)

@@ -108,6 +108,14 @@ enum status db_url_check_transport(const char *url, struct error *error)
     return error_invalid(error, "database: %s is not this machine: the URL needs sslmode=verify-full", host);
 }
 
+bool db_url_has_several_hosts(const char *url)
+{
+    PQconninfoOption *options = parse(url);
+    bool several = options != NULL && strchr(hosts_of(options), ',') != NULL;
+    PQconninfoFree(options);
+    return several;
+}
+
 /* ---- the file of passwords ---- */
 
 enum status db_url_check_passfile(const char *url, struct error *error)

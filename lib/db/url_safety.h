@@ -1,7 +1,7 @@
 /*
  * Says what a database URL gives away: its password to the users of this machine, the data to those of the
- * network. All URLs must be well-formed (db_url_check); a SQLite file gives nothing away. Messages never
- * contain a password. Any thread.
+ * network; and whether it lists several hosts. All URLs must be well-formed (db_url_check); a SQLite file
+ * gives nothing away. Messages never contain a password. Any thread.
  */
 #ifndef SCREENING_DB_URL_SAFETY_H
 #define SCREENING_DB_URL_SAFETY_H
@@ -24,6 +24,9 @@ bool db_url_has_password(const char *url);
  * local.
  */
 MUST_CHECK enum status db_url_check_transport(const char *url, struct error *error);
+
+/* Returns whether the URL, or PGHOST or PGHOSTADDR if it names no host, lists several hosts. */
+bool db_url_has_several_hosts(const char *url);
 
 /*
  * Returns INVALID_ARGUMENT "database: passfile: PATH: ..." if the URL names a file of passwords that

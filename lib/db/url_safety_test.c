@@ -90,6 +90,20 @@ static void test_what_the_url_leaves_open_comes_from_the_environment(void **stat
     assert_int_equal(db_url_check_transport("postgresql:///db", &error), STATUS_OK);
 }
 
+static void test_several_hosts_are_seen_wherever_they_are(void **state)
+{
+    (void)state;
+    assert_true(db_url_has_several_hosts("postgresql://a,b/db"));
+    assert_true(db_url_has_several_hosts("postgresql:///db?host=/one,/two&port=5432"));
+    assert_true(db_url_has_several_hosts("postgresql://a/db?hostaddr=127.0.0.1,127.0.0.2"));
+    assert_false(db_url_has_several_hosts("postgresql://a/db?options=-cx%3D1,2"));
+    assert_false(db_url_has_several_hosts("postgresql:///db"));
+    assert_false(db_url_has_several_hosts("sqlite:a,b"));
+    assert_int_equal(setenv("PGHOST", "a,b", 1), 0);
+    assert_true(db_url_has_several_hosts("postgresql:///db"));
+    assert_false(db_url_has_several_hosts("postgresql://a/db"));
+}
+
 static void test_a_file_of_passwords_that_others_can_read_is_refused(void **state)
 {
     char path[] = "/tmp/url-safety-XXXXXX", url[80], message[ERROR_MESSAGE_SIZE];
@@ -119,6 +133,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_server_elsewhere_must_prove_who_it_is, forget_environment),
         cmocka_unit_test_setup_teardown(test_what_the_url_leaves_open_comes_from_the_environment,
                                         forget_environment, forget_environment),
+        cmocka_unit_test_setup_teardown(test_several_hosts_are_seen_wherever_they_are, forget_environment,
+                                        forget_environment),
         cmocka_unit_test(test_a_file_of_passwords_that_others_can_read_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

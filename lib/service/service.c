@@ -25,6 +25,9 @@
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 2000, RETRY_MS = 200, LOOK_MS = 1000 };
 
+/* How long to ask again when one of several hosts refuses. */
+enum { HOST_REFUSES_MS = 10000 };
+
 /* Whether a stop has been requested. Never reset. Main thread only. */
 static bool stop_requested;
 static bool hangup_requested;
@@ -219,6 +222,10 @@ void service_wait(service_stuck_fn is_stuck, void *context)
 /* When to log that the start is waiting for a database. Main thread only. */
 static struct repeat waiting;
 
+/* When a refusal by one of several hosts is final; 0 = the last failure, if any, was another one. Main thread
+ * only. */
+static int64_t refused_until_ns;
+
 void service_log_waiting(const struct error *error)
 {
     if (error != NULL)
@@ -227,9 +234,25 @@ void service_log_waiting(const struct error *error)
         log_plain(LOG_INFO, "database.there");
 }
 
+/*
+ * Returns whether the failure is final. What one of several hosts refuses is asked again for a while: a
+ * standby may not have the database yet, or the hosts may be changing their roles.
+ */
+static bool is_final(const struct error *error)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (strcmp(error->reason, DB_HOST_REFUSES) != 0) {
+        refused_until_ns = 0;
+        return !db_may_heal(error);
+    }
+    if (refused_until_ns == 0)
+        refused_until_ns = now_ns + (int64_t)HOST_REFUSES_MS * NS_PER_MS;
+    return now_ns >= refused_until_ns;
+}
+
 static void must_heal(const char *program, const struct error *error, service_waiting_fn log_waiting)
 {
-    if (!db_may_heal(error))
+    if (is_final(error))
         service_config_error(program, error);
     if (repeat_is_due(&waiting, clock_monotonic_ns()))
         log_waiting(error);
@@ -237,6 +260,7 @@ static void must_heal(const char *program, const struct error *error, service_wa
 
 static void end_waiting(service_waiting_fn log_waiting)
 {
+    refused_until_ns = 0;
     if (repeat_end(&waiting))
         log_waiting(NULL);
 }

@@ -3,10 +3,11 @@ import os
 import shutil
 import signal
 import sqlite3
+import time
 
 from kit import rpc
 from kit.marks import once
-from kit.stack import PROGRAMS, Stack, wait_for
+from kit.stack import CLUSTER_URL, PROGRAMS, Stack, psql, wait_for
 from kit.world import CONFIRMED, book, booking_request, register, status_of
 
 WRITERS = ("hospital", "booking")  # the services with a SQLite file
@@ -112,6 +113,40 @@ def test_a_folder_that_is_not_writable_is_permission_denied(driver):
                 os.chmod(stack.folder, 0o777)
                 service.prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
             assert "%s.db: Permission denied" % name in refusal(service.run_once())
+
+
+def with_hosts(database, user="screening", count=2):
+    """Returns the URL of a database at the tests' server, which it lists as `count` hosts."""
+    host = CLUSTER_URL.split("host=")[1].split("&")[0]
+    return "postgresql://%s@/%s?host=%s&port=%s" % (user, database, ",".join([host] * count), ",".join(["5432"] * count))
+
+
+@once
+def test_a_database_that_one_of_several_hosts_lacks_is_asked_for_again(driver):
+    """A standby does not have a new database at once, and libpq asks no other host after such an answer."""
+    del driver
+    with Stack("postgresql", without=PROGRAMS) as stack:
+        for name in PROGRAMS:
+            service, database = stack.services[name], "%s_late" % stack.databases[PROGRAMS.index(name)]
+            assert "does not exist" in refusal(service.run_once(database=with_hosts(database, count=1)))
+            service.flags["database"] = with_hosts(database)
+            service.spawn()
+            wait_for(name + "-svc waits", lambda: [line for line in service.log_lines() if "does not exist" in str(line.get("error"))])
+            psql(CLUSTER_URL, 'CREATE DATABASE "%s"' % database)
+            stack.databases.append(database)
+            service.wait_ready()
+        book(stack, register(stack))
+
+
+@once
+def test_what_one_of_several_hosts_refuses_for_ten_seconds_is_exit_2(driver):
+    del driver
+    with Stack("postgresql", without=PROGRAMS) as stack:
+        begun = time.monotonic()
+        for user, database, why in (("screening", "none_such", "does not exist"), ("nobody_known", "postgres", "nobody_known")):
+            line = refusal(stack.hospital_svc.run_once(database=with_hosts(database, user)))
+            assert why in line, line
+        assert time.monotonic() - begun >= 20
 
 
 GONE = ("removed", "replaced", "log removed")
