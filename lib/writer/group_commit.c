@@ -33,6 +33,9 @@ enum { LOST_PAUSE_MS = 20 };
 
 enum { RETRY_AFTER_MS = 200 };
 
+/* For how long the database may be silent before it counts as unusable. */
+enum { SILENCE_MAX_MS = 2000 };
+
 static void pause_ms(int64_t ms)
 {
     struct timespec pause = {.tv_sec = 0, .tv_nsec = (long)(ms * NS_PER_MS)};
@@ -41,6 +44,23 @@ static void pause_ms(int64_t ms)
 
 /* ---- one transaction ---- */
 
+static void start_listening(struct group_commit *commit)
+{
+    atomic_store(&commit->heard_ns, clock_monotonic_ns());
+}
+
+static void stop_listening(struct group_commit *commit)
+{
+    atomic_store(&commit->heard_ns, 0);
+}
+
+/* Notes that the database has answered, unless the status says that it did not do its work. */
+static void note_answer(struct group_commit *commit, enum status status)
+{
+    if (status == STATUS_OK || !status_is_transient(status))
+        start_listening(commit);
+}
+
 static enum status apply_once(struct group_commit *commit, struct writer_command **commands, size_t count,
                               struct error *error)
 {
@@ -48,15 +68,17 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
     for (size_t i = 0; i < count; i++)
         error_clear(&commands[i]->outcome);
     FAULT_POINT("writer.before_begin");
-    enum status status = db_begin(commit->db, error);
+    enum status status = db_begin(commit->db, error); /* PostgreSQL does not answer it yet */
     if (status == STATUS_OK) {
         FAULT_POINT("writer.before_apply");
         status = commit->ops.apply(commit->ops.context, commit->db, commands, count, error);
     }
     if (status == STATUS_OK) {
         FAULT_POINT("writer.before_commit");
+        note_answer(commit, STATUS_OK);
         status = db_commit(commit->db, error);
     }
+    note_answer(commit, status);
     if (status == STATUS_OK) {
         FAULT_POINT("writer.after_commit");
         metric_add(&writer_metrics.commits, 1);
@@ -139,7 +161,9 @@ static void fail_unavailable(struct group_commit *commit, struct writer_command 
 {
     bool lost = status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN;
     CHECK(status_is_transient(status));
-    note_database(commit, !lost, error);
+    /* A timeout means no answer, too: for example while the head is locked by a commit that waits for a
+     * standby. */
+    note_database(commit, !lost && status != STATUS_DEADLINE_EXCEEDED, error);
     if (!lost)
         log_event(LOG_WARN, "writer.batch_failed", LOG_TEXT("status", status_name(status)),
                   LOG_TEXT("message", error->message), LOG_INT("commands", count));
@@ -243,7 +267,9 @@ void group_commit_run(struct group_commit *commit, struct writer_command **comma
     histogram_add(&writer_metrics.batch_sizes, (int64_t)count);
     if (metric_get(&writer_metrics.batch_commands_max) < (int64_t)count)
         metric_set(&writer_metrics.batch_commands_max, (int64_t)count);
+    start_listening(commit);
     run(commit, commands, count);
+    stop_listening(commit);
 }
 
 bool group_commit_writes_fail(const struct group_commit *commit)
@@ -255,14 +281,27 @@ void group_commit_probe(struct group_commit *commit)
 {
     struct error error = {0};
     bool writes_failed = group_commit_writes_fail(commit);
+    start_listening(commit);
     enum status status = db_probe(commit->db, writes_failed, &error);
+    stop_listening(commit);
     if (status != STATUS_OK)
         metric_add(&writer_metrics.probes_failed, 1);
     note_database(commit, status == STATUS_OK || !status_is_transient(status), &error);
 }
 
+/* Returns whether the database has been silent for too long, for example because a commit waits for a
+ * standby. */
+static bool is_silent(const struct group_commit *commit)
+{
+    int64_t heard_ns = atomic_load(&commit->heard_ns);
+    return heard_ns != 0 && clock_monotonic_ns() - heard_ns >= (int64_t)SILENCE_MAX_MS * NS_PER_MS;
+}
+
 const char *group_commit_database_trouble(struct group_commit *commit)
 {
     const struct error gone = {.status = STATUS_UNAVAILABLE, .reason = DB_GONE};
-    return db_in_place(commit->db) ? atomic_load(&commit->trouble) : trouble_line(&gone);
+    if (!db_in_place(commit->db))
+        return trouble_line(&gone);
+    const char *trouble = atomic_load(&commit->trouble);
+    return trouble == NULL && is_silent(commit) ? trouble_of_silence : trouble;
 }

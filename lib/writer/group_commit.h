@@ -24,6 +24,8 @@ struct group_commit {
     void *owner;
     struct repeat outage;          /* used by the writer thread only */
     _Atomic(const char *) trouble; /* static text saying why the database is unusable; NULL = usable */
+    /* Monotonic: when the batch or probe that runs began, or had its last answer; 0 = none runs. */
+    atomic_int_fast64_t heard_ns;
 };
 
 /*

@@ -91,7 +91,7 @@ static void test_group_commit_database_back_is_up_again(void **state)
     assert_null(group_commit_database_trouble(&fake.commit_under_test));
 }
 
-static void test_group_commit_lock_timeout_answers_unavailable_with_database_up(void **state)
+static void test_group_commit_lock_timeout_answers_unavailable_and_is_reported(void **state)
 {
     int64_t rollbacks = metric_get(&writer_metrics.rollbacks);
     (void)state;
@@ -99,8 +99,10 @@ static void test_group_commit_lock_timeout_answers_unavailable_with_database_up(
     run(2);
     assert_string_equal(fake.trace, "BARff");
     assert_all_ended(0, 2, STATUS_UNAVAILABLE, 0);
-    assert_null(group_commit_database_trouble(&fake.commit_under_test));
+    assert_non_null(group_commit_database_trouble(&fake.commit_under_test));
     assert_int_equal(metric_get(&writer_metrics.rollbacks), rollbacks + 1);
+    run(1);
+    assert_null(group_commit_database_trouble(&fake.commit_under_test));
 }
 
 static void test_group_commit_failed_commit_answers_unavailable(void **state)
@@ -270,7 +272,7 @@ int main(void)
         cmocka_unit_test_setup(test_group_commit_only_expired_commands_begins_nothing, set_up),
         cmocka_unit_test_setup(test_group_commit_database_away_answers_unavailable, set_up),
         cmocka_unit_test_setup(test_group_commit_database_back_is_up_again, set_up),
-        cmocka_unit_test_setup(test_group_commit_lock_timeout_answers_unavailable_with_database_up, set_up),
+        cmocka_unit_test_setup(test_group_commit_lock_timeout_answers_unavailable_and_is_reported, set_up),
         cmocka_unit_test_setup(test_group_commit_failed_commit_answers_unavailable, set_up),
         cmocka_unit_test_setup(test_group_commit_aborted_is_applied_again, set_up),
         cmocka_unit_test_setup(test_group_commit_aborted_every_time_answers_unavailable, set_up),

@@ -6,6 +6,8 @@ struct fake fake;
 
 static void note(char step)
 {
+    if (fake.while_waiting != NULL && strchr("ACLW", step) != NULL)
+        fake.while_waiting();
     if (fake.steps < TRACE_SIZE - 1)
         fake.trace[fake.steps++] = step;
 }

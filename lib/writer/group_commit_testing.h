@@ -39,7 +39,8 @@ struct fake {
     struct test_command commands[COMMANDS_MAX];
     struct writer_command *batch[COMMANDS_MAX];
     size_t count;
-    bool moved; /* whether the database file was moved */
+    bool moved;                  /* whether the database file was moved */
+    void (*while_waiting)(void); /* called during apply, commit and probes; NULL = nothing to do */
     struct group_commit commit_under_test;
 };
 

@@ -7,6 +7,8 @@
 
 enum { RETRY_AFTER_MS = 1000 };
 
+const char trouble_of_silence[] = "the database has not answered for 2 s";
+
 static const struct trouble {
     const char *reason;
     const char *line;

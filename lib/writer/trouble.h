@@ -9,6 +9,9 @@
 /* Returns a static text for operators, chosen by cause->reason. */
 const char *trouble_line(const struct error *cause);
 
+/* The text for a database that has not answered a batch for 2 s. */
+extern const char trouble_of_silence[];
+
 /*
  * If waiting cannot fix the failure, sets `told` to UNAVAILABLE with cause->reason and returns true.
  * Otherwise returns false, and the caller decides what to report.

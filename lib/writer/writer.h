@@ -145,9 +145,9 @@ void writer_release_place(struct writer *writer, uint64_t source);
 
 /*
  * Returns a static text, without a newline, that says why the database is unusable. Returns NULL if the
- * database is usable. It is unusable if it caused the last batch to fail, if the last probe failed (an idle
- * writer probes every 2 s, or every 0.5 s after a failure), or if the database file was removed or replaced.
- * Any thread.
+ * database is usable. It is unusable if it caused the last batch to fail (a timeout counts), if the last
+ * probe failed (an idle writer probes every 2 s, or every 0.5 s after a failure), if a batch or probe has
+ * waited for its answer for 2 s, or if the database file was removed or replaced. Any thread.
  */
 const char *writer_database_trouble(struct writer *writer);
 

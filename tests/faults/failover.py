@@ -2,18 +2,21 @@
 lost, and calls that begin after the promotion do not fail. A booking in flight may be refused because hospital-svc did not answer,
 as after a broken connection.
 
-Plays one failover; with SCREENING_FULL=1, 10. By hand: tests/kit/run tests/faults/failover.py"""
+A standby that hangs makes the services not ready, and nothing is acknowledged until it answers.
+
+Plays one failover; with SCREENING_FULL=1, 20. By hand: tests/kit/run tests/faults/failover.py"""
 import os
 import statistics
+import time
 
 from faults.callers import Callers
 from faults.standby import Replicated
 from kit.marks import once
-from kit.stack import Stack, is_sanitized, wait_for
+from kit.stack import PROGRAMS, Stack, is_sanitized, wait_for
 from kit.world import register, wait_agreement
 
 FULL = os.environ.get("SCREENING_FULL") == "1"
-FAILOVERS = 10 if FULL else 1
+FAILOVERS = 20 if FULL else 1
 BUDGET_S = 60 if is_sanitized() else 30
 CALLS_BETWEEN = 100
 # The bound is for the pairing alone, on a machine that may be busy. docs/guarantees.md has the figures.
@@ -64,3 +67,36 @@ def test_a_failover_to_a_synchronous_standby_loses_nothing(driver):
             ", ".join("%.1f" % (us / 1000) for us in took_us), statistics.median(took_us) / 1000))
         assert statistics.median(took_us) < UNPAIRED_MAX_US, took_us
         assert not stack.hospital.Stats().message.degraded, stack.hospital.Stats().message.degraded
+
+
+FROZEN_S = 12
+
+
+@once
+def test_a_standby_that_hangs_makes_the_services_not_ready(driver):
+    """A commit waits for the standby, whatever the timeout of statements. Callers must go elsewhere meanwhile, if they can."""
+    del driver
+    with Replicated() as servers, Stack("postgresql", cluster_url=servers.url) as stack:
+        with Callers(stack, register(stack, capacity=100000), BUDGET_S) as callers:
+            stack.history_svc.pause()  # so that it has events to apply when the standby hangs
+            wanted = len(callers.confirmed) + CALLS_BETWEEN
+            wait_for("bookings before the standby hangs", lambda: len(callers.confirmed) >= wanted)
+            with servers.standby.frozen():
+                begun = time.monotonic()
+                stack.history_svc.resume()
+                for name in PROGRAMS:
+                    wait_for(name + "-svc is not ready", lambda: not stack.services[name].serving())
+                    print("%s-svc is not ready after %.1f s" % (name, time.monotonic() - begun))
+                before = len(callers.confirmed)
+                while time.monotonic() < begun + FROZEN_S:
+                    for name in PROGRAMS:
+                        assert not stack.services[name].serving(), (name, time.monotonic() - begun)
+                assert len(callers.confirmed) == before
+            begun = time.monotonic()
+            wait_for("a booking is confirmed", lambda: len(callers.confirmed) > before)
+            print("a booking is confirmed %.2f s after the standby went on" % (time.monotonic() - begun))
+            for name in PROGRAMS:
+                wait_for(name + "-svc is ready again", stack.services[name].serving)
+        print(callers)
+        callers.check_stored()
+        wait_agreement(stack)

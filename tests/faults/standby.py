@@ -1,6 +1,8 @@
 """Runs two PostgreSQL servers for one test: a primary and its synchronous standby, which takes over when the primary is killed."""
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -54,6 +56,23 @@ class Node(Cluster):
     def set_standbys(self, names):
         psql(self.url, "ALTER SYSTEM SET synchronous_standby_names = '%s'" % names)
         psql(self.url, "SELECT pg_reload_conf()")
+
+    def _signal_all(self, number):
+        postmaster = self.postmaster()
+        with open("/proc/%d/task/%d/children" % (postmaster, postmaster), encoding="utf-8") as file:
+            pids = [postmaster] + [int(pid) for pid in file.read().split()]
+        for pid in pids:
+            os.kill(pid, number)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """Stops the processes of the server during a `with` block, as if its machine hung: its connections stay open and nothing is
+        answered."""
+        self._signal_all(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal_all(signal.SIGCONT)
 
     def promote(self):
         assert psql(self.url, "SELECT pg_promote(true, 60)") == [["t"]]
