@@ -43,6 +43,8 @@ static const char *placeholder(enum setting_type type)
     case SETTING_ADDRESS:
     case SETTING_PRIVATE:
         return " ADDRESS";
+    case SETTING_ADDRESSES:
+        return " ADDRESS,...";
     case SETTING_DATABASE:
         return " URL";
     case SETTING_TEXT:

@@ -14,12 +14,13 @@
 #include "base/status.h"
 
 enum setting_type {
-    SETTING_TEXT,     /* const char * */
-    SETTING_NUMBER,   /* int64_t, from min to max */
-    SETTING_SWITCH,   /* bool: --name, --name=true|false; environment true|false */
-    SETTING_ADDRESS,  /* const char *: tcp://HOST:PORT or ipc://PATH, or empty if that is the default */
-    SETTING_PRIVATE,  /* const char *: like SETTING_ADDRESS, restricted by private_address.h, or empty */
-    SETTING_DATABASE, /* const char *: checked by db_url_check; shown without its password */
+    SETTING_TEXT,      /* const char * */
+    SETTING_NUMBER,    /* int64_t, from min to max */
+    SETTING_SWITCH,    /* bool: --name, --name=true|false; environment true|false */
+    SETTING_ADDRESS,   /* const char *: tcp://HOST:PORT or ipc://PATH, or empty if that is the default */
+    SETTING_ADDRESSES, /* const char *: one or several of these, separated by commas (base/address_list.h) */
+    SETTING_PRIVATE,   /* const char *: like SETTING_ADDRESS, restricted by private_address.h, or empty */
+    SETTING_DATABASE,  /* const char *: checked by db_url_check; shown without its password */
 };
 
 struct setting {
@@ -88,6 +89,7 @@ struct service_settings {
  */
 #define TEXT(setting, target, start, text) {.name = (setting), .type = SETTING_TEXT, .value = &(target), .default_value = (start), .help = (text)}
 #define ADDRESS(setting, target, start, text) {.name = (setting), .type = SETTING_ADDRESS, .value = &(target), .default_value = (start), .help = (text)}
+#define ADDRESSES(setting, target, start, text) {.name = (setting), .type = SETTING_ADDRESSES, .value = &(target), .default_value = (start), .help = (text)}
 #define NUMBER(setting, target, start, least, most, text) \
     {.name = (setting), .type = SETTING_NUMBER, .value = &(target), .default_value = (start), .min = (least), .max = (most), .help = (text)}
 #define SWITCH(setting, target, text) \

@@ -11,12 +11,13 @@
 
 static struct service_settings settings;
 static bool rebuild, follow;
-static const char *peer;
+static const char *peer, *logs;
 
 static const struct setting table[] = {
     SERVICE_SETTINGS(settings, RPC_DEFAULT, "127.0.0.1:7109", "sqlite:hospital.db"),
     {.name = "follow", .type = SETTING_SWITCH, .value = &follow, .default_value = "true", .help = "a switch"},
     {.name = "peer", .type = SETTING_TEXT, .value = &peer, .default_value = "", .help = "a text"},
+    ADDRESSES("logs", logs, "tcp://127.0.0.1:7102", "a list"),
     {.name = "rebuild",
      .type = SETTING_SWITCH,
      .value = &rebuild,
@@ -107,6 +108,8 @@ static void test_config_load_flags_in_both_forms_are_taken(void **state)
     assert_int_equal(settings.queue_max, 7);
     assert_false(follow);
     assert_true(rebuild);
+    LOAD("--logs=tcp://a:1,ipc:///b");
+    assert_string_equal(logs, "tcp://a:1,ipc:///b");
     LOAD("--follow", "--peer=--odd", "--queue-max", "1", "--queue-max=2");
     assert_true(follow);
     assert_string_equal(peer, "--odd");
@@ -193,6 +196,15 @@ static void test_config_load_wrong_values_end_with_one_line(void **state)
         {"--rpc-listen=tcp://host:65536", address_rule},
         {"--rpc-listen=http://host:80", address_rule},
         {"--rpc-listen=ipc://", "hospital-svc: --rpc-listen: an ipc path must have 1 to 107 bytes\n"},
+        {"--rpc-listen=tcp://a:1,tcp://b:1,", address_rule},
+        {"--logs=", "hospital-svc: --logs: must be tcp://HOST:PORT (port 1 to 65535) or ipc://PATH\n"},
+        {"--logs=tcp://a:1,", "hospital-svc: --logs: part 2 is empty\n"},
+        {"--logs=tcp://a:1,tcp://b",
+         "hospital-svc: --logs: part 2 (tcp://b): must be tcp://HOST:PORT (port 1 "
+         "to 65535) or ipc://PATH\n"},
+        {"--logs=tcp://a:1,tcp://a:1", "hospital-svc: --logs: part 2 (tcp://a:1) is already part 1\n"},
+        {"--logs=tcp://a:1,tls+tcp://b:1", "hospital-svc: --logs: part 2 (tls+tcp://b:1): must be tcp://HOST:"
+                                           "PORT (port 1 to 65535) or ipc://PATH\n"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct run run = {.words = {cases[i].word}};

@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address_list.h"
 #include "db/db.h"
 #include "service/private_address.h"
-
-enum { PORT_MAX = 65535, IPC_PATH_MAX_BYTES = 107 /* the longest path that a struct sockaddr_un can hold */ };
 
 char *config_environment_name(const char *name, char out[CONFIG_ENVIRONMENT_NAME_SIZE])
 {
@@ -35,23 +34,19 @@ static bool parse_number(const char *text, int64_t *out)
     return true;
 }
 
+/* The schemes of services. Programs outside this machine dial others (rpc/channel.h). */
+enum { SERVICE_SCHEMES = ADDRESS_TCP | ADDRESS_IPC };
+
 static enum status check_address(const char *text, struct error *error)
 {
-    static const char tcp[] = "tcp://", ipc[] = "ipc://";
-    if (strncmp(text, ipc, sizeof ipc - 1) == 0) {
-        size_t length = strlen(text) - (sizeof ipc - 1);
-        if (length >= 1 && length <= IPC_PATH_MAX_BYTES)
-            return STATUS_OK;
-        return error_invalid(error, "an ipc path must have 1 to %d bytes", IPC_PATH_MAX_BYTES);
-    }
-    if (strncmp(text, tcp, sizeof tcp - 1) == 0) {
-        const char *host = text + sizeof tcp - 1;
-        const char *colon = strrchr(host, ':');
-        int64_t port = 0;
-        if (colon != NULL && colon > host && parse_number(colon + 1, &port) && port >= 1 && port <= PORT_MAX)
-            return STATUS_OK;
-    }
-    return error_invalid(error, "must be tcp://HOST:PORT (port 1 to %d) or ipc://PATH", PORT_MAX);
+    struct address address;
+    return address_parse(text, SERVICE_SCHEMES, &address, error);
+}
+
+static enum status check_addresses(const char *text, struct error *error)
+{
+    struct address_list list;
+    return address_list_parse(text, SERVICE_SCHEMES, &list, error);
 }
 
 static enum status check_private(const char *text, struct error *error)
@@ -108,6 +103,9 @@ enum status config_parse(const struct setting *setting, const char *text, struct
         if (text[0] != '\0' || setting->default_value == NULL || setting->default_value[0] != '\0')
             status = check_address(text, error);
         break;
+    case SETTING_ADDRESSES:
+        status = check_addresses(text, error);
+        break;
     case SETTING_PRIVATE:
         status = check_private(text, error);
         break;
@@ -137,6 +135,7 @@ const char *config_show(const struct setting *setting, struct arena *arena)
     }
     case SETTING_TEXT:
     case SETTING_ADDRESS:
+    case SETTING_ADDRESSES:
     case SETTING_PRIVATE:
         break;
     }
