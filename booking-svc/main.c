@@ -142,7 +142,7 @@ static enum status follow_hospitals(void *context, struct error *error)
     const struct event_follower_options options = {
         .log = SCREENING_LOG_HOSPITAL,
         .subscriber = BOOKING_PROGRAM,
-        .events_address = service->settings.hospital_events,
+        .events_addresses = service->settings.hospital_events,
         .channel = service->hospital,
         .writer = service->app.writer,
         .database_url = service->settings.service.database,

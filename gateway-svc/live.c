@@ -77,7 +77,7 @@ static enum status open_followers(const struct live_options *options, struct liv
     const struct event_follower_options booking = {
         .log = SCREENING_LOG_BOOKING,
         .subscriber = "gateway-svc",
-        .events_address = options->booking_events,
+        .events_addresses = options->booking_events,
         .channel = live->booking_channel,
         .live = {.begun = live_booking_begun, .take = live_booking_take, .context = live},
         .chunk_max = FETCH_MAX,
@@ -85,7 +85,7 @@ static enum status open_followers(const struct live_options *options, struct liv
     const struct event_follower_options hospital = {
         .log = SCREENING_LOG_HOSPITAL,
         .subscriber = "gateway-svc",
-        .events_address = options->hospital_events,
+        .events_addresses = options->hospital_events,
         .channel = backend_channel(options->backend, BACKEND_HOSPITAL),
         .live = {.begun = live_hospital_begun, .take = live_hospital_take, .context = live},
         .chunk_max = FETCH_MAX,

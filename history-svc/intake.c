@@ -64,7 +64,7 @@ static enum status follow(struct intake *intake, enum intake_log log, struct err
     const struct event_follower_options follower = {
         .log = LOG_NAMES[log],
         .subscriber = SUBSCRIBER,
-        .events_address = source->events_address,
+        .events_addresses = source->events_addresses,
         .channel = intake->channels[log],
         .writer = intake->writer,
         .database_url = intake->options.database_url,

@@ -23,7 +23,7 @@ enum { INTAKE_LOG_COUNT = 2 };
 /* The addresses of a publisher. */
 struct intake_source {
     const char *rpc_address;
-    const char *events_address;
+    const char *events_addresses;
     struct security_peer peer; /* how the intake proves who it is */
 };
 

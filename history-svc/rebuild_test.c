@@ -326,7 +326,7 @@ static void test_history_rebuild_without_a_publisher_leaves_the_tables(void **st
     take_dump(&scene, &before);
     struct intake_options nowhere = scene.options;
     nowhere.sources[INTAKE_HOSPITAL] = (struct intake_source){.rpc_address = "ipc:///nonexistent/rpc",
-                                                              .events_address = "ipc:///nonexistent/ev"};
+                                                              .events_addresses = "ipc:///nonexistent/ev"};
     expect(rebuild_run(&nowhere, scene.place->db, SHORT_PATIENCE_S, &counts, &error), STATUS_UNAVAILABLE,
            &error);
     assert_non_null(strstr(error.message, "hospital log: disconnected"));

@@ -83,7 +83,7 @@ static enum status follow_bookings(void *context, struct error *error)
     const struct event_follower_options options = {
         .log = SCREENING_LOG_BOOKING,
         .subscriber = HOSPITAL_PROGRAM,
-        .events_address = service->settings.booking_events,
+        .events_addresses = service->settings.booking_events,
         .channel = service->booking,
         .writer = service->app.writer,
         .has_effect = policy_has_effect,

@@ -177,7 +177,12 @@ static int64_t next_fetch_ns(const struct event_follower *follower)
     return due_ns;
 }
 
-enum next_step { STEP_END, STEP_REREAD, STEP_FETCH, STEP_TAKE_IN };
+enum next_step { STEP_END, STEP_REREAD, STEP_LOOK, STEP_FETCH, STEP_TAKE_IN };
+
+static int64_t earliest(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
 
 /* Waits until a step is due, and returns it. */
 static enum next_step wait_for_step(struct event_follower *follower)
@@ -187,18 +192,21 @@ static enum next_step wait_for_step(struct event_follower *follower)
     for (;;) {
         int64_t fetch_ns = next_fetch_ns(follower);
         int64_t take_in_ns = follower->inbox.count > 0 ? follower->take_in_ns : INT64_MAX;
+        int64_t look_ns = dialers_look_due_ns(&follower->inbox.dialers);
         int64_t now_ns = clock_monotonic_ns();
         if (follower->closing)
             step = STEP_END;
         else if (follower->reread)
             step = STEP_REREAD;
+        else if (now_ns >= look_ns)
+            step = STEP_LOOK;
         else if (follower->inbox.fetch_wanted || (follower->inbox.dropped && !follower->fetch_failing) ||
                  now_ns >= fetch_ns)
             step = STEP_FETCH;
         else if (now_ns >= take_in_ns)
             step = STEP_TAKE_IN;
         else {
-            monitor_wait(&follower->monitor, take_in_ns < fetch_ns ? take_in_ns : fetch_ns);
+            monitor_wait(&follower->monitor, earliest(look_ns, earliest(take_in_ns, fetch_ns)));
             continue;
         }
         break;
@@ -277,6 +285,9 @@ void *follower_run(void *context)
             break;
         case STEP_REREAD:
             reread(follower);
+            break;
+        case STEP_LOOK:
+            follower_look_after_connections(follower);
             break;
         case STEP_FETCH:
             follower_catch_up(follower);

@@ -163,7 +163,7 @@ static enum status start(struct event_follower *follower, const struct event_fol
         return error_no_memory(error);
     if (options->writer != NULL)
         TRY(database_cursor_open(follower, options, error));
-    TRY(inbox_open(&follower->inbox, options->log, options->events_address, &follower->monitor, error));
+    TRY(inbox_open(&follower->inbox, options->log, options->events_addresses, &follower->monitor, error));
     if (follower->progress.dead_letters >= DEAD_LETTER_MAX)
         follower_halt(follower, FOLLOWER_STOPPED, "too many dead letters");
     if (pthread_create(&follower->thread, NULL, follower_run, follower) == 0)
@@ -225,7 +225,7 @@ static enum follower_state state_of(const struct event_follower *follower)
 {
     if (follower_halted(follower))
         return follower->progress.halted;
-    if (follower->inbox.connections <= 0)
+    if (follower->inbox.dialers.connections == 0)
         return FOLLOWER_DISCONNECTED;
     if (follower->progress.caught_up && !follower->inbox.fetch_wanted && !follower->inbox.dropped)
         return FOLLOWER_FOLLOWING;
@@ -240,6 +240,7 @@ void event_follower_status(struct event_follower *follower, struct event_followe
         .state = state_of(follower),
         .applied_seq = progress->applied_seq,
         .head_seq = progress->head_seq,
+        .publishers = follower->inbox.dialers.connections,
         .dead_letters = progress->dead_letters,
         .oldest_unapplied_us =
             progress->oldest_in_flight_us != 0 ? progress->oldest_in_flight_us : progress->head_heard_us,

@@ -89,9 +89,9 @@ MUST_CHECK enum status event_chunk_finish(struct event_chunk *chunk, struct db *
 enum follower_state {
     FOLLOWER_CATCHING_UP,
     FOLLOWER_FOLLOWING,
-    FOLLOWER_DISCONNECTED,
-    FOLLOWER_DIVERGED, /* waiting for an operator, or for the followed log to come back */
-    FOLLOWER_STOPPED,  /* too many dead letters; waiting for an operator */
+    FOLLOWER_DISCONNECTED, /* from all publishers of the log */
+    FOLLOWER_DIVERGED,     /* waiting for an operator, or for the followed log to come back */
+    FOLLOWER_STOPPED,      /* too many dead letters; waiting for an operator */
 };
 
 /* The callbacks of a live follower. Both run on the follower's thread. */
@@ -107,9 +107,13 @@ struct event_follower_live {
 
 /* The strings must outlive the follower. */
 struct event_follower_options {
-    const char *log;            /* "booking" or "hospital"; also the topic and the name of the cursor */
-    const char *subscriber;     /* the name of this service, such as "history-svc" */
-    const char *events_address; /* the publisher's address for pub/sub */
+    const char *log;        /* "booking" or "hospital"; also the topic and the name of the cursor */
+    const char *subscriber; /* the name of this service, such as "history-svc" */
+    /*
+     * The addresses for pub/sub of the publishers of the log, separated by commas (base/address_list.h). A
+     * host name stands for all of its addresses. Each publisher sends only the events of its own commits.
+     */
+    const char *events_addresses;
     struct rpc_channel
         *channel; /* to the publisher's EventLogService; owned by the caller, must outlive the follower */
     /*
@@ -139,7 +143,8 @@ struct event_follower_options {
 struct event_follower_status {
     enum follower_state state;
     uint64_t applied_seq;
-    uint64_t head_seq; /* the highest seq that the publisher has reported */
+    uint64_t head_seq; /* the highest seq that a publisher has reported */
+    int publishers;    /* number of publishers that the follower is connected to */
     uint64_t dead_letters;
     /* occurred_at of the oldest event being applied, or the time when a later head was reported; 0 = none */
     int64_t oldest_unapplied_us;

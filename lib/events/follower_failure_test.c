@@ -233,7 +233,7 @@ static void test_follower_close_while_the_publisher_is_not_there_returns(void **
     expect(rpc_channel_open(&nobody, &channel, &error), STATUS_OK, &error);
     const struct event_follower_options options = {.log = "booking",
                                                    .subscriber = "test",
-                                                   .events_address = stage->by_hand,
+                                                   .events_addresses = stage->by_hand,
                                                    .channel = channel,
                                                    .writer = service.writer,
                                                    .database_url = stage->service_url};
@@ -309,7 +309,7 @@ static void test_follower_close_while_a_fetch_waits_returns_at_once(void **state
     expect(rpc_channel_open(&channel_options, &channel, &error), STATUS_OK, &error);
     const struct event_follower_options options = {.log = "booking",
                                                    .subscriber = "test",
-                                                   .events_address = stage->by_hand,
+                                                   .events_addresses = stage->by_hand,
                                                    .channel = channel,
                                                    .writer = service.writer,
                                                    .database_url = stage->service_url};

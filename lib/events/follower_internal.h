@@ -120,8 +120,8 @@ struct event_follower {
 bool follower_closing(struct event_follower *follower);
 
 /*
- * Maintains the pub/sub connection and, unless the follower is live, the channel. Call it about once a second
- * while a connection is down.
+ * Maintains the pub/sub connections and, unless the follower is live, the channel. Call it about once a
+ * second while a connection is down, and when the addresses have changed.
  */
 void follower_look_after_connections(struct event_follower *follower);
 

@@ -27,7 +27,7 @@ static void test_follower_of_a_live_publisher_follows_it(void **state)
 {
     struct play play;
     play_open(&play, stage_of(state));
-    const struct event_follower_options live = {.events_address = play.origin.stage->events,
+    const struct event_follower_options live = {.events_addresses = play.origin.stage->events,
                                                 .silence_ms = 10};
     play_follow(&play, &live);
     for (int i = 0; i < 50; i++)

@@ -75,28 +75,26 @@ struct inbox_link {
     struct inbox *inbox;   /* NULL once the inbox is closed */
 };
 
-static void note_connection(struct inbox *inbox, nng_pipe_ev event)
+static void note_connection(struct inbox *inbox, nng_pipe pipe, nng_pipe_ev event)
 {
     monitor_lock(inbox->monitor);
-    if (event == NNG_PIPE_EV_ADD_POST) {
-        if (inbox->was_connected)
-            metric_add(&reconnects_total, 1);
-        inbox->connections++;
-        inbox->was_connected = inbox->fetch_wanted = true;
-    } else {
-        inbox->connections--;
-    }
+    enum dialers_event noted = dialers_note(&inbox->dialers, pipe, event);
+    if (noted == DIALERS_CONNECTED)
+        metric_add(&reconnects_total, 1);
+    if (noted == DIALERS_FIRST || noted == DIALERS_CONNECTED)
+        inbox->fetch_wanted = true;
+    else if (noted == DIALERS_LOST)
+        resolver_ask(inbox->resolver);
     monitor_notify(inbox->monitor);
     monitor_unlock(inbox->monitor);
 }
 
 static void connection_changed(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
-    (void)pipe;
     struct inbox_link *link = context;
     pthread_mutex_lock(&link->mutex);
     if (link->inbox != NULL)
-        note_connection(link->inbox, event);
+        note_connection(link->inbox, pipe, event);
     pthread_mutex_unlock(&link->mutex);
 }
 
@@ -130,51 +128,78 @@ static int configure(struct inbox *inbox, const char *topic)
     return failure;
 }
 
-static enum status open_failed(const char *address, int failure, struct error *error)
+static enum status open_failed(const char *addresses, int failure, struct error *error)
 {
     if (failure == NNG_ENOMEM)
         return error_no_memory(error);
-    return error_invalid(error, "events address %s: %s", address, nng_strerror(failure));
+    return error_invalid(error, "events address %s: %s", addresses, nng_strerror(failure));
 }
 
-enum status inbox_open(struct inbox *inbox, const char *topic, const char *address, struct monitor *monitor,
-                       struct error *error)
+/* Opens what receives, before anything is dialled. Returns nng's error code, or 0. */
+static int open_socket(struct inbox *inbox, const char *topic)
 {
-    *inbox = (struct inbox){.monitor = monitor, .heard_ns = clock_monotonic_ns()};
-    metric_register(&reconnects_total);
-    metric_register(&dropped_total);
     int failure = nng_sub0_open(&inbox->socket);
     if (failure != 0)
-        return open_failed(address, failure, error);
-    inbox->address = strdup(address);
+        return failure;
     inbox->link = create_link(inbox);
-    bool created = inbox->address != NULL && inbox->link != NULL;
-    failure = created ? nng_aio_alloc(&inbox->receive, received, inbox) : NNG_ENOMEM;
+    failure = inbox->link != NULL ? nng_aio_alloc(&inbox->receive, received, inbox) : NNG_ENOMEM;
     if (failure != 0)
         goto close_socket;
     failure = configure(inbox, topic);
     if (failure == 0)
-        failure = redial_start(&inbox->redial, inbox->socket, inbox->address, NULL, NNG_FLAG_NONBLOCK);
-    if (failure != 0)
-        goto free_aio;
-    nng_recv_aio(inbox->socket, inbox->receive);
-    return STATUS_OK;
-
-free_aio:
+        return 0;
     nng_aio_free(inbox->receive);
 close_socket:
     nng_close(inbox->socket); /* not connected yet */
     free(inbox->link);
-    free(inbox->address);
-    return open_failed(address, failure, error);
+    return failure;
+}
+
+static void want(void *context, const struct resolved *now)
+{
+    struct inbox *inbox = context;
+    dialers_want(&inbox->dialers, now);
+}
+
+/* Stores the resolver where nng's threads find it. */
+static enum status open_resolver(struct inbox *inbox, const struct address_list *list, struct error *error)
+{
+    struct resolver *resolver;
+    TRY(resolver_open(list, want, inbox, &resolver, error));
+    monitor_lock(inbox->monitor);
+    inbox->resolver = resolver;
+    monitor_unlock(inbox->monitor);
+    return STATUS_OK;
+}
+
+enum status inbox_open(struct inbox *inbox, const char *topic, const char *addresses, struct monitor *monitor,
+                       struct error *error)
+{
+    struct address_list list;
+    struct error found;
+    *inbox = (struct inbox){.monitor = monitor, .heard_ns = clock_monotonic_ns()};
+    metric_register(&reconnects_total);
+    metric_register(&dropped_total);
+    if (address_list_parse(addresses, ADDRESS_TCP | ADDRESS_IPC, &list, &found) != STATUS_OK)
+        return error_invalid(error, "events address: %s", found.message);
+    int failure = open_socket(inbox, topic);
+    if (failure != 0)
+        return open_failed(addresses, failure, error);
+    dialers_init(&inbox->dialers, monitor, inbox->socket);
+    nng_recv_aio(inbox->socket, inbox->receive);
+    enum status status = open_resolver(inbox, &list, error);
+    if (status == STATUS_OK) {
+        failure = dialers_look(&inbox->dialers);
+        status = failure == 0 ? STATUS_OK : open_failed(addresses, failure, error);
+    }
+    if (status != STATUS_OK)
+        inbox_close(inbox);
+    return status;
 }
 
 void inbox_look_after(struct inbox *inbox)
 {
-    monitor_lock(inbox->monitor);
-    bool connected = inbox->connections > 0;
-    monitor_unlock(inbox->monitor);
-    redial_look(&inbox->redial, connected);
+    (void)dialers_look(&inbox->dialers); /* a failure is logged, and tried again */
 }
 
 nng_msg *inbox_take(struct inbox *inbox)
@@ -210,12 +235,12 @@ void inbox_close(struct inbox *inbox)
     nng_aio_stop(inbox->receive);
     nng_aio_free(inbox->receive);
     pthread_mutex_lock(&inbox->link->mutex);
-    inbox->link->inbox = NULL;
+    inbox->link->inbox = NULL; /* from here on, nng's threads do not use the resolver */
     pthread_mutex_unlock(&inbox->link->mutex);
+    resolver_close(inbox->resolver);
     /*
      * Unsubscribe, so that nng drops later messages. If this fails, nng queues them, which only costs memory.
      */
     (void)nng_socket_set(inbox->socket, NNG_OPT_SUB_UNSUBSCRIBE, inbox->topic, inbox->topic_size);
     inbox_mute(inbox);
-    free(inbox->address);
 }

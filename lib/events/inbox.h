@@ -1,6 +1,8 @@
 /*
- * Receives a publisher's pub/sub messages on nng's threads and queues them for the follower's thread. The
- * follower's monitor guards the inbox. The socket connects and reconnects on its own.
+ * Receives the pub/sub messages of one or several publishers of a log on nng's threads and queues them for
+ * the follower's thread, in order of arrival. The follower's monitor guards the inbox. The socket connects
+ * and reconnects on its own. If an address is a host name, it stands for all addresses of the name
+ * (base/resolver.h).
  */
 #ifndef SCREENING_EVENTS_INBOX_H
 #define SCREENING_EVENTS_INBOX_H
@@ -11,8 +13,9 @@
 #include <stdint.h>
 
 #include "base/monitor.h"
+#include "base/resolver.h"
 #include "base/status.h"
-#include "nng/redial.h"
+#include "events/dialers.h"
 
 enum { INBOX_MESSAGES_MAX = 1024, INBOX_BYTES_MAX = 8 * 1024 * 1024, INBOX_TOPIC_MAX = 64 };
 
@@ -21,8 +24,7 @@ struct inbox {
     nng_socket socket;
     nng_aio *receive;
     struct inbox_link *link;
-    char *address;
-    struct redial redial;        /* used only by the follower's thread */
+    struct resolver *resolver;   /* NULL if no address is a host name */
     char topic[INBOX_TOPIC_MAX]; /* the topic, followed by a line feed */
     size_t topic_size;
     /* The following members are guarded by the monitor. */
@@ -30,8 +32,7 @@ struct inbox {
     size_t first;
     size_t count;
     size_t bytes;
-    int connections;
-    bool was_connected;
+    struct dialers dialers;
     /* Set by inbox_unmute and when a connection is made, because only Fetch returns the missed events. */
     bool fetch_wanted;
     /* Whether messages were dropped. Also causes a fetch, except while Fetch is failing. */
@@ -41,10 +42,11 @@ struct inbox {
 };
 
 /*
- * Opens the socket. Returns INVALID_ARGUMENT for a malformed address, or RESOURCE_EXHAUSTED. Succeeds even if
- * the publisher is not running yet.
+ * Opens the socket. `addresses` are separated by commas (base/address_list.h). Returns INVALID_ARGUMENT for a
+ * malformed address, or RESOURCE_EXHAUSTED. Succeeds even if no publisher is running yet, or no name resolves
+ * yet.
  */
-MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const char *address,
+MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const char *addresses,
                                   struct monitor *monitor, struct error *error);
 
 /* Stops receiving and frees the queued messages. The socket stays open until the process ends; see inbox.c.
@@ -52,8 +54,8 @@ MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const 
 void inbox_close(struct inbox *inbox);
 
 /*
- * Redials if necessary (redial.h). Call it about once a second while disconnected, on the follower's thread,
- * without the monitor's lock.
+ * Dials, redials and closes what is due. Call it when dialers_look_due_ns is reached, or more often, on the
+ * follower's thread, without the monitor's lock.
  */
 void inbox_look_after(struct inbox *inbox);
 

@@ -39,8 +39,8 @@ void play_follow(struct play *play, const struct event_follower_options *wished)
     options.channel = play->channel;
     options.writer = wished->live.take == NULL ? play->service.writer : NULL;
     options.database_url = play->service.stage->service_url;
-    if (options.events_address == NULL)
-        options.events_address = play->service.stage->by_hand;
+    if (options.events_addresses == NULL)
+        options.events_addresses = play->service.stage->by_hand;
     expect(event_follower_open(&options, &play->follower, &error), STATUS_OK, &error);
 }
 

@@ -6,20 +6,22 @@
 int redial_start(struct redial *redial, nng_socket socket, const char *address, const struct tls_dialing *tls,
                  int flags)
 {
-    nng_dialer dialer;
-    int rv = nng_dialer_create(&dialer, socket, address);
+    redial->socket = socket;
+    redial->address = address;
+    redial->tls = tls;
+    redial->alone_ns = 0;
+    int rv = nng_dialer_create(&redial->dialer, socket, address);
     if (rv != 0)
         return rv;
+    atomic_store(&redial->dialer_id,
+                 nng_dialer_id(redial->dialer)); /* a connection may be made from here on */
     if (tls_is_address(address))
-        rv = tls_prepare(dialer, address, tls);
+        rv = tls_prepare(redial->dialer, address, tls);
     if (rv == 0)
-        rv = nng_dialer_start(dialer, flags);
-    if (rv != 0) {
-        (void)nng_dialer_close(dialer);
-        return rv;
-    }
-    *redial = (struct redial){.socket = socket, .address = address, .tls = tls, .dialer = dialer};
-    return 0;
+        rv = nng_dialer_start(redial->dialer, flags);
+    if (rv != 0)
+        redial_stop(redial);
+    return rv;
 }
 
 void redial_look(struct redial *redial, bool connected)
@@ -33,11 +35,22 @@ void redial_look(struct redial *redial, bool connected)
         redial->alone_ns = now_ns;
     if (now_ns - redial->alone_ns < REDIAL_AFTER_MS * (int64_t)NS_PER_MS)
         return;
-    redial->alone_ns = now_ns;
-    (void)nng_dialer_close(redial->dialer); /* fails only if a failed redial has already closed it */
+    redial_stop(redial);
     int rv = redial_start(redial, redial->socket, redial->address, redial->tls, NNG_FLAG_NONBLOCK);
     if (rv != 0) {
         log_event(LOG_ERROR, "rpc.redial_failed", LOG_TEXT("address", redial->address),
                   LOG_TEXT("error", nng_strerror(rv)));
     }
+}
+
+void redial_stop(struct redial *redial)
+{
+    atomic_store(&redial->dialer_id, 0);
+    (void)nng_dialer_close(redial->dialer); /* fails only if it is already closed */
+}
+
+bool redial_made(const struct redial *redial, nng_pipe pipe)
+{
+    int id = atomic_load(&redial->dialer_id);
+    return id != 0 && id == nng_dialer_id(nng_pipe_dialer(pipe));
 }

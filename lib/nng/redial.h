@@ -10,6 +10,7 @@
 #define SCREENING_NNG_REDIAL_H
 
 #include <nng/nng.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct redial {
     const char *address;           /* must outlive the struct */
     const struct tls_dialing *tls; /* likewise; used for TLS addresses only */
     nng_dialer dialer;
+    _Atomic int dialer_id; /* of `dialer`, for redial_made; 0 = none */
     /*
      * When redial_look first found no connection or last redialled; 0 = it found a connection at its last
      * call.
@@ -32,7 +34,7 @@ struct redial {
 
 /*
  * Starts to dial. `flags` are those of nng_dialer_start; `tls` may be NULL if the address is not one for TLS.
- * Returns nng's error code, or 0.
+ * Returns nng's error code, or 0. After a failure, redial_look tries again.
  */
 int redial_start(struct redial *redial, nng_socket socket, const char *address, const struct tls_dialing *tls,
                  int flags);
@@ -42,5 +44,14 @@ int redial_start(struct redial *redial, nng_socket socket, const char *address, 
  * while there is no connection, always from the same thread, which must not be one of nng's.
  */
 void redial_look(struct redial *redial, bool connected);
+
+/* Ends the dialling and closes a connection if there is one (but see stuck_reaper.h). */
+void redial_stop(struct redial *redial);
+
+/*
+ * Returns whether the connection is one of the current dialer. Any thread, also while other functions of this
+ * file run. For a `redial` that is zero, returns false.
+ */
+bool redial_made(const struct redial *redial, nng_pipe pipe);
 
 #endif

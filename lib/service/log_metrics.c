@@ -12,11 +12,12 @@
         .known_seq = METRIC("events_known_head_seq", "Highest seq heard of in a followed log"),              \
         .dead_letters = METRIC("events_dead_letters", "Dead letters stored now"),                            \
         .following = METRIC("events_following", "1 = the log is followed live, 0 = behind or cut off"),      \
+        .publishers = METRIC("events_publishers", "Publishers of a followed log that are connected"),        \
         .halted = METRIC("events_halted", "1 = waits for an operator (see events.halted)"),                  \
     }
 
 static struct log_metrics {
-    struct metric lag_ms, applied_seq, known_seq, dead_letters, following, halted;
+    struct metric lag_ms, applied_seq, known_seq, dead_letters, following, publishers, halted;
 } all[LOG_METRICS_MAX] = {LOG_METRICS, LOG_METRICS};
 
 static void show(struct metric *metric, const char *label, int64_t value)
@@ -39,5 +40,6 @@ void log_metrics_refresh(size_t log, const char *label, struct event_follower *f
     show(&metrics->known_seq, label, (int64_t)status.head_seq);
     show(&metrics->dead_letters, label, (int64_t)status.dead_letters);
     show(&metrics->following, label, status.state == FOLLOWER_FOLLOWING);
+    show(&metrics->publishers, label, status.publishers);
     show(&metrics->halted, label, status.state == FOLLOWER_DIVERGED || status.state == FOLLOWER_STOPPED);
 }
