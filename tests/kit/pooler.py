@@ -1,7 +1,9 @@
 """Runs a real pgbouncer in front of the tests' PostgreSQL."""
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 
 from .stack import CLUSTER_URL, free_port, wait_for
 
@@ -20,11 +22,13 @@ pool_mode = %(mode)s
 
 
 class Pooler:
-    """A pgbouncer that runs during a `with` block: `with Pooler(folder, "session") as pooler:`. `pooler.url(database_url)` is the
+    """A pgbouncer that runs during a `with` block: `with Pooler("session") as pooler:`. `pooler.url(database_url)` is the
     URL through the pooler."""
 
-    def __init__(self, folder, mode, more=""):
-        self.path = os.path.join(folder, "pgbouncer.ini")
+    def __init__(self, mode, more=""):
+        # Not the folder of the stack, which only its user may enter.
+        self.folder = tempfile.mkdtemp(prefix="screening-pooler-", dir="/tmp")
+        self.path = os.path.join(self.folder, "pgbouncer.ini")
         self.more, self.port = more, free_port()
         self.socket = os.path.realpath(CLUSTER_URL.split("host=")[1].split("&")[0])
         self.process = None
@@ -37,7 +41,7 @@ class Pooler:
     def __enter__(self):
         as_user = []
         if os.geteuid() == 0:  # pgbouncer refuses to run as root
-            os.chmod(os.path.dirname(self.path), 0o755)
+            os.chmod(self.folder, 0o755)
             as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         self.process = subprocess.Popen([*as_user, PROGRAM, "-q", self.path], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -47,6 +51,7 @@ class Pooler:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+        shutil.rmtree(self.folder)
 
     def _answers(self):
         done = subprocess.run(["psql", self.url(CLUSTER_URL), "-Atc", "SELECT 1"], capture_output=True, check=False)

@@ -35,7 +35,7 @@ def reach_through(stack, pooler):
 @once
 def test_a_pooler_in_session_mode_works(driver):
     del driver
-    with not_started() as stack, Pooler(stack.folder, "session") as pooler:
+    with not_started() as stack, Pooler("session") as pooler:
         for name, url in reach_through(stack, pooler).items():
             psql(url, 'ALTER DATABASE "%s" SET synchronous_commit = off' % stack.databases[PROGRAMS.index(name)])
         for name in PROGRAMS:
@@ -58,7 +58,7 @@ def test_the_driver_s_own_tests_pass_through_a_pooler(driver):
     with not_started() as stack:
         url = stack.url("hospital")
         psql(url, 'ALTER DATABASE "%s" SET synchronous_commit = off' % stack.databases[0])
-        with Pooler(stack.folder, "session", IGNORE) as pooler:
+        with Pooler("session", IGNORE) as pooler:
             for name in ("db_test", "migrate_test", "postgresql_test"):
                 run_unit_tests(name, pooler.url(url))
 
@@ -68,7 +68,7 @@ def test_a_pooler_that_changes_sessions_is_exit_2(driver):
     del driver
     with not_started() as stack:
         for mode in ("transaction", "statement"):
-            with Pooler(stack.folder, mode, IGNORE) as pooler:
+            with Pooler(mode, IGNORE) as pooler:
                 for name in PROGRAMS:
                     line = refusal(stack.services[name].run_once(database=pooler.url(stack.url(name))))
                     assert "session mode" in line, line
@@ -87,7 +87,7 @@ def try_to_book(stack, hospital_id):
 @once
 def test_a_pooler_that_begins_to_change_sessions_is_not_used(driver):
     del driver
-    with not_started() as stack, Pooler(stack.folder, "session") as pooler:
+    with not_started() as stack, Pooler("session") as pooler:
         reach_through(stack, pooler)
         for name in PROGRAMS:
             stack.services[name].start()
@@ -112,7 +112,7 @@ def test_options_reach_the_server_in_every_way(driver):
         url = stack.url("hospital")
         psql(url, "CREATE SCHEMA place")
         options = quote(filler + " -c search_path=place")
-        with Pooler(stack.folder, "session", IGNORE) as pooler:
+        with Pooler("session", IGNORE) as pooler:
             for times, one in enumerate((url + "&options=" + options, pooler.url(url) + "?options=" + options)):
                 stack.hospital_svc.flags["database"] = one
                 stack.hospital_svc.start()
@@ -120,7 +120,7 @@ def test_options_reach_the_server_in_every_way(driver):
                 stack.hospital_svc.stop()
                 assert psql(url, "SELECT count(*) FROM place.hospital") == [[str(times + 1)]]
         assert psql(url, "SELECT to_regclass('public.hospital') IS NULL") == [["t"]]
-        with Pooler(stack.folder, "session") as pooler:
+        with Pooler("session") as pooler:
             line = refusal(stack.hospital_svc.run_once(database=pooler.url(url) + "?options=" + options))
             assert "options" in line, line
 
@@ -178,7 +178,7 @@ def test_a_lock_is_waited_for_briefly_through_a_pooler(driver):
     """lock_timeout is set in each session. A pooler would drop it from the startup options, and calls would then wait as long as
     the lock lasts."""
     del driver
-    with not_started() as stack, Pooler(stack.folder, "session", IGNORE) as pooler:
+    with not_started() as stack, Pooler("session", IGNORE) as pooler:
         urls = reach_through(stack, pooler)
         for name in PROGRAMS:
             stack.services[name].start()
@@ -201,7 +201,7 @@ def test_a_lock_is_waited_for_briefly_through_a_pooler(driver):
 @once
 def test_a_pooler_without_a_free_session_is_waited_for(driver):
     del driver
-    with not_started() as stack, Pooler(stack.folder, "session", "default_pool_size = 1") as pooler:
+    with not_started() as stack, Pooler("session", "default_pool_size = 1") as pooler:
         url = stack.url("hospital")
         held = subprocess.Popen(["psql", pooler.url(url), "-Xqc", "SELECT pg_sleep(600)"], stdout=subprocess.DEVNULL)
         try:
