@@ -1,5 +1,5 @@
-"""Runs the real services, at sockets or at a loopback address of their own, with a proxy in each connection that the plan disturbs, and a watch
-thread that restarts services ended by a fault point."""
+"""Runs the real services, at sockets or at a loopback address of their own, with a proxy in each connection that the plan disturbs,
+and a watch thread that restarts services ended by a fault point."""
 import os
 import random
 import shutil

@@ -1,7 +1,6 @@
 """Checks that bad input is refused with an error that names the field and the rule, and that it changes nothing."""
 from kit import rpc, sp
 from kit.marks import once
-from kit.rpc import envelope_pb2
 from kit.stack import Stack
 from kit.world import book, booking_request, check_refused, day, register, remaining, wait_agreement
 

@@ -1,4 +1,5 @@
-"""Checks that the mixes of screening-bench work as described, and that a run fails if a service answers fast but wrong."""
+"""Checks that the mixes of screening-bench work as described, and that a run fails if a service answers fast but wrong. The services
+are insecure, because screening-bench sends no token."""
 import json
 import os
 import signal
