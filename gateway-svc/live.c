@@ -3,6 +3,7 @@
 #include "http_status.h"
 #include "live_internal.h"
 #include "problem.h"
+#include "unary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -298,7 +299,8 @@ static enum status permit(const struct live *live, struct http_request *request,
     *out = NULL;
     if (filter->customer_id == NULL && authorization == NULL && live->public_catalogue)
         return STATUS_OK;
-    TRY(security_identify(live->security, authorization, http_arena(request), &caller, error));
+    TRY(security_identify(live->security, authorization, unary_source(request), http_arena(request), &caller,
+                          error));
     *out = caller;
     if ((caller->roles & (AUTH_ADMIN | AUTH_AUDITOR)) != 0)
         return STATUS_OK;

@@ -113,7 +113,8 @@ static enum status identify(const struct gateway *gateway, struct http_request *
     *out = NULL;
     if (route->id == NULL || authorization == NULL || http_header(request, "Idempotency-Key") == NULL)
         return STATUS_OK;
-    return security_identify(gateway->security, authorization, http_arena(request), out, error);
+    return security_identify(gateway->security, authorization, unary_source(request), http_arena(request),
+                             out, error);
 }
 
 static void call_method(struct gateway *gateway, struct http_request *request, const struct rest_match *match)

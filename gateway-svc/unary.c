@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/traceparent.h"
 
 const struct backend_method *unary_method(const struct gateway *gateway, const char *path)
@@ -23,6 +24,13 @@ void unary_describe(struct http_request *request, struct backend_call *call)
     const char *client = http_client(request);
     call->rpc.client_address = client != NULL ? client : "unknown";
     call->rpc.authorization = http_header(request, "Authorization");
+}
+
+uint64_t unary_source(struct http_request *request)
+{
+    enum { ADDRESS_SHIFT = 32 }; /* as in rpc_call_source */
+    const char *client = http_client(request);
+    return (uint64_t)digest_address(client != NULL ? client : "unknown") << ADDRESS_SHIFT;
 }
 
 static enum status status_of(unsigned code)

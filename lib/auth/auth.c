@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/attempts.h"
 #include "auth/cache.h"
 #include "auth/files.h"
 #include "auth/issuers.h"
@@ -18,6 +19,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+
+#include "screening/v1/words.h"
 
 static struct metric verified = METRIC(
     "auth_tokens_verified_total", "Tokens whose signature was verified, because they were not remembered.");
@@ -38,6 +41,7 @@ struct auth {
     pthread_mutex_t lock;        /* protects `in_force` and the number of its users */
     struct shared_issuers *in_force;
     struct auth_cache *cache;
+    struct auth_attempts *attempts;
 };
 
 static struct shared_issuers *take_issuers(struct auth *auth)
@@ -117,6 +121,7 @@ static enum status open_parts(struct auth *auth, struct error *error)
     if (auth->issuers_path == NULL || auth->program == NULL)
         return error_no_memory(error);
     TRY(auth_cache_open(&auth->cache, error));
+    TRY(auth_attempts_open(&auth->attempts, error));
     return auth_reload(auth, error);
 }
 
@@ -150,6 +155,7 @@ void auth_close(struct auth *auth)
         drop_issuers(auth, auth->in_force);
     }
     auth_cache_close(auth->cache);
+    auth_attempts_close(auth->attempts);
     auth_files_fini(&auth->files);
     pthread_mutex_destroy(&auth->lock);
     pthread_mutex_destroy(&auth->reload_lock);
@@ -171,22 +177,39 @@ void auth_look_after(struct auth *auth)
         log_event(LOG_INFO, "auth.reloaded", LOG_TEXT("file", auth->issuers_path));
 }
 
+static enum status refuse_attempt(uint32_t retry_after_ms, struct error *error)
+{
+    (void)error_set(error, STATUS_RESOURCE_EXHAUSTED, SCREENING_REASON_TOO_MANY_CALLS,
+                    "authorization: too many wrong tokens have come from here");
+    if (error != NULL)
+        error->retry_after_ms = retry_after_ms;
+    return STATUS_RESOURCE_EXHAUSTED;
+}
+
 /* Verifies a token that is not in the cache, and remembers it. */
 static enum status verify(struct auth *auth, const char *token, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                          struct arena *arena, struct auth_caller *out, struct error *error)
+                          uint64_t source, struct arena *arena, struct auth_caller *out, struct error *error)
 {
     const uint64_t generation = auth_cache_generation(auth->cache); /* before the issuers are taken */
+    const int64_t now_ns = clock_monotonic_ns();
+    uint32_t retry_after_ms;
+    bool costly;
+    if (!auth_attempts_allow(auth->attempts, source, now_ns, &retry_after_ms))
+        return refuse_attempt(retry_after_ms, error);
     struct shared_issuers *issuers = take_issuers(auth);
-    enum status status = auth_token_verify(issuers->issuers, token, clock_now_us(), arena, out, error);
+    enum status status =
+        auth_token_verify(issuers->issuers, token, clock_now_us(), arena, out, &costly, error);
     drop_issuers(auth, issuers);
-    metric_add(&verified, 1);
+    metric_add(&verified, costly);
     if (status == STATUS_OK)
         auth_cache_put(auth->cache, code, out, generation);
+    else if (costly)
+        auth_attempts_fail(auth->attempts, source, now_ns);
     return status;
 }
 
-static enum status find_or_verify(struct auth *auth, const char *authorization, struct arena *arena,
-                                  struct auth_caller *out, struct error *error)
+static enum status find_or_verify(struct auth *auth, const char *authorization, uint64_t source,
+                                  struct arena *arena, struct auth_caller *out, struct error *error)
 {
     const char *token;
     size_t length;
@@ -196,17 +219,17 @@ static enum status find_or_verify(struct auth *auth, const char *authorization, 
     TRY(auth_cache_code(auth->cache, token, length, code, error));
     TRY(auth_cache_get(auth->cache, code, arena, out, &found, error));
     if (!found)
-        return verify(auth, token, code, arena, out, error);
+        return verify(auth, token, code, source, arena, out, error);
     return clock_now_us() < out->until_us ? STATUS_OK : auth_token_expired(error);
 }
 
-enum status auth_check(struct auth *auth, const char *authorization, struct arena *arena,
+enum status auth_check(struct auth *auth, const char *authorization, uint64_t source, struct arena *arena,
                        const struct auth_caller **out, struct error *error)
 {
     struct auth_caller *caller = arena_alloc(arena, sizeof *caller);
     if (caller == NULL)
         return error_no_memory(error);
-    TRY(find_or_verify(auth, authorization, arena, caller, error));
+    TRY(find_or_verify(auth, authorization, source, arena, caller, error));
     *out = caller;
     return STATUS_OK;
 }

@@ -5,6 +5,9 @@
 #ifndef SCREENING_AUTH_AUTH_H
 #define SCREENING_AUTH_AUTH_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "auth/caller.h"
 #include "base/arena.h"
 #include "base/status.h"
@@ -47,9 +50,13 @@ void auth_look_after(struct auth *auth);
  * *out is the caller, which lives in `arena`. Errors: UNAUTHENTICATED with the reason TOKEN_MISSING,
  * TOKEN_INVALID or TOKEN_EXPIRED, RESOURCE_EXHAUSTED without memory. No message contains a part of the token.
  * Any thread.
+ *
+ * `source` is where the call comes from (rpc_call_source); 0 = a trusted place. If it has sent too many
+ * tokens whose signatures were verified in vain, a token that is not remembered is refused with
+ * RESOURCE_EXHAUSTED TOO_MANY_CALLS and retry_after_ms.
  */
-MUST_CHECK enum status auth_check(struct auth *auth, const char *authorization, struct arena *arena,
-                                  const struct auth_caller **out, struct error *error);
+MUST_CHECK enum status auth_check(struct auth *auth, const char *authorization, uint64_t source,
+                                  struct arena *arena, const struct auth_caller **out, struct error *error);
 
 /*
  * Returns whether the token that proved who the caller is would still prove the same: it has not expired, and

@@ -203,6 +203,46 @@ static void test_a_failed_reload_keeps_the_issuers(void **state)
     assert_accepted(world, token);
 }
 
+enum { FORGERIES_MAX = 20 };
+
+static enum status check_from(struct world *world, uint64_t source, const char *token)
+{
+    char *authorization = test_text("Bearer %s", token);
+    enum status status =
+        auth_check(world->auth, authorization, source, &world->arena, &world->caller, &world->error);
+    free(authorization);
+    return status;
+}
+
+static void test_wrong_signatures_of_one_source_are_bounded(void **state)
+{
+    struct world *world = *state;
+    char *token = token_with(world, ""), *other = token_with(world, ",\"jti\":\"2\"");
+    char *claims = claims_with("");
+    char *forged = test_sign(&world->other, ES_HEADER, claims);
+    assert_int_equal(check_from(world, 7, token), STATUS_OK);
+    assert_int_equal(check_from(world, 7, "a.b.c"), STATUS_UNAUTHENTICATED); /* costs no signature */
+    const int64_t before = verified_count();
+    enum status status = STATUS_UNAUTHENTICATED;
+    for (int i = 0; i < 1000; i++) {
+        status = check_from(world, 7, forged);
+        if (status == STATUS_RESOURCE_EXHAUSTED)
+            break;
+        assert_int_equal(status, STATUS_UNAUTHENTICATED);
+    }
+    assert_in_range(verified_count() - before, FORGERIES_MAX, FORGERIES_MAX + 100); /* a slow machine */
+    assert_int_equal(status, STATUS_RESOURCE_EXHAUSTED);
+    assert_string_equal(world->error.reason, SCREENING_REASON_TOO_MANY_CALLS);
+    assert_in_range(world->error.retry_after_ms, 1, 500);
+    assert_int_equal(check_from(world, 7, token), STATUS_OK); /* remembered */
+    assert_int_equal(check_from(world, 8, other), STATUS_OK);
+    assert_int_equal(check_from(world, 0, forged), STATUS_UNAUTHENTICATED);
+    free(claims);
+    free(forged);
+    free(other);
+    free(token);
+}
+
 static char *token_of_other(const struct test_key *key)
 {
     return test_sign(key, ES_HEADER,
@@ -355,7 +395,7 @@ static void check_both(const struct race *race, bool accepted[2])
     for (int i = 0; i < 2; i++) {
         struct error error;
         accepted[i] =
-            auth_check(race->world->auth, race->authorizations[i], &arena, &caller, &error) == STATUS_OK;
+            auth_check(race->world->auth, race->authorizations[i], 0, &arena, &caller, &error) == STATUS_OK;
         if (accepted[i] && strcmp(caller->subject, "kim") != 0)
             abort(); /* cmocka can fail a test only in its own thread */
         if (!accepted[i] && strcmp(error.message, "authorization: the token's signature is wrong") != 0)
@@ -423,6 +463,7 @@ int main(void)
         WORLD_TEST(test_a_caller_counts_as_long_as_its_token_would),
         WORLD_TEST(test_the_same_subject_of_two_issuers_is_told_apart),
         WORLD_TEST(test_a_failed_reload_keeps_the_issuers),
+        WORLD_TEST(test_wrong_signatures_of_one_source_are_bounded),
         WORLD_TEST(test_a_broken_file_keeps_no_key_of_another_file_alive),
         WORLD_TEST(test_a_new_file_is_noticed),
         WORLD_TEST(test_a_failure_is_logged_once_for_each_change),

@@ -80,8 +80,9 @@ static struct entry *find(struct entry *set, const uint64_t subject[SUBJECT_WORD
     return first;
 }
 
+/* Takes one call, or only looks whether there is one. */
 static bool take(const struct auth_buckets *buckets, struct entry *entry, enum auth_call_kind kind,
-                 int64_t now_ns, uint32_t *retry_after_ms)
+                 int64_t now_ns, bool only_look, uint32_t *retry_after_ms)
 {
     const int64_t from_ns = entry->full_ns[kind] > now_ns ? entry->full_ns[kind] : now_ns;
     const int64_t full_again_ns = from_ns + buckets->call_ns[kind];
@@ -90,12 +91,14 @@ static bool take(const struct auth_buckets *buckets, struct entry *entry, enum a
         *retry_after_ms = (uint32_t)((missing_ns + NS_PER_MS - 1) / NS_PER_MS);
         return false;
     }
-    entry->full_ns[kind] = full_again_ns;
+    if (!only_look)
+        entry->full_ns[kind] = full_again_ns;
     return true;
 }
 
-bool auth_buckets_take(struct auth_buckets *buckets, const uint8_t issuer[DIGEST_SIZE], const char *subject,
-                       enum auth_call_kind kind, int64_t now_ns, uint32_t *retry_after_ms)
+static bool find_and_take(struct auth_buckets *buckets, const uint8_t issuer[DIGEST_SIZE],
+                          const char *subject, enum auth_call_kind kind, int64_t now_ns, bool only_look,
+                          uint32_t *retry_after_ms)
 {
     uint64_t words[SUBJECT_WORDS] = {0};
     const size_t length = strlen(subject);
@@ -104,7 +107,20 @@ bool auth_buckets_take(struct auth_buckets *buckets, const uint8_t issuer[DIGEST
     memcpy((char *)words + DIGEST_SIZE, subject, length);
     const size_t set = siphash(words, SUBJECT_WORDS) % SETS;
     pthread_mutex_lock(&buckets->locks[set % LOCKS]);
-    const bool taken = take(buckets, find(buckets->sets[set], words, now_ns), kind, now_ns, retry_after_ms);
+    struct entry *entry = find(buckets->sets[set], words, now_ns);
+    const bool taken = take(buckets, entry, kind, now_ns, only_look, retry_after_ms);
     pthread_mutex_unlock(&buckets->locks[set % LOCKS]);
     return taken;
+}
+
+bool auth_buckets_take(struct auth_buckets *buckets, const uint8_t issuer[DIGEST_SIZE], const char *subject,
+                       enum auth_call_kind kind, int64_t now_ns, uint32_t *retry_after_ms)
+{
+    return find_and_take(buckets, issuer, subject, kind, now_ns, false, retry_after_ms);
+}
+
+bool auth_buckets_look(struct auth_buckets *buckets, const uint8_t issuer[DIGEST_SIZE], const char *subject,
+                       enum auth_call_kind kind, int64_t now_ns, uint32_t *retry_after_ms)
+{
+    return find_and_take(buckets, issuer, subject, kind, now_ns, true, retry_after_ms);
 }

@@ -41,4 +41,9 @@ MUST_CHECK bool auth_buckets_take(struct auth_buckets *buckets, const uint8_t is
                                   const char *subject, enum auth_call_kind kind, int64_t now_ns,
                                   uint32_t *retry_after_ms);
 
+/* Like auth_buckets_take, but takes nothing. */
+MUST_CHECK bool auth_buckets_look(struct auth_buckets *buckets, const uint8_t issuer[DIGEST_SIZE],
+                                  const char *subject, enum auth_call_kind kind, int64_t now_ns,
+                                  uint32_t *retry_after_ms);
+
 #endif

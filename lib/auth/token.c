@@ -225,7 +225,7 @@ static enum status read_claims(const struct auth_issuer *issuer, const struct au
 
 static enum status verify(const struct auth_issuers *issuers, const struct auth_jws *jws,
                           const json_t *header, const json_t *claims, int64_t now_us, struct arena *arena,
-                          struct auth_caller *out, struct error *error)
+                          struct auth_caller *out, bool *costly, struct error *error)
 {
     const struct auth_issuer *issuer;
     const struct auth_key *key;
@@ -234,6 +234,7 @@ static enum status verify(const struct auth_issuers *issuers, const struct auth_
         return invalid(error, "the token is malformed");
     TRY(check_header(header, error));
     TRY(find_key(issuers, header, claims, now_us, &issuer, &key, error));
+    *costly = true;
     TRY(auth_jws_verify(jws, key->jwk, &genuine, error));
     if (!genuine)
         return invalid(error, "the token's signature is wrong");
@@ -241,18 +242,19 @@ static enum status verify(const struct auth_issuers *issuers, const struct auth_
 }
 
 enum status auth_token_verify(const struct auth_issuers *issuers, const char *token, int64_t now_us,
-                              struct arena *arena, struct auth_caller *out, struct error *error)
+                              struct arena *arena, struct auth_caller *out, bool *costly, struct error *error)
 {
     struct auth_jws jws;
     json_t *header = NULL;
     json_t *claims = NULL;
+    *costly = false;
     if (!auth_jws_split(token, &jws))
         return invalid(error, "the token is malformed");
     enum status status = auth_jws_decode(jws.header, jws.header_length, arena, &header, error);
     if (status == STATUS_OK)
         status = auth_jws_decode(jws.payload, jws.payload_length, arena, &claims, error);
     if (status == STATUS_OK)
-        status = verify(issuers, &jws, header, claims, now_us, arena, out, error);
+        status = verify(issuers, &jws, header, claims, now_us, arena, out, costly, error);
     json_decref(header);
     json_decref(claims);
     return status;

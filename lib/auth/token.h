@@ -2,6 +2,7 @@
 #ifndef SCREENING_AUTH_TOKEN_H
 #define SCREENING_AUTH_TOKEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "auth/caller.h"
@@ -20,12 +21,13 @@ MUST_CHECK enum status auth_token_find(const char *authorization, const char **t
                                        struct error *error);
 
 /*
- * Verifies a token at the instant `now_us`. *out lives in the arena. Errors: UNAUTHENTICATED TOKEN_INVALID or
- * TOKEN_EXPIRED, RESOURCE_EXHAUSTED. Messages contain nothing of the token.
+ * Verifies a token at the instant `now_us`. *out lives in the arena. Sets *costly to whether its signature
+ * was verified. Errors: UNAUTHENTICATED TOKEN_INVALID or TOKEN_EXPIRED, RESOURCE_EXHAUSTED. Messages contain
+ * nothing of the token.
  */
 MUST_CHECK enum status auth_token_verify(const struct auth_issuers *issuers, const char *token,
                                          int64_t now_us, struct arena *arena, struct auth_caller *out,
-                                         struct error *error);
+                                         bool *costly, struct error *error);
 
 /* Fails with UNAUTHENTICATED TOKEN_EXPIRED. */
 enum status auth_token_expired(struct error *error);

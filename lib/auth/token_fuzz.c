@@ -117,9 +117,10 @@ static bool verify(const char *authorization, struct auth_caller *out, struct ar
     struct error error = {0};
     const char *token;
     size_t length;
+    bool costly;
     enum status status = auth_token_find(authorization, &token, &length, &error);
     if (status == STATUS_OK)
-        status = auth_token_verify(issuers, token, world_now_us, arena, out, &error);
+        status = auth_token_verify(issuers, token, world_now_us, arena, out, &costly, &error);
     require(status == STATUS_OK || (status == STATUS_UNAUTHENTICATED && error.status == status));
     require(status == STATUS_OK || strncmp(error.reason, "TOKEN_", 6) == 0);
     return status == STATUS_OK;

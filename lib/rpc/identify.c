@@ -87,6 +87,12 @@ static enum status check_allowance(const struct rpc_access *access, const struct
     return error->status;
 }
 
+/* Returns the source of the call for rpc_identify_fn. */
+static uint64_t source_of(const struct rpc_call *call)
+{
+    return rpc_call_is_from(call, call->server->service_listener) ? 0 : rpc_call_source(call);
+}
+
 static enum status decide(struct rpc_call *call, struct error *error)
 {
     const struct rpc_access *access = &call->server->access;
@@ -102,7 +108,7 @@ static enum status decide(struct rpc_call *call, struct error *error)
     const struct auth_caller *found = &AUTH_ANONYMOUS;
     TRY(find_authorization(call, &authorization, error));
     if (authorization != NULL)
-        TRY(access->identify(access->context, authorization, &call->arena, &found, error));
+        TRY(access->identify(access->context, authorization, source_of(call), &call->arena, &found, error));
     unsigned admitted = found->roles & admitted_roles(call, rule);
     switch (access_decide(rule, admitted, access->public_catalogue)) {
     case ACCESS_ALLOWED:

@@ -21,8 +21,10 @@ struct fixture {
     char folder[64], gateway[ADDRESS_SIZE], clients[ADDRESS_SIZE];
 };
 
+static uint64_t last_source; /* of the last call to `identify` */
+
 /* Plays lib/auth: a token is the name of its role, and the caller is called "me". */
-static enum status identify(void *context, const char *authorization, struct arena *arena,
+static enum status identify(void *context, const char *authorization, uint64_t source, struct arena *arena,
                             const struct auth_caller **out, struct error *error)
 {
     static const struct {
@@ -36,6 +38,7 @@ static enum status identify(void *context, const char *authorization, struct are
         {"nothing", {.subject = "me"}},
     };
     (void)arena;
+    last_source = source;
     *(size_t *)context += 1;
     for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++)
         if (strcmp(authorization, KNOWN[i].token) == 0) {
@@ -117,6 +120,20 @@ static void test_each_listener_admits_its_roles(void **state)
     assert_call(fixture.clients, stats, "service", NULL, STATUS_PERMISSION_DENIED, "NOT_PERMITTED");
     assert_call(fixture.clients, stats, "admin", NULL, STATUS_OK, "");
     assert_call(fixture.server.address, stats, "admin", NULL, STATUS_PERMISSION_DENIED, "NOT_PERMITTED");
+    stop(&fixture);
+}
+
+static void test_wrong_tokens_are_counted_for_each_connection_but_not_for_services(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    start(&fixture);
+    assert_get(fixture.clients, "wrong", STATUS_UNAUTHENTICATED, "TOKEN_EXPIRED");
+    const uint64_t first = last_source;
+    assert_get(fixture.clients, "wrong", STATUS_UNAUTHENTICATED, "TOKEN_EXPIRED");
+    assert_true(first != 0 && last_source != 0 && last_source != first);
+    assert_get(fixture.server.address, "wrong", STATUS_UNAUTHENTICATED, "TOKEN_EXPIRED");
+    assert_int_equal(last_source, 0);
     stop(&fixture);
 }
 
@@ -250,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_listener_admits_its_roles),
+        cmocka_unit_test(test_wrong_tokens_are_counted_for_each_connection_but_not_for_services),
         cmocka_unit_test(test_a_client_with_the_token_of_a_service_is_no_service_behind_a_gateway),
         cmocka_unit_test(test_a_call_whose_connection_is_gone_comes_from_no_listener),
         cmocka_unit_test(test_a_call_without_a_valid_token_is_refused_before_its_handler),

@@ -29,10 +29,12 @@ struct rpc_call;
 
 /*
  * Identifies a caller by the value of its metadata entry `authorization`. Allocates *out in `arena`. Returns
- * UNAUTHENTICATED if the value proves nothing. Any thread; must not block.
+ * UNAUTHENTICATED if the value proves nothing, and RESOURCE_EXHAUSTED if too many such values have come from
+ * `source`: rpc_call_source, or 0 on `address`, which only services can reach. Any thread; must not block.
  */
-typedef enum status (*rpc_identify_fn)(void *context, const char *authorization, struct arena *arena,
-                                       const struct auth_caller **out, struct error *error);
+typedef enum status (*rpc_identify_fn)(void *context, const char *authorization, uint64_t source,
+                                       struct arena *arena, const struct auth_caller **out,
+                                       struct error *error);
 
 /*
  * Takes one call, a read or a change, from the allowance of a caller. Returns false if nothing remains of it,

@@ -154,11 +154,11 @@ size_t security_degrades(struct security *security, char *reason, size_t size)
     return 1;
 }
 
-static enum status identify(void *context, const char *authorization, struct arena *arena,
+static enum status identify(void *context, const char *authorization, uint64_t source, struct arena *arena,
                             const struct auth_caller **out, struct error *error)
 {
     const struct security *security = context;
-    return auth_check(security->auth, authorization, arena, out, error);
+    return auth_check(security->auth, authorization, source, arena, out, error);
 }
 
 static bool allow(void *context, const struct auth_caller *caller, bool reads, uint32_t *retry_after_ms)
@@ -180,13 +180,13 @@ struct rpc_access security_access(struct security *security)
     };
 }
 
-enum status security_identify(struct security *security, const char *authorization, struct arena *arena,
-                              const struct auth_caller **out, struct error *error)
+enum status security_identify(struct security *security, const char *authorization, uint64_t source,
+                              struct arena *arena, const struct auth_caller **out, struct error *error)
 {
     *out = &AUTH_TRUSTED;
     if (security->auth == NULL)
         return STATUS_OK;
-    return auth_check(security->auth, authorization, arena, out, error);
+    return auth_check(security->auth, authorization, source, arena, out, error);
 }
 
 bool security_still_counts(struct security *security, const struct auth_caller *caller)

@@ -70,11 +70,11 @@ size_t security_degrades(struct security *security, char *reason, size_t size);
 struct rpc_access security_access(struct security *security);
 
 /*
- * Identifies a caller by the value of `authorization`, or NULL if there is none. Returns AUTH_TRUSTED in *out
- * if every caller is trusted. Fails like auth_check. Any thread.
+ * Identifies a caller by the value of `authorization`, or NULL if there is none. `source` is as for
+ * auth_check. Returns AUTH_TRUSTED in *out if every caller is trusted. Fails like auth_check. Any thread.
  */
 MUST_CHECK enum status security_identify(struct security *security, const char *authorization,
-                                         struct arena *arena, const struct auth_caller **out,
+                                         uint64_t source, struct arena *arena, const struct auth_caller **out,
                                          struct error *error);
 
 /*

@@ -7,6 +7,7 @@ import time
 
 from kit import rpc, sse, web
 from kit.deadline import DEADLINE_S
+from kit.flood import Flood
 from kit.http2 import Connection
 from kit.marks import once
 from kit.screenctl import screenctl
@@ -218,10 +219,9 @@ def test_tokens_of_a_revoked_key_are_refused_and_those_of_a_new_one_accepted(dri
 def test_a_stream_of_events_ends_with_its_token(driver):
     """At the end of the token, and when its key or the entry of its issuer changes; the client comes back and is answered 401."""
     with SecureStack(driver, gateway=True, flags={"gateway": {"public-catalogue": "true"}}) as stack:
-        ring, new, now = stack.keyring, Key(), int(time.time())
+        ring, new, lifetime_s = stack.keyring, Key(), 8
         hospital = register(stack)
-        tokens = {"short": ring.token("customer", "kim", exp=now - MINUTE_S + 5),  # with the skew, 5 s from now
-                  "old": ring.token("customer", "lee"), "new": new.token(claims("customer", "park")), "": None}
+        tokens = {"old": ring.token("customer", "lee"), "new": new.token(claims("customer", "park")), "": None}
 
         def listen(name):
             return sse.Listener(stack.gateway_svc.http, token=tokens[name], hospitalId=hospital)
@@ -234,8 +234,11 @@ def test_a_stream_of_events_ends_with_its_token(driver):
             wait_for("the gateway has read the file", lambda: reloads() > before)
         reload(ring.write_keys, [ring.issuer, new])
         streams = {name: listen(name) for name in tokens}
+        end = int(time.time()) + lifetime_s
+        tokens["short"] = ring.token("customer", "kim", exp=end - MINUTE_S)  # ends then, with the skew
+        streams["short"] = listen("short")
         assert [stream.code for stream in streams.values()] == [200] * 4
-        assert streams["short"].ends_within(DEADLINE_S) and time.time() >= now + 5
+        assert streams["short"].ends_within(DEADLINE_S) and time.time() >= end
         assert listen("short").code == 401
         reload(ring.write_keys, [new])
         assert streams["old"].ends_within(DEADLINE_S) and listen("old").code == 401
@@ -246,6 +249,35 @@ def test_a_stream_of_events_ends_with_its_token(driver):
         assert streams["new"].ends_within(DEADLINE_S) and listen("new").code == 200  # by the new entry
         assert not streams[""].ends_within(1)
         assert stack.gateway_svc.metric("live_tokens_outlived_total") == 3
+
+
+@once
+def test_forged_tokens_of_one_client_cost_the_others_nothing(driver):
+    """A flood of tokens that name a real key: few signatures are verified, and other connections and addresses are served."""
+    with SecureStack(driver, gateway=True) as stack:
+        ring = stack.keyring
+        forged = [Key().token(claims("admin", "mallory", jti=str(i)), kid=ring.issuer.kid) for i in range(5)]
+        bodies = [rpc.pack(rpc.METHODS["ListHospitals"][0], b"", metadata={"authorization": "Bearer " + token}) for token in forged]
+        admin = {"authorization": "Bearer " + ring.token("admin")}
+
+        def verified():
+            return {stat.name: stat.value for stat in stack.caller.Stats(metadata=admin).message.stats}["auth_tokens_verified_total"]
+        before, begun = verified(), time.monotonic()
+        with Flood(stack.address("hospital.clients"), bodies, 64) as flood:
+            wait_for("many forged tokens are answered", lambda: flood.answered.value > 2000)
+            assert stack.accepts(ring.token("admin", "another"))
+        assert verified() - before <= 30 + 3 * (time.monotonic() - begun), "20 of the flood, 2 a second, and two good tokens"
+        client = web.Client(stack.gateway_svc.http)
+        answers = []
+        while 429 not in answers:
+            answer = client.get("/hospitals", headers={"Authorization": "Bearer " + forged[0]})
+            answers.append(answer.code)
+            assert answer.code in (401, 429) and len(answers) < 1000, answer
+        assert len(answers) > 20 and answer.json["reason"] == "TOO_MANY_CALLS" and answer.headers["Retry-After"] == "1", answer
+        client.close()
+        client = web.Client(stack.gateway_svc.http, source="127.0.0.2")
+        assert client.get("/hospitals", headers={"Authorization": "Bearer " + ring.token("customer", "kim")}).code == 200
+        client.close()
 
 
 @once
