@@ -4,7 +4,6 @@
 #include <libpq-fe.h>
 #include <netinet/in.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/secret_file.h"
@@ -12,39 +11,62 @@
 
 enum { LOOPBACK_NET = 127, NET_SHIFT = 24, HOST_SIZE = 256, PASSFILE_MAX_BYTES = 65536 };
 
-/* ---- the parts of a URL ---- */
+/* ---- what libpq uses ---- */
 
-/* Returns the options of a PostgreSQL URL, which the caller frees, or NULL for a SQLite URL. */
-static PQconninfoOption *parse(const char *url)
+/* The options of a PostgreSQL URL and, for those that it does not have, of the environment. */
+struct options {
+    PQconninfoOption *url, *others; /* NULL for a SQLite URL, or when out of memory */
+};
+
+static struct options read_options(const char *url)
 {
-    return db_url_sqlite_path(url) == NULL ? PQconninfoParse(url, NULL) : NULL;
+    struct options options = {0};
+    if (db_url_sqlite_path(url) == NULL)
+        options = (struct options){PQconninfoParse(url, NULL), PQconndefaults()};
+    return options;
 }
 
-/* Returns the option's value in the URL, or NULL if it has none. */
-static const char *value_of(const PQconninfoOption *options, const char *keyword)
+static void free_options(struct options *options)
+{
+    PQconninfoFree(options->url);
+    PQconninfoFree(options->others);
+}
+
+static const char *find(const PQconninfoOption *options, const char *keyword)
 {
     for (; options != NULL && options->keyword != NULL; options++)
         if (strcmp(options->keyword, keyword) == 0)
-            return options->val != NULL && options->val[0] != '\0' ? options->val : NULL;
+            return options->val;
     return NULL;
 }
 
-/* Like value_of, but a value that the URL does not have comes from the environment, as for libpq. */
-static const char *value_in_effect(const PQconninfoOption *options, const char *keyword, const char *variable)
+static bool is_given(const char *value)
 {
-    const char *value = value_of(options, keyword);
-    if (value != NULL)
-        return value;
-    value = getenv(variable);
-    return value != NULL && value[0] != '\0' ? value : NULL;
+    return value != NULL && value[0] != '\0';
+}
+
+/* Returns the value that libpq uses, which is NULL or empty if there is none. An empty one in the URL counts.
+ */
+static const char *value_of(const struct options *options, const char *keyword)
+{
+    const char *value = find(options->url, keyword);
+    return value != NULL ? value : find(options->others, keyword);
 }
 
 bool db_url_has_password(const char *url)
 {
-    PQconninfoOption *options = parse(url);
-    bool has = value_of(options, "password") != NULL || value_of(options, "sslpassword") != NULL;
-    PQconninfoFree(options);
+    struct options options = read_options(url);
+    bool has = is_given(find(options.url, "password")) || is_given(find(options.url, "sslpassword"));
+    free_options(&options);
     return has;
+}
+
+bool db_url_takes_password_from_environment(const char *url)
+{
+    struct options options = read_options(url);
+    bool takes = is_given(find(options.others, "password"));
+    free_options(&options);
+    return takes;
 }
 
 /* ---- transport ---- */
@@ -85,27 +107,48 @@ static bool find_remote(const char *list, char out[HOST_SIZE])
 }
 
 /* Returns the names or addresses that libpq connects to. hostaddr replaces host. */
-static const char *hosts_of(const PQconninfoOption *options)
+static const char *hosts_of(const struct options *options)
 {
-    const char *hosts = value_in_effect(options, "hostaddr", "PGHOSTADDR");
-    if (hosts == NULL)
-        hosts = value_in_effect(options, "host", "PGHOST");
-    if (hosts == NULL)
-        hosts = value_in_effect(options, "service", "PGSERVICE");
+    const char *hosts = value_of(options, "hostaddr");
+    if (!is_given(hosts))
+        hosts = value_of(options, "host");
     return hosts != NULL ? hosts : "";
+}
+
+static bool is_verified(const char *sslmode)
+{
+    return sslmode != NULL && strcmp(sslmode, "verify-full") == 0;
+}
+
+/* Only an option of the URL has precedence over one of a service file, so the environment counts for nothing.
+ */
+static enum status check_service(const struct options *options, const char *service, struct error *error)
+{
+    if (is_verified(find(options->url, "sslmode")))
+        return STATUS_OK;
+    return error_invalid(error,
+                         "database: the service %s may lead to another machine: the URL needs "
+                         "sslmode=verify-full",
+                         service);
+}
+
+static enum status check_hosts(const struct options *options, struct error *error)
+{
+    char host[HOST_SIZE];
+    if (is_verified(value_of(options, "sslmode")) || !find_remote(hosts_of(options), host))
+        return STATUS_OK;
+    return error_invalid(error, "database: %s is not this machine: the URL needs sslmode=verify-full", host);
 }
 
 enum status db_url_check_transport(const char *url, struct error *error)
 {
-    char host[HOST_SIZE];
-    PQconninfoOption *options = parse(url);
-    const char *sslmode = value_in_effect(options, "sslmode", "PGSSLMODE");
-    bool verified = sslmode != NULL && strcmp(sslmode, "verify-full") == 0;
-    bool open = options != NULL && !verified && find_remote(hosts_of(options), host);
-    PQconninfoFree(options);
-    if (!open)
-        return STATUS_OK;
-    return error_invalid(error, "database: %s is not this machine: the URL needs sslmode=verify-full", host);
+    struct options options = read_options(url);
+    const char *service = value_of(&options, "service");
+    enum status status = options.url == NULL ? STATUS_OK
+                         : is_given(service) ? check_service(&options, service, error)
+                                             : check_hosts(&options, error);
+    free_options(&options);
+    return status;
 }
 
 bool db_url_has_several_hosts(const char *url)
@@ -120,14 +163,14 @@ bool db_url_has_several_hosts(const char *url)
 
 enum status db_url_check_passfile(const char *url, struct error *error)
 {
-    PQconninfoOption *options = parse(url);
-    const char *path = value_of(options, "passfile");
+    struct options options = read_options(url);
+    const char *path = find(options.url, "passfile");
     enum status status = STATUS_OK;
-    if (path != NULL) {
+    if (is_given(path)) {
         struct secret_file file = {0};
         status = secret_file_open("database: passfile", path, PASSFILE_MAX_BYTES, &file, error);
         secret_file_close(&file);
     }
-    PQconninfoFree(options);
+    free_options(&options);
     return status;
 }

@@ -16,12 +16,15 @@
  */
 bool db_url_has_password(const char *url);
 
+/* Returns whether PGPASSWORD has a password, which libpq uses if the URL has none. */
+bool db_url_takes_password_from_environment(const char *url);
+
 /*
  * Returns INVALID_ARGUMENT "database: ..." with the host's name if the connection can leave this machine and
  * its server need not prove who it is, that is, unless sslmode is verify-full. Local are Unix sockets,
- * localhost, 127.0.0.0/8 and ::1. A host or sslmode that the URL does not name is taken from PGHOST,
- * PGHOSTADDR and PGSSLMODE, as libpq takes it. A host that only a service file (`service`) names is not
- * local.
+ * localhost, 127.0.0.0/8 and ::1. What the URL leaves open is taken from the environment, as libpq takes it
+ * (PGHOST, PGHOSTADDR, PGSSLMODE). A service file (`service`, PGSERVICE) has precedence over the environment
+ * and may name any host, so with one the URL itself must have sslmode=verify-full.
  */
 MUST_CHECK enum status db_url_check_transport(const char *url, struct error *error);
 

@@ -10,7 +10,8 @@
 
 static int forget_environment(void **state)
 {
-    static const char *const names[] = {"PGHOST", "PGHOSTADDR", "PGSSLMODE", "PGSERVICE"};
+    static const char *const names[] = {"PGHOST",    "PGHOSTADDR",    "PGSSLMODE",
+                                        "PGSERVICE", "PGSERVICEFILE", "PGPASSWORD"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_int_equal(unsetenv(names[i]), 0);
@@ -70,7 +71,6 @@ static void test_a_server_elsewhere_must_prove_who_it_is(void **state)
     expect_open("postgresql://[fe80::1]/db", "fe80::1");
     expect_open("postgresql://127.1/db", "127.1"); /* the resolver's to interpret */
     expect_open("postgresql://localhost/db?hostaddr=192.0.2.1", "192.0.2.1");
-    expect_open("postgresql:///db?service=far", "far");
     assert_int_equal(
         db_url_check_transport("postgresql://a.example,b.example/db?sslmode=verify-full", &error), STATUS_OK);
 }
@@ -104,6 +104,56 @@ static void test_several_hosts_are_seen_wherever_they_are(void **state)
     assert_false(db_url_has_several_hosts("postgresql://a/db"));
 }
 
+static void test_an_empty_option_of_the_url_is_not_taken_from_the_environment(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("PGHOSTADDR", "127.0.0.1", 1), 0);
+    expect_open("postgresql://db.example/db?hostaddr=", "db.example");
+    assert_int_equal(setenv("PGSSLMODE", "verify-full", 1), 0);
+    expect_open("postgresql://db.example/db?hostaddr=&sslmode=", "db.example");
+}
+
+static void expect_service_refused(const char *url)
+{
+    struct error error = {0};
+    assert_int_equal(db_url_check_transport(url, &error), STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "database: the service far may lead to another machine: the URL needs "
+                                       "sslmode=verify-full");
+}
+
+static void test_a_service_file_does_not_bypass_the_check(void **state)
+{
+    char path[] = "/tmp/url-safety-XXXXXX";
+    static const char content[] = "[far]\nhost=db.example\nhostaddr=192.0.2.1\nsslmode=disable\n";
+    struct error error = {0};
+    (void)state;
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, content, strlen(content)), strlen(content));
+    assert_int_equal(close(file), 0);
+    assert_int_equal(setenv("PGSERVICEFILE", path, 1), 0);
+    /* libpq takes hostaddr and sslmode from the file in all of these. */
+    assert_int_equal(setenv("PGHOSTADDR", "127.0.0.1", 1), 0);
+    assert_int_equal(setenv("PGSSLMODE", "verify-full", 1), 0);
+    expect_service_refused("postgresql:///db?service=far");
+    expect_service_refused("postgresql://localhost/db?service=far");
+    expect_service_refused("postgresql://localhost/db?service=far&sslmode=require");
+    assert_int_equal(setenv("PGSERVICE", "far", 1), 0);
+    expect_service_refused("postgresql://localhost/db");
+    assert_int_equal(db_url_check_transport("postgresql:///db?sslmode=verify-full", &error), STATUS_OK);
+    assert_int_equal(db_url_check_transport("sqlite:x.db", &error), STATUS_OK);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_a_password_in_the_environment_is_seen(void **state)
+{
+    (void)state;
+    assert_false(db_url_takes_password_from_environment("postgresql:///db"));
+    assert_int_equal(setenv("PGPASSWORD", "secret", 1), 0);
+    assert_true(db_url_takes_password_from_environment("postgresql:///db"));
+    assert_false(db_url_takes_password_from_environment("sqlite:x.db"));
+}
+
 static void test_a_file_of_passwords_that_others_can_read_is_refused(void **state)
 {
     char path[] = "/tmp/url-safety-XXXXXX", url[80], message[ERROR_MESSAGE_SIZE];
@@ -134,6 +184,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_the_url_leaves_open_comes_from_the_environment,
                                         forget_environment, forget_environment),
         cmocka_unit_test_setup_teardown(test_several_hosts_are_seen_wherever_they_are, forget_environment,
+                                        forget_environment),
+        cmocka_unit_test_setup_teardown(test_an_empty_option_of_the_url_is_not_taken_from_the_environment,
+                                        forget_environment, forget_environment),
+        cmocka_unit_test_setup_teardown(test_a_service_file_does_not_bypass_the_check, forget_environment,
+                                        forget_environment),
+        cmocka_unit_test_setup_teardown(test_a_password_in_the_environment_is_seen, forget_environment,
                                         forget_environment),
         cmocka_unit_test(test_a_file_of_passwords_that_others_can_read_is_refused),
     };

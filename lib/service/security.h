@@ -48,8 +48,8 @@ MUST_CHECK enum status security_check_port(const struct security *security, cons
 
 /*
  * Checks that a database URL gives nothing away (db/url_safety.h): returns INVALID_ARGUMENT "database: ..."
- * if it contains a password, or if it leads to another machine without sslmode=verify-full, unless
- * settings->insecure is set. Any thread.
+ * if it or PGPASSWORD contains a password, or if it leads to another machine without sslmode=verify-full,
+ * unless settings->insecure is set. Any thread.
  */
 MUST_CHECK enum status security_check_database(const struct security_settings *settings, const char *url,
                                                struct error *error);
