@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/core_dump.h"
 #include "base/log.h"
 #include "base/standard_files.h"
 
@@ -197,6 +198,7 @@ int main(int argc, char **argv)
     standard_files_open();
     struct session session;
     log_open("screenctl", LOG_ERROR);
+    (void)core_dump_disable(); /* without /proc, only a core file is prevented */
     table_use_locale();
     message_choose();
     session_init(&session);

@@ -50,7 +50,9 @@ const char *signing_key_id(const json_t *key)
 
 int64_t signing_key_end_s(const json_t *key)
 {
-    return (int64_t)json_integer_value(json_object_get(key, "exp"));
+    static const int64_t LATEST_S = INT64_C(253402214400); /* 9999-12-31 */
+    int64_t end_s = (int64_t)json_integer_value(json_object_get(key, "exp"));
+    return end_s < 0 ? 0 : end_s > LATEST_S ? LATEST_S : end_s;
 }
 
 static bool is_public_set(const json_t *set)

@@ -151,6 +151,14 @@ const struct command TOKEN_ISSUE = {
 
 /* ---- token show ---- */
 
+/* Returns an instant in whole seconds. One that is far outside the calendar is moved to its edge. */
+static int64_t second_of(const json_t *value)
+{
+    static const double EDGE_S = 1e15;
+    double second = json_number_value(value);
+    return (int64_t)(second > EDGE_S ? EDGE_S : second < -EDGE_S ? -EDGE_S : second);
+}
+
 /* Returns a claim as text in the session's arena, or NULL when out of memory. */
 static const char *claim_text(struct session *session, const char *name, const json_t *value)
 {
@@ -159,7 +167,7 @@ static const char *claim_text(struct session *session, const char *name, const j
     if (json_is_string(value))
         return json_string_value(value);
     if (time && json_is_number(value))
-        return arena_strdup(&session->arena, date_time_format((int64_t)json_number_value(value), instant));
+        return arena_strdup(&session->arena, date_time_format(second_of(value), instant));
     char *dumped = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     const char *text = dumped == NULL ? NULL : arena_strdup(&session->arena, dumped);
     free(dumped);

@@ -153,9 +153,9 @@ enum status db_url_check_transport(const char *url, struct error *error)
 
 bool db_url_has_several_hosts(const char *url)
 {
-    PQconninfoOption *options = parse(url);
-    bool several = options != NULL && strchr(hosts_of(options), ',') != NULL;
-    PQconninfoFree(options);
+    struct options options = read_options(url);
+    bool several = options.url != NULL && strchr(hosts_of(&options), ',') != NULL;
+    free_options(&options);
     return several;
 }
 

@@ -6,7 +6,6 @@
 #include "service/service.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 
 #include "base/civil.h"
 #include "base/clock.h"
+#include "base/core_dump.h"
 #include "base/log.h"
 #include "base/repeat.h"
 #include "db/url_safety.h"
@@ -106,23 +106,6 @@ static void raise_file_limit(void)
     log_event(LOG_INFO, "service.file_limit", LOG_INT("open_files", limit.rlim_cur));
 }
 
-/*
- * Makes sure that a crash leaves no memory on a disk, because memory holds names, keys and passwords. The
- * limit is for a core file; a program that takes the core from the kernel ignores it, so a core would also
- * have none of the memory. The process stays readable for its own user, whom a debugger and our tools need.
- */
-static void leave_no_core(void)
-{
-    const struct rlimit none = {0, 0};
-    static const char nothing[] = "0";
-    int filter = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
-    bool filtered = filter >= 0 && write(filter, nothing, strlen(nothing)) == (ssize_t)strlen(nothing);
-    if (setrlimit(RLIMIT_CORE, &none) != 0 || !filtered)
-        log_event(LOG_WARN, "service.core_kept", LOG_INT("errno", errno));
-    if (filter >= 0)
-        (void)close(filter);
-}
-
 void service_begin(const char *program, const char *log_level, const char *time_zone)
 {
     struct error error;
@@ -139,7 +122,8 @@ void service_begin(const char *program, const char *log_level, const char *time_
         service_config_error(program, &error);
     }
     log_hold();
-    leave_no_core();
+    if (!core_dump_disable())
+        log_event(LOG_WARN, "service.core_kept", LOG_INT("errno", errno));
     raise_file_limit();
 }
 

@@ -3,12 +3,13 @@ import glob
 import os
 import re
 import signal
+import socket
 import subprocess
 
 from hardening.logins import PASSWORD, migrate, services
 from kit import rpc, web
 from kit.marks import once
-from kit.stack import DEADLINE_S, PROGRAMS, Stack, free_port, wait_for
+from kit.stack import DEADLINE_S, PROGRAMS, Stack, free_port, program, wait_for
 from kit.world import CONFIRMED, book, register, wait_history
 
 IN_URL = "p-in-the-url"
@@ -172,3 +173,18 @@ def test_a_crash_leaves_no_core(driver):
             service.kill(signal.SIGABRT)
             assert service.process.returncode == -signal.SIGABRT
         assert not glob.glob(os.path.join(stack.folder, "*core*")), os.listdir(stack.folder)
+
+
+@once
+def test_screenctl_leaves_no_core_either(driver):
+    del driver
+    with socket.create_server(("127.0.0.1", 0)) as silent, subprocess.Popen(
+            ["prlimit", "--core=unlimited"] * (os.getuid() == 0) +
+            [program("screenctl"), "--timeout", "60000", "--hospital", "tcp://127.0.0.1:%d" % silent.getsockname()[1], "hospital", "list"]) as process:
+        try:
+            silent.settimeout(DEADLINE_S)
+            with silent.accept()[0]:  # it has begun
+                assert re.search(r"^Max core file size +0 +0 ", read("/proc/%d/limits" % process.pid), re.M)
+                assert int(read("/proc/%d/coredump_filter" % process.pid), 16) == 0
+        finally:
+            process.kill()

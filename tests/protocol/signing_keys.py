@@ -1,4 +1,5 @@
 """Tests the keys that sign tokens, and the tokens that screenctl signs, against the program openssl. No service runs."""
+import base64
 import json
 import os
 import stat
@@ -163,6 +164,24 @@ def test_keys_rotate_loses_no_key_when_it_is_interrupted_or_runs_twice_at_once(d
         keys = read_json(pki, "screening.jwks.json")["keys"]
         assert len({one["kid"] for one in keys}) == 9 and keys[0]["kid"] == read_json(pki, "screening.key.json")["kid"]
         assert every_file(pki) == MODES
+
+
+@once
+def test_instants_beyond_the_calendar_are_shown_without_harm(driver):
+    del driver
+    with made_pki() as (_, pki):
+        for claims in ('{"exp":1e300,"iat":-1e300,"nbf":9223372036854775807}', '{"exp":-9223372036854775808}', '{"exp":1e19}'):
+            token = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ('{"alg":"ES256"}', claims, "x"))
+            shown = done("token", "show", "-", stdin_text=token)
+            assert "exp" in shown and ("not expired" in shown) == ("-922" not in claims), shown
+        path = pki + "/booking-svc.jwks.json"
+        for end in (9223372036854775807, -9223372036854775808):
+            keys = read_json(path)["keys"]
+            with open(path, "w", encoding="ascii") as file:
+                json.dump({"keys": [keys[0], {**keys[0], "kid": "old", "exp": end}]}, file)
+            done("pki", "show", pki)
+            old = [entry for entry in json.loads(done("--json", "pki", "show", pki))["entries"] if entry["keyId"] == "old"]
+            assert len(old) == 1 and old[0]["expires"] == ("9999-12-31T00:00:00.000000Z" if end > 0 else None), old
 
 
 @once
