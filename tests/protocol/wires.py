@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import tempfile
+import threading
 import time
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -351,3 +352,64 @@ def test_wires_keep_their_files_to_themselves(driver):
             for name in os.listdir(one.folder):
                 assert os.stat(one.path(name)).st_mode & 0o077 == 0, name
         assert sorted(os.listdir(door.folder)) == ["admin", "booking.events", "booking.rpc", "service.pem", "services-ca.pem"]
+
+
+@once
+def test_wires_keep_places_for_services_from_clients(driver):
+    del driver
+    with folder_with_pki() as (folder, pki), contextlib.ExitStack() as stack:
+        played = stack.enter_context(Played(folder, pki, connections=12, client_connections=5))
+        anybody = ssl.create_default_context(cafile=pki.clients.certificate)
+        held = [stack.enter_context(connect(played.settings["clients"], anybody)) for _ in range(5)]
+        # The sixth waits to be accepted, and a service does not.
+        host, port = played.settings["clients"].split(":")
+        sixth = stack.enter_context(socket.create_connection((host, int(port)), timeout=DEADLINE_S))
+        assert not is_refused(played.settings["rpc"], pki.context("hospital-svc"))
+        assert played.door.taken("clients") == 5
+        held[0].close()
+        anybody.wrap_socket(sixth, server_hostname="localhost").close()
+        check = Wires(pki, "booking-svc", os.path.join(folder, "check"), **{**played.settings, "client_connections": 12}).run("--check")
+        assert check.returncode == 2 and "WIRES_CLIENT_CONNECTIONS=12: must be less than WIRES_CONNECTIONS=12" in check.stderr, check
+
+
+class Names:
+    """A DNS server that knows no name until `known` is set, and then has 127.0.0.1 for each."""
+
+    def __init__(self):
+        self.known, self.socket = False, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            query, client = self.socket.recvfrom(4096)
+            if not query:
+                return
+            end = query.index(b"\0", 12) + 5
+            is_v4 = query[end - 4:end - 2] == b"\0\1"
+            answer = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + bytes([127, 0, 0, 1]) if self.known and is_v4 else b""
+            flags = 0x8180 if self.known else 0x8183  # no such name
+            self.socket.sendto(query[:2] + struct.pack(">HHHHH", flags, 1, bool(answer), 0, 0) + query[12:end] + answer, client)
+
+    def close(self):
+        self.socket.sendto(b"", self.socket.getsockname())
+        self.thread.join()
+        self.socket.close()
+
+
+@once
+def test_wires_start_without_a_name_and_resolve_it_later(driver):
+    del driver
+    with folder_with_pki() as (folder, pki), Played(folder, pki) as played, contextlib.closing(Names()) as names:
+        port = played.settings["rpc"].split(":")[1]
+        with played.caller("history-svc", booking_rpc="booking.invalid:" + port, hospital_rpc="127.0.0.1:" + port,
+                           resolver=names.address) as door:
+            assert '"event":"wires.name_unknown","name":"booking.invalid"' in door.log()
+            assert dials_in_vain(door.socket("booking.rpc"))
+            names.known = True
+            wait_for("the door connects", lambda: not dials_in_vain(door.socket("booking.rpc")))
+        # Without a setting, it asks the servers of /etc/resolv.conf.
+        with played.caller("history-svc", "other", booking_rpc="booking.invalid:" + port) as door:
+            assert dials_in_vain(door.socket("booking.rpc"))
