@@ -8,6 +8,7 @@
 #include "message.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/uuid.h"
@@ -33,6 +34,7 @@ struct log {
 struct follow {
     struct monitor answered;
     struct session *session;
+    struct auth_signer *signer; /* or NULL */
     bool once;
     event_take_fn take;
     void *context;
@@ -41,11 +43,27 @@ struct follow {
 
 /* ---- requests ---- */
 
+/* Puts the text for the header `authorization`, or NULL, into log->authorization. */
+static enum status authorize(const struct follow *follow, struct log *log, struct error *error)
+{
+    const char *text;
+    struct arena arena;
+    token_file_free(log->authorization);
+    log->authorization = NULL;
+    if (follow->signer == NULL)
+        return session_authorization(follow->session, &log->authorization, error);
+    arena_init(&arena);
+    enum status status = auth_signer_token(follow->signer, PEERS[log->peer].program, &arena, &text, error);
+    if (status == STATUS_OK && (log->authorization = strdup(text)) == NULL)
+        status = client_no_memory(error);
+    arena_fini(&arena);
+    return status;
+}
+
 static enum status ask(struct follow *follow, struct log *log, struct error *error)
 {
     bool wait = !follow->once && !log->at_head;
-    token_file_free(log->authorization);
-    TRY(session_authorization(follow->session, &log->authorization, error));
+    TRY(authorize(follow, log, error));
     const struct rpc_client_call options = {.timeout_ms =
                                                 wait ? WAIT_MS + ANSWER_MS : follow->session->timeout_ms,
                                             .authorization = log->authorization};
@@ -200,9 +218,10 @@ static void close_all(struct follow *follow)
 }
 
 enum status event_follow(struct session *session, const struct event_start starts[PEER_COUNT], bool once,
-                         event_take_fn take, void *context, struct error *error)
+                         struct auth_signer *signer, event_take_fn take, void *context, struct error *error)
 {
-    struct follow follow = {.session = session, .once = once, .take = take, .context = context};
+    struct follow follow = {
+        .session = session, .signer = signer, .once = once, .take = take, .context = context};
     monitor_init(&follow.answered);
     enum status status = STATUS_OK;
     for (int i = 0; status == STATUS_OK && i < PEER_COUNT; i++)

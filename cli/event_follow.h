@@ -7,6 +7,8 @@
 
 #include "session.h"
 
+#include "auth/signer.h"
+
 #include "screening/v1/event.pb-c.h"
 
 /* The start position in one log. */
@@ -24,9 +26,12 @@ typedef bool (*event_take_fn)(void *context, enum peer_name log,
  * Passes the events of the wanted logs to `take`, in order per log. If `once`, stops at the current heads.
  * Otherwise follows forever, even when services restart, and prints one line on stderr when a service becomes
  * unreachable. Returns OK at the end, or when `take` returns false. Fails like client_connect, and with the
- * errors of Fetch, such as DATA_LOSS `LOG_DIVERGED` if the log does not continue after the start position.
+ * errors of Fetch. Calls show the token of `signer`, for the service that is called, or if it is NULL that of
+ * the session. Errors of Fetch are, for example, DATA_LOSS `LOG_DIVERGED` if the log does not continue after
+ * the start position.
  */
 MUST_CHECK enum status event_follow(struct session *session, const struct event_start starts[PEER_COUNT],
-                                    bool once, event_take_fn take, void *context, struct error *error);
+                                    bool once, struct auth_signer *signer, event_take_fn take, void *context,
+                                    struct error *error);
 
 #endif

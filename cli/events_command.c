@@ -4,6 +4,7 @@
 #include "event_follow.h"
 #include "message.h"
 #include "output.h"
+#include "pki.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,12 +157,17 @@ static int choose_starts(const struct command *command, const char *only, const 
     return EXIT_DONE;
 }
 
+static bool is_kept_out(const struct error *error)
+{
+    return error->status == STATUS_PERMISSION_DENIED || error->status == STATUS_UNAUTHENTICATED;
+}
+
 static int events_tail(struct session *session, const struct command *command, int argc, char **argv)
 {
     struct tail tail = {.session = session};
     struct text_list after = {.count = 0};
     struct event_start starts[PEER_COUNT] = {{.wanted = false}};
-    char *only = NULL;
+    char *only = NULL, *service = NULL, *key = NULL;
     protobuf_c_boolean once = false;
     const struct argument arguments[] = {
         {"--log", &only, ARGUMENT_TEXT, false},
@@ -171,6 +177,8 @@ static int events_tail(struct session *session, const struct command *command, i
         {"--hospital-id", &tail.hospital_id, ARGUMENT_HOSPITAL, false},
         {"--once", &once, ARGUMENT_SWITCH, false},
         {"--max", &tail.max, ARGUMENT_NUMBER, false},
+        {"--service", &service, ARGUMENT_TEXT, false},
+        {"--token-key", &key, ARGUMENT_TEXT, false},
     };
     int exit_code;
     if (!command_read(session, command, arguments, COUNT_OF(arguments), argc, argv, &exit_code))
@@ -178,15 +186,28 @@ static int events_tail(struct session *session, const struct command *command, i
     exit_code = choose_starts(command, only, &after, once, starts);
     if (exit_code != EXIT_DONE)
         return exit_code;
+    if ((service == NULL) != (key == NULL))
+        return usage_error(command, "--token-key: must be given together with --service");
+    if (service != NULL && !pki_is_service(service))
+        return usage_error(command, "--service %s: must be %s", service, PKI_SERVICE_LIST);
     struct error error;
-    if (event_follow(session, starts, once, take, &tail, &error) != STATUS_OK)
+    struct auth_signer *signer = NULL;
+    if (key != NULL && auth_signer_open(key, service, &signer, &error) != STATUS_OK)
         return client_fail(&error);
-    return tail.exit_code;
+    enum status status = event_follow(session, starts, once, signer, take, &tail, &error);
+    auth_signer_close(signer);
+    if (status == STATUS_OK)
+        return tail.exit_code;
+    return client_fail_more(
+        &error, is_kept_out(&error) ? _("only services may read the logs: on the host of the service, call "
+                                        "its socket (--hospital-addr, --booking-addr) as a service "
+                                        "(--service, --token-key)")
+                                    : NULL);
 }
 
 const struct command EVENTS_TAIL = {
     "events", "tail",
     "[--log hospital|booking] [--after LOG:SEQ]... [--type TYPE]... [--booking ID] [--hospital-id HOSPITAL] "
-    "[--once] [--max N]",
+    "[--once] [--max N] [--service NAME --token-key FILE]",
     N_("prints the events of both logs as they happen; --once: only existing ones, from the first or --after on"),
     events_tail};

@@ -166,3 +166,23 @@ def test_a_service_takes_its_new_key_at_once_on_sighup(driver):
         reply = stack.booking.CreateBooking(**booking_request(hospital))
         assert reply.code == 0 and reply.message.status == CONFIRMED, reply
         assert new_keys(stack.booking_svc) == 0
+
+
+@once
+def test_screenctl_shows_events_as_a_service_at_its_socket(driver):
+    with PkiStack(driver, without=("history",)) as stack:
+        hospital = register(stack)
+        tail = ("events", "tail", "--once", "--log", "hospital")
+        # People are told the way, whatever their role.
+        for token in (stack.keyring.file("admin", "admin"), ""):
+            check_error(stack.screenctl(token, *tail), 1, "only services may read the logs", "--token-key")
+        own = (*tail, "--service", "history-svc", "--token-key", stack.keyring.key_path("history-svc"))
+        shown = stack.screenctl("", "--hospital-addr", stack.hospital_svc.rpc, *own)
+        assert shown.returncode == 0 and hospital in shown.stdout and "hospital.registered" in shown.stdout, shown
+        # The same token is worth nothing at the listener for people, nor is a key of another name.
+        check_error(stack.screenctl("", *own), 1, "only services may read the logs")
+        wrong = (*tail, "--service", "booking-svc", "--token-key", stack.keyring.key_path("history-svc"))
+        check_error(stack.screenctl("", "--hospital-addr", stack.hospital_svc.rpc, *wrong), 1, "UNAUTHENTICATED TOKEN_INVALID")
+        for words in ((*tail, "--service", "history-svc"), (*tail, "--token-key", "x"), (*tail, "--service", "x", "--token-key", "y")):
+            check_error(stack.screenctl("", *words), 2)
+        check_error(stack.screenctl("", *tail, "--service", "history-svc", "--token-key", "/nowhere"), 1, "token-key: /nowhere")
