@@ -9,9 +9,11 @@ import tempfile
 
 from kit import rpc, sandbox
 from kit.marks import once
+from kit.pki import made_pki
 from kit.stack import BUILD, DEADLINE_S, PROGRAMS, Stack, program, psql
 from kit.world import CANCELLED, CONFIRMED, book, day, register, wait_agreement, wait_history
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SYSTEMD = os.path.dirname(sandbox.SERVICE)
 INSTANCES = (*PROGRAMS, "gateway")
 EXPOSURE_MAX = 20  # tenths, of 100
@@ -106,6 +108,32 @@ def test_units_name_settings_that_the_services_have_and_agree_on_addresses(drive
     assert called <= listened, called - listened
     with open(sandbox.FRONT, encoding="utf-8") as file:
         assert "FRONT_GATEWAY=unix@" + environment_of("gateway")["SCREENING_HTTP_LISTEN"].removeprefix("unix:") in file.read()
+
+
+@once
+def test_units_show_a_service_its_own_keys_only(driver):
+    del driver
+    for path in (os.path.join(SYSTEMD, "screening@.service"), sandbox.WIRES):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        assert "\nTemporaryFileSystem=/etc/screening/keys:ro\nBindReadOnlyPaths=-/etc/screening/keys/%i-svc\n" in text, path
+    # All secrets of the documented installation are in these folders.
+    assert environment_of("history")["SCREENING_DATABASE"].endswith("passfile=/etc/screening/keys/history-svc/pgpass")
+    with open(os.path.join(ROOT, "docs/operations.md"), encoding="utf-8") as file:
+        steps = re.search(r"^install -d -m 700 /etc/screening/pki /etc/screening/keys\n.*?^chown", file.read(), re.M | re.S)[0]
+    with made_pki() as (folder, pki):
+        etc = folder + "/etc"
+        os.mkdir(etc)
+        with open(folder + "/history.pgpass", "w", encoding="ascii"):
+            pass
+        script = steps.rpartition("\n")[0].replace("/etc/screening", etc).replace("/root/screening-pki", pki)
+        subprocess.run(["sh", "-ec", script], check=True, cwd=folder)
+        for name in INSTANCES:
+            assert os.path.exists(environment_of(name)["SCREENING_TOKEN_KEY"].replace("/etc/screening", etc)), name
+            assert os.path.realpath("%s/pki/%s-svc/tls.pem" % (etc, name)) == os.path.realpath("%s/keys/%s-svc/tls.pem" % (etc, name))
+        secrets = [os.path.join(at, file) for at, _, files in os.walk(etc) for file in files
+                   if file in ("pgpass", "token.key.json") or file.endswith((".key", "tls.pem"))]
+        assert len(secrets) == 4 * 5 + 1 and all(path.startswith(etc + "/keys/") for path in secrets), secrets
 
 
 @once
