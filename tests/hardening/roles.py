@@ -1,9 +1,10 @@
 """Tests the PostgreSQL roles of deploy/postgresql/roles.sql and passwords in files, on a server that asks for passwords."""
 import os
+import re
 
-from hardening.logins import OWNERS, PASSWORD, done, migrate, refused, services, write_private
+from hardening.logins import OWNERS, PASSWORD, ROOT, done, migrate, refused, services, write_private
 from kit.marks import once
-from kit.stack import PROGRAMS
+from kit.stack import PROGRAMS, wait_for
 from kit.world import CONFIRMED, book, register, wait_agreement, wait_history
 
 
@@ -65,3 +66,26 @@ def test_a_file_of_passwords_must_be_private_and_right(driver):
         ended = stack.hospital_svc.run_once(migrate="true")
         assert (ended.returncode, ended.stderr) == (
             2, "hospital-svc: database: passfile: %s: its mode is 0640: only its owner may read it (chmod 600)\n" % passwords)
+
+
+@once
+def test_the_documented_line_lets_history_svc_log_in_on_debian(driver):
+    del driver
+    with open(os.path.join(ROOT, "docs/operations.md"), encoding="utf-8") as file:
+        line = re.search(r"^local +history +history .*\n", file.read(), re.M)[0]
+    debian = "local all postgres peer\nlocal all all peer\n"
+    with services() as (server, stack, _):
+        def allow(lines):
+            with open(os.path.join(server.folder, "data/pg_hba.conf"), "w", encoding="utf-8") as file:
+                file.write("local all screening trust\n" + lines)
+            done(server.url, "-c", "SELECT pg_reload_conf()")
+
+        def log_in():
+            return stack.history_svc.run_once(migrate="true")
+        allow(debian)
+        wait_for("only the role of the user's name is let in", lambda: "Peer authentication failed" in log_in().stderr)
+        allow(line + debian)
+        wait_for("history-svc logs in", lambda: log_in().returncode == 0)
+        # Every other role is left to the user of its name.
+        ended = stack.booking_svc.run_once(migrate="true")
+        assert ended.returncode == 2 and "Peer authentication failed" in ended.stderr, ended
