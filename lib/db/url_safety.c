@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/secret_file.h"
 #include "db/driver.h"
@@ -172,5 +173,68 @@ enum status db_url_check_passfile(const char *url, struct error *error)
         secret_file_close(&file);
     }
     free_options(&options);
+    return status;
+}
+
+/* Takes the next field of a line of the file from *rest, without the backslashes that quote. */
+static char *take_field(char **rest)
+{
+    char *field = *rest, *to = field;
+    while (**rest != '\0' && **rest != ':') {
+        if (**rest == '\\' && (*rest)[1] != '\0')
+            (*rest)++;
+        *to++ = *(*rest)++;
+    }
+    if (**rest == ':')
+        (*rest)++;
+    *to = '\0';
+    return field;
+}
+
+static bool is_well_known(const char *user, const char *password)
+{
+    static const char *const KNOWN[] = {"",         "postgres",  "postgresql", "password",  "passwort",
+                                        "passw0rd", "secret",    "changeme",   "change-me", "admin",
+                                        "root",     "test",      "example",    "default",   "screening",
+                                        "123456",   "123456789", "qwerty"};
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++)
+        if (strcasecmp(password, KNOWN[i]) == 0)
+            return true;
+    return strcasecmp(password, user) == 0;
+}
+
+/* Returns the number of the first line with a well-known password, or 0 if there is none. Changes the text.
+ */
+static int find_well_known(char *text)
+{
+    enum { HOST, PORT, DATABASE, USER, PASSWORD, FIELDS };
+    int number = 0;
+    for (char *line = strsep(&text, "\n"); line != NULL; line = strsep(&text, "\n")) {
+        char *fields[FIELDS];
+        number++;
+        line[strcspn(line, "\r")] = '\0';
+        if (line[0] == '#' || line[0] == '\0')
+            continue;
+        for (int i = 0; i < FIELDS; i++)
+            fields[i] = take_field(&line);
+        if (is_well_known(fields[USER], fields[PASSWORD]))
+            return number;
+    }
+    return 0;
+}
+
+enum status db_url_check_well_known(const char *url, struct error *error)
+{
+    PQconninfoOption *options = parse(url);
+    const char *path = value_of(options, "passfile");
+    struct secret_file file = {0};
+    enum status status = STATUS_OK;
+    if (path != NULL)
+        status = secret_file_open("database: passfile", path, PASSFILE_MAX_BYTES, &file, error);
+    int line = status == STATUS_OK && path != NULL ? find_well_known(file.bytes) : 0;
+    if (line > 0)
+        status = error_invalid(error, "database: passfile: %s: line %d: a well-known password", path, line);
+    secret_file_close(&file);
+    PQconninfoFree(options);
     return status;
 }

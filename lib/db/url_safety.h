@@ -37,4 +37,11 @@ bool db_url_has_several_hosts(const char *url);
  */
 MUST_CHECK enum status db_url_check_passfile(const char *url, struct error *error);
 
+/*
+ * Returns INVALID_ARGUMENT "database: passfile: PATH: line N: ..." if the file of passwords that the URL
+ * names has one that everybody tries first: an empty one, the user's name, or one of a list. Fails like
+ * db_url_check_passfile, too.
+ */
+MUST_CHECK enum status db_url_check_well_known(const char *url, struct error *error);
+
 #endif

@@ -175,6 +175,47 @@ static void test_a_file_of_passwords_that_others_can_read_is_refused(void **stat
     assert_int_equal(unlink(path), 0);
 }
 
+static void expect_well_known(int file, const char *url, const char *text, int line)
+{
+    struct error error = {0};
+    char words[40];
+    assert_int_equal(ftruncate(file, 0), 0);
+    assert_int_equal(pwrite(file, text, strlen(text), 0), strlen(text));
+    enum status status = db_url_check_well_known(url, &error);
+    if (line == 0 && status != STATUS_OK)
+        fail_msg("%s: %s", text, error.message);
+    if (line == 0)
+        return;
+    (void)snprintf(words, sizeof words, ": line %d: a well-known password", line);
+    assert_int_equal(status, STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, words));
+}
+
+static void test_a_well_known_password_is_refused(void **state)
+{
+    char path[] = "/tmp/url-safety-XXXXXX", url[80];
+    struct error error = {0};
+    (void)state;
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    (void)snprintf(url, sizeof url, "postgresql:///db?passfile=%s", path);
+    expect_well_known(file, url, "*:*:*:me:9f5b3c0ad17e\n", 0);
+    expect_well_known(file, url, "*:*:*:me:a\\:postgres\n", 0);
+    expect_well_known(file, url, "# *:*:*:me:postgres\n\n*:*:*:me:x9f5b3c0ad17e", 0);
+    expect_well_known(file, url, "*:*:*:me:postgres\n", 1);
+    expect_well_known(file, url, "*:*:*:me:9f5b3c0ad17e\n\\:\\:1:*:*:you:ChangeMe\r\n", 2);
+    expect_well_known(file, url, "*:*:*:hospital:Hospital", 1);
+    expect_well_known(file, url, "*:*:*:hospital:pass\\word", 1);
+    expect_well_known(file, url, "*:*:*:me:\n", 1);
+    expect_well_known(file, url, "*:*:*:me", 1);
+    assert_int_equal(fchmod(file, 0640), 0);
+    assert_int_equal(db_url_check_well_known(url, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(db_url_check_well_known("postgresql:///db", &error), STATUS_OK);
+    assert_int_equal(db_url_check_well_known("sqlite:x?passfile=/none", &error), STATUS_OK);
+    assert_int_equal(close(file), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_password_in_the_environment_is_seen, forget_environment,
                                         forget_environment),
         cmocka_unit_test(test_a_file_of_passwords_that_others_can_read_is_refused),
+        cmocka_unit_test(test_a_well_known_password_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

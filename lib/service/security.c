@@ -113,7 +113,7 @@ enum status security_check_database(const struct security_settings *settings, co
     if (db_url_takes_password_from_environment(url))
         return error_invalid(error, "database: PGPASSWORD contains a password: use passfile=PATH in the URL, "
                                     "unless --insecure is given");
-    if (db_url_check_transport(url, &rule) != STATUS_OK)
+    if (db_url_check_transport(url, &rule) != STATUS_OK || db_url_check_well_known(url, &rule) != STATUS_OK)
         return error_invalid(error, "%s, unless --insecure is given", rule.message);
     return STATUS_OK;
 }

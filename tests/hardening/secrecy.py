@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 
-from hardening.logins import PASSWORD, migrate, services
+from hardening.logins import PASSWORD, migrate, services, write_private
 from kit import rpc, web
 from kit.marks import once
 from kit.stack import DEADLINE_S, PROGRAMS, Stack, free_port, program, wait_for
@@ -155,6 +155,20 @@ def test_a_url_that_gives_something_away_is_refused(driver):
                     assert done.returncode == 2 and done.stderr.startswith("%s-svc: database: %s" % (name, what)), done
                     assert done.stderr.endswith(", unless --insecure is given\n") and done.stderr.count("\n") == 1, done
                     assert_secret("the refusal", done.stderr, [IN_URL])
+
+
+@once
+def test_a_well_known_password_is_refused(driver):
+    del driver
+    with Stack("postgresql", without=PROGRAMS, secure=True) as stack:
+        path = os.path.join(stack.folder, "passwords")
+        for name in PROGRAMS:
+            service = stack.services[name]
+            for password in ("postgres", "ChangeMe", "screening"):
+                write_private(path, "*:*:*:screening:%s\n" % password)
+                done = service.run_once(database=service.flags["database"] + "&passfile=" + path)
+                assert (done.returncode, done.stderr) == (2, "%s-svc: database: passfile: %s: line 1: a well-known password, "
+                                                             "unless --insecure is given\n" % (name, path)), done
 
 
 @once

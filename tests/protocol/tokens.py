@@ -2,6 +2,7 @@
 import hashlib
 import hmac
 import json
+import os
 import signal
 import time
 
@@ -307,6 +308,9 @@ def test_security_files_that_are_wrong_stop_the_start(driver):
         ]
         ring.write("broken.json", {"issuers": "x"})
         cases.append(({"issuers": ring.folder + "/broken.json"}, "hospital-svc: issuers: "))
+        ring.write("shared.key.json", ring.services["hospital-svc"].secret())
+        os.chmod(ring.folder + "/shared.key.json", 0o640)
+        cases.append(({"token-key": ring.folder + "/shared.key.json"}, "hospital-svc: token-key: %s/shared.key.json: its mode is 0640: " % ring.folder))
         for flags, begin in cases:
             done = service.run_once(**flags)
             assert done.returncode == 2 and done.stderr.startswith(begin) and done.stderr.count("\n") == 1, done
