@@ -29,6 +29,8 @@ static const char USAGE_OPTIONS[] =
     "  --places N        per day (100000; sold-out: 100)\n"
     "  --connections N   to booking-svc (1)\n"
     "  --watch NAME=PID  a process whose use of the machine is printed too; may be repeated\n"
+    "  --token-file FILE with the token of all calls\n"
+    "  --tls-ca FILE     with the authorities of servers, for tls+tcp://HOST:PORT\n"
     "  --json FILE       save the figures\n";
 
 static _Noreturn void show_usage(void)
@@ -76,6 +78,16 @@ static void read_json(struct arguments *arguments, const char *text)
     arguments->json = text;
 }
 
+static void read_token_file(struct arguments *arguments, const char *text)
+{
+    arguments->token_file = text;
+}
+
+static void read_tls_ca(struct arguments *arguments, const char *text)
+{
+    arguments->tls_ca = text;
+}
+
 static const struct {
     const char *name;
     size_t offset; /* offset of the member, a double, in struct arguments */
@@ -95,7 +107,11 @@ static const struct {
 static const struct {
     const char *name;
     void (*read)(struct arguments *, const char *);
-} TEXTS[] = {{"mix", read_mix}, {"watch", read_watch}, {"json", read_json}};
+} TEXTS[] = {{"mix", read_mix},
+             {"watch", read_watch},
+             {"json", read_json},
+             {"token-file", read_token_file},
+             {"tls-ca", read_tls_ca}};
 
 #define NUMBER_COUNT (sizeof NUMBERS / sizeof NUMBERS[0])
 #define TEXT_COUNT   (sizeof TEXTS / sizeof TEXTS[0])

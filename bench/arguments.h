@@ -11,7 +11,9 @@ struct arguments {
     const struct mix *mix;
     double in_flight, rate, seconds, count, warm_up, budget_ms, days, places, connections;
     struct watch watch;
-    const char *json; /* path of the JSON report; NULL = none */
+    const char *json;       /* path of the JSON report; NULL = none */
+    const char *token_file; /* holds the token of all calls; NULL = they have none */
+    const char *tls_ca;     /* for addresses with TLS: a PEM file with the trusted authorities; NULL = none */
     const char *hospital, *booking;
 };
 

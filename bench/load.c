@@ -78,7 +78,8 @@ static void send_request(struct call *call, const struct request *request, int64
 {
     call->begin_ns = begin_ns;
     call->sent_ns = clock_monotonic_ns();
-    call->turn.rpc = (struct rpc_client_call){.timeout_ms = call->load->options->budget_ms};
+    call->turn.rpc = (struct rpc_client_call){.timeout_ms = call->load->options->budget_ms,
+                                              .authorization = call->load->options->authorization};
     request->send(&call->turn);
 }
 

@@ -28,14 +28,15 @@ struct load_options {
     struct rpc_client *const *clients; /* to booking-svc, one per connection, used in rotation */
     size_t client_count;
     const struct stage *stage;
-    size_t in_flight;       /* closed loop */
-    double rate;            /* open loop, turns per second; 0 = closed loop */
-    uint32_t budget_ms;     /* time budget of each request */
-    double warm_up_s;       /* the duration of the warm-up, which is not counted */
-    double measured_s;      /* the duration of the measured time */
-    uint64_t count;         /* number of turns instead of a duration, all counted; 0 = use the duration */
-    struct watch *watch;    /* sampled at the start and the end of the measured time */
-    const atomic_int *stop; /* nonzero = stop now and keep the counts so far; NULL = never stop early */
+    const char *authorization; /* of each request; NULL = none */
+    size_t in_flight;          /* closed loop */
+    double rate;               /* open loop, turns per second; 0 = closed loop */
+    uint32_t budget_ms;        /* time budget of each request */
+    double warm_up_s;          /* the duration of the warm-up, which is not counted */
+    double measured_s;         /* the duration of the measured time */
+    uint64_t count;            /* number of turns instead of a duration, all counted; 0 = use the duration */
+    struct watch *watch;       /* sampled at the start and the end of the measured time */
+    const atomic_int *stop;    /* nonzero = stop now and keep the counts so far; NULL = never stop early */
 };
 
 struct load_result {

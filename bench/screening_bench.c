@@ -13,27 +13,47 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/civil.h"
+#include "base/secret_file.h"
 #include "base/standard_files.h"
 #include "rpc/channel.h"
 
 #include "screening/v1/booking.pb-c.h"
 #include "screening/v1/hospital.pb-c.h"
 
+enum { TOKEN_MAX = 8192, AUTHORIZATION_SIZE = TOKEN_MAX + sizeof "Bearer " };
+
 struct bench {
     struct rpc_channel *channels[CONNECTIONS_MAX], *hospital_channel;
     struct rpc_client *clients[CONNECTIONS_MAX], *hospital;
     size_t connections;
+    char authorization[AUTHORIZATION_SIZE]; /* "" = none */
     struct stage stage;
     struct tally tally;
 };
 
-static struct rpc_client *connect_to(const char *address, const ProtobufCServiceDescriptor *descriptor,
+static void read_token(struct bench *bench, const char *path)
+{
+    struct error error;
+    struct secret_file file;
+    if (secret_file_open("--token-file", path, TOKEN_MAX, &file, &error) != STATUS_OK) {
+        fprintf(stderr, "screening-bench: %s\n", error.message);
+        exit(2);
+    }
+    snprintf(bench->authorization, sizeof bench->authorization, "Bearer %.*s",
+             (int)strcspn(file.bytes, "\r\n"), file.bytes);
+    secret_file_close(&file);
+}
+
+static struct rpc_client *connect_to(const char *address, const char *server, const char *tls_ca,
+                                     const ProtobufCServiceDescriptor *descriptor,
                                      struct rpc_channel **channel)
 {
     struct error error;
-    const struct rpc_channel_options options = {.address = address, .connect_now = true};
+    const struct rpc_channel_options options = {
+        .address = address, .connect_now = true, .tls_ca = tls_ca, .tls_name = server};
     if (rpc_channel_open(&options, channel, &error) != STATUS_OK) {
         fprintf(stderr, "screening-bench: %s: %s\n", address, error.message);
         exit(1);
@@ -48,14 +68,20 @@ static struct rpc_client *connect_to(const char *address, const ProtobufCService
 
 static void open_bench(struct bench *bench, const struct arguments *arguments)
 {
-    bench->hospital = connect_to(arguments->hospital, &screening__v1__hospital_service__descriptor,
-                                 &bench->hospital_channel);
+    const char *authorization = NULL;
+    if (arguments->token_file != NULL) {
+        read_token(bench, arguments->token_file);
+        authorization = bench->authorization;
+    }
+    bench->hospital = connect_to(arguments->hospital, "hospital-svc", arguments->tls_ca,
+                                 &screening__v1__hospital_service__descriptor, &bench->hospital_channel);
     bench->connections = (size_t)arguments->connections;
     for (size_t i = 0; i < bench->connections; i++)
-        bench->clients[i] =
-            connect_to(arguments->booking, &screening__v1__booking_service__descriptor, &bench->channels[i]);
+        bench->clients[i] = connect_to(arguments->booking, "booking-svc", arguments->tls_ca,
+                                       &screening__v1__booking_service__descriptor, &bench->channels[i]);
     bench->stage.hospital = bench->hospital;
     bench->stage.booking = bench->clients[0];
+    bench->stage.authorization = authorization;
 }
 
 static void close_bench(struct bench *bench)
@@ -96,6 +122,7 @@ static bool run(struct bench *bench, struct arguments *arguments)
         .clients = bench->clients,
         .client_count = bench->connections,
         .stage = &bench->stage,
+        .authorization = bench->stage.authorization,
         .in_flight = (size_t)arguments->in_flight,
         .rate = arguments->rate,
         .budget_ms = (uint32_t)arguments->budget_ms,

@@ -15,12 +15,12 @@ enum { DAYS_AHEAD = 30, CALL_TIMEOUT_MS = 10000, AGREE_MS = 20000, LOOK_AGAIN_MS
  * Makes a call. For NOT_FOUND, sets *response to NULL. On any other failure, prints a line on stderr and
  * returns false.
  */
-static bool ask(struct rpc_client *client, const char *method, const ProtobufCMessage *request,
-                struct arena *arena, ProtobufCMessage **response)
+static bool ask(struct stage *stage, struct rpc_client *client, const char *method,
+                const ProtobufCMessage *request, ProtobufCMessage **response)
 {
-    struct rpc_client_call call = {.timeout_ms = CALL_TIMEOUT_MS};
+    struct rpc_client_call call = {.timeout_ms = CALL_TIMEOUT_MS, .authorization = stage->authorization};
     *response = NULL;
-    enum status status = rpc_client_call_wait(client, method, request, &call, arena, response);
+    enum status status = rpc_client_call_wait(client, method, request, &call, &stage->arena, response);
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         return true;
     fprintf(stderr, "%s: %s %s\n", method, status_name(status), call.error.message);
@@ -56,7 +56,7 @@ static bool register_hospital(struct stage *stage, size_t first, size_t count)
     request.name = "bench";
     request.days = pointers;
     request.n_days = count;
-    bool done = ask(stage->hospital, "RegisterHospital", &request.base, &stage->arena, &response);
+    bool done = ask(stage, stage->hospital, "RegisterHospital", &request.base, &response);
     arena_reset(&stage->arena);
     return done;
 }
@@ -107,7 +107,7 @@ static bool count_taken_at(struct stage *stage, size_t first, uint64_t *taken)
     request.hospital_id = stage->days[first].hospital_id;
     request.from_date = stage->days[first].date;
     request.to_date = stage->days[first + days_of_hospital(stage, first) - 1].date;
-    if (!ask(stage->hospital, "GetAvailability", &request.base, &stage->arena, &response) || response == NULL)
+    if (!ask(stage, stage->hospital, "GetAvailability", &request.base, &response) || response == NULL)
         return false;
     const Screening__V1__GetAvailabilityResponse *found =
         (const Screening__V1__GetAvailabilityResponse *)response;
@@ -127,7 +127,7 @@ static bool count_live_at(struct stage *stage, size_t first, uint64_t *live)
     request.page_size = LIST_PAGE;
     request.page_token = token;
     do {
-        if (!ask(stage->booking, "ListBookings", &request.base, &stage->arena, &response) || response == NULL)
+        if (!ask(stage, stage->booking, "ListBookings", &request.base, &response) || response == NULL)
             return false;
         const Screening__V1__ListBookingsResponse *found =
             (const Screening__V1__ListBookingsResponse *)response;
@@ -160,7 +160,7 @@ static bool look_up(struct stage *stage, const struct uuid *booking_id, int64_t 
     ProtobufCMessage *response;
     request.booking_id = uuid_format(booking_id, text);
     for (;;) {
-        if (!ask(stage->booking, "GetBooking", &request.base, &stage->arena, &response))
+        if (!ask(stage, stage->booking, "GetBooking", &request.base, &response))
             return false;
         const Screening__V1__Booking *booking = (const Screening__V1__Booking *)response;
         bool open = booking != NULL && booking->status == SCREENING__V1__BOOKING_STATUS__REQUESTED;

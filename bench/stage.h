@@ -30,6 +30,7 @@ struct stage_day {
 
 struct stage {
     struct rpc_client *hospital, *booking; /* owned by the caller */
+    const char *authorization;             /* of each request; NULL = none */
     struct arena arena;
     struct stage_day *days;
     size_t day_count;

@@ -78,8 +78,11 @@ class Services:
         for other in PUBLISHERS:
             if other != name:
                 flags += ["--%s-rpc=%s" % (other, self.rpc[other]), "--%s-events=%s" % (other, self.events[other])]
+        return self._service_command(name, flags, more)
+
+    def _service_command(self, name, flags, more):
         if name == "booking" and self.patient:
-            flags.append("--reserve-timeout-ms=%d" % PATIENT_MS)
+            flags = [*flags, "--reserve-timeout-ms=%d" % PATIENT_MS]
         return [BUILD / (name + "-svc") / (name + "-svc"), *flags, *more]
 
     def _front_command(self):
@@ -92,7 +95,7 @@ class Services:
         for name in names:
             self.children[name] = Child(self.command(name), self.folder / (name + ".log"))
         for name in names:
-            self.children[name].wait_for_line("Loading success" if name == "front" else "service.ready")
+            self.children[name].wait_for_line("service.ready" if name in (*NAMES, "gateway") else "Loading success")
         return self
 
     def stop(self, name):

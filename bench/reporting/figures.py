@@ -29,6 +29,7 @@ GOALS = {
     "P15": "what a call costs over HTTP",
     "P16": "siege through the gateway",
     "P17": "a backlog behind customers",
+    "P18": "what tokens and TLS cost",
 }
 IN_FLIGHT = 64  # the default of bench/compare
 SCENARIO = re.compile(r"(P[0-9]+b?)(?:\.([0-9]+))?\.json")

@@ -43,12 +43,13 @@ class Bench:
             interrupts.check()
             yield number
 
-    def services(self, driver="sqlite"):
-        """Returns services that are not running yet, for a `with` block. Their folder and databases are deleted after the block."""
-        return self._services("run", driver)
+    def services(self, driver="sqlite", kind=Services):
+        """Returns services that are not running yet, for a `with` block. Their folder and databases are deleted after the block. `kind`
+        is Services or a class derived from it."""
+        return self._services("run", driver, kind)
 
-    def _services(self, name, driver):
-        return Services(self.folder / name, self.cluster, driver, patient=self.scale < 1)
+    def _services(self, name, driver, kind=Services):
+        return kind(self.folder / name, self.cluster, driver, patient=self.scale < 1)
 
     def seeded(self, driver="sqlite"):
         """Returns services whose databases contain 10,000,000 bookings; with SQLite, history-svc's database does too. No service
