@@ -225,16 +225,16 @@ static int find_well_known(char *text)
 
 enum status db_url_check_well_known(const char *url, struct error *error)
 {
-    PQconninfoOption *options = parse(url);
-    const char *path = value_of(options, "passfile");
+    struct options options = read_options(url);
+    const char *path = find(options.url, "passfile");
     struct secret_file file = {0};
     enum status status = STATUS_OK;
-    if (path != NULL)
+    if (is_given(path))
         status = secret_file_open("database: passfile", path, PASSFILE_MAX_BYTES, &file, error);
-    int line = status == STATUS_OK && path != NULL ? find_well_known(file.bytes) : 0;
+    int line = status == STATUS_OK && is_given(path) ? find_well_known(file.bytes) : 0;
     if (line > 0)
         status = error_invalid(error, "database: passfile: %s: line %d: a well-known password", path, line);
     secret_file_close(&file);
-    PQconninfoFree(options);
+    free_options(&options);
     return status;
 }

@@ -9,6 +9,7 @@ import subprocess
 from hardening.logins import PASSWORD, migrate, services, write_private
 from kit import rpc, web
 from kit.marks import once
+from kit.pki import done, made_pki, read_json, screenctl
 from kit.stack import DEADLINE_S, PROGRAMS, Stack, free_port, program, wait_for
 from kit.world import CONFIRMED, book, register, wait_history
 
@@ -169,6 +170,44 @@ def test_a_well_known_password_is_refused(driver):
                 done = service.run_once(database=service.flags["database"] + "&passfile=" + path)
                 assert (done.returncode, done.stderr) == (2, "%s-svc: database: passfile: %s: line 1: a well-known password, "
                                                              "unless --insecure is given\n" % (name, path)), done
+
+
+def secrets_of(folder):
+    """Returns the private parts of all keys that screenctl has made in a folder: of PEM a line, of JSON the member d."""
+    found = []
+    for path in glob.glob(folder + "/**/*", recursive=True):
+        if path.endswith(".key.json"):
+            found.append(read_json(path)["d"])
+        elif os.path.isfile(path) and "PRIVATE KEY" in read(path):
+            found.append(read(path).partition("PRIVATE KEY-----\n")[2].splitlines()[1])
+    return found
+
+
+@once
+def test_screenctl_shows_no_secret(driver):
+    """Neither in what it prints, nor in its arguments, its environment and a core dump while it runs."""
+    with made_pki() as (folder, pki), Stack(driver, without=("booking", "history")) as stack:
+        token_file, printed = folder + "/a.token", []
+        printed.append(done("token", "issue", "--key", pki + "/screening.key.json", "--sub", "a", "--role", "admin", "--out", token_file))
+        secrets = [*secrets_of(pki), read(token_file).strip().rpartition(".")[2]]
+        for words in (("pki", "show", pki), ("token", "show", token_file), ("keys", "prune", pki), ("keys", "rotate", pki), ("pki", "renew", pki)):
+            for more in ((), ("--json",)):
+                printed.append(done(*more, *words))
+                secrets += secrets_of(pki)
+        wrong = screenctl("--token-file", pki + "/screening.key.json", "--hospital", stack.hospital_svc.rpc, "hospital", "list")
+        assert wrong.returncode == 1, wrong
+        assert len(set(secrets)) > 20 and all(len(secret) > 20 for secret in secrets), secrets
+        assert_secret("the output", "\n".join([*printed, wrong.stdout, wrong.stderr]), secrets)
+        command = [program("screenctl"), "--hospital", stack.hospital_svc.rpc, "events", "tail", "--log", "hospital", "--after", "hospital:0"]
+        environment = {**os.environ, "SCREENING_TOKEN_FILE": token_file}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as tail:
+            register(stack)
+            assert tail.stdout.readline()
+            for what in ("cmdline", "environ"):
+                assert_secret("its " + what, read("/proc/%d/%s" % (tail.pid, what)), secrets)
+            assert re.search(r"^Max core file size +0 +0 ", read("/proc/%d/limits" % tail.pid), re.M)
+            assert int(read("/proc/%d/coredump_filter" % tail.pid), 16) == 0
+            tail.kill()
 
 
 @once

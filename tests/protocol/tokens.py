@@ -14,7 +14,7 @@ from kit.marks import once
 from kit.screenctl import screenctl
 from kit.stack import Stack, wait_for
 from kit.tokens import AUDIENCE, ISSUER, Key, claims, encode
-from kit.world import day, register
+from kit.world import book, day, register
 
 UNAUTHENTICATED = 16
 MB = 1024 * 1024
@@ -165,22 +165,48 @@ def test_an_idempotency_key_belongs_to_its_caller(driver):
                             "roles": {"always": "customer"}})
         hospital, client = register(stack, capacity=50), web.Client(stack.gateway_svc.http)
 
-        def book(token, key="order-1"):
+        def order(token, key="order-1"):
             headers = {"Authorization": "Bearer " + token, "Idempotency-Key": key}
             return client.post("/bookings", {"customerName": "n", "hospitalId": hospital, "date": day(1)}, headers=headers)
         theirs = other.token(claims(None, "kim", issuer="https://other.test"))
-        wait_for("the other issuer is known", lambda: book(theirs, "probe").code == 201)
+        wait_for("the other issuer is known", lambda: order(theirs, "probe").code == 201)
         tokens = [ring.token("customer", "kim"), ring.token("customer", "lee"), theirs]
-        made = [book(token) for token in tokens]
+        made = [order(token) for token in tokens]
         assert [one.code for one in made] == [201] * 3, made
         assert len({one.json["bookingId"] for one in made}) == 3, made
         assert [one.json["customerId"] for one in made] == ["kim", "lee", "kim"], made
         tokens[:2] = [ring.token("customer", name, jti="another") for name in ("kim", "lee")]
-        assert [book(token).json["bookingId"] for token in tokens] == [one.json["bookingId"] for one in made]
-        assert book(tokens[1], made[0].json["bookingId"]).code == 409  # a UUID is the id itself
-        refused_answer = book(Key().token(claims("customer", "kim")))
+        assert [order(token).json["bookingId"] for token in tokens] == [one.json["bookingId"] for one in made]
+        assert order(tokens[1], made[0].json["bookingId"]).code == 409  # a UUID is the id itself
+        refused_answer = order(Key().token(claims("customer", "kim")))
         assert (refused_answer.code, refused_answer.json["reason"]) == (401, "TOKEN_INVALID"), refused_answer
         client.close()
+
+
+@once
+def test_an_altered_envelope_gets_nothing_more(driver):
+    """An envelope is not signed. Whatever is changed in one that asks for somebody else's booking, the answer is no booking."""
+    with SecureStack(driver) as stack:
+        booking = book(stack, register(stack), customer_id="kim").booking_id
+        method, kim, lee = "screening.v1.BookingService/GetBooking", stack.keyring.token("customer", "kim"), stack.keyring.token("customer", "lee")
+        client = rpc.Client(stack.address("booking.clients"), token=None)
+        stack.clients.append(client)
+
+        def ask(token, name="authorization", **more):
+            payload = rpc.booking_pb2.GetBookingRequest(booking_id=booking).SerializeToString()
+            return rpc.pack(method, payload, 50000, {name: "Bearer " + token, **more})
+        assert client.raw(ask(kim)).code == rpc.OK and client.raw(ask(lee)).code == rpc.NOT_FOUND
+        body = ask(lee)
+        for place, byte in enumerate(body):
+            altered = body[:place] + bytes((byte ^ 1 << place % 8,)) + body[place + 1:]
+            reply = client.raw(altered)
+            assert reply.code != rpc.OK, (place, byte, reply)
+        for cut in range(0, len(body), 37):
+            assert client.raw(body[:cut]).code != rpc.OK, cut
+        for name in ("Authorization", "authorization ", "", "authorization\0"):
+            assert client.raw(ask(kim, name)).code in (UNAUTHENTICATED, rpc.INVALID_ARGUMENT), name
+        for more in ({"client-address": "127.0.0.1"}, {"subject": "kim"}, {"roles": "admin"}, {"x-forwarded-for": "127.0.0.1"}):
+            assert client.raw(ask(lee, **more)).code == rpc.NOT_FOUND, more
 
 
 @once
