@@ -25,6 +25,11 @@ install(FILES deploy/front/haproxy.cfg deploy/front/screening-front.service DEST
 install(PROGRAMS deploy/wires/wires DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/wires)
 install(FILES deploy/wires/haproxy.cfg deploy/wires/screening-wires@.service DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/wires)
 
+# PostgreSQL that fails over by itself: a script for trials, and templates for three machines.
+install(PROGRAMS deploy/ha/cluster DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/ha)
+install(FILES deploy/ha/etcd.env deploy/ha/patroni.env deploy/ha/patroni.yml deploy/ha/patroni-watchdog.conf
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/ha)
+
 # The units of the services, and their defaults.
 install(DIRECTORY deploy/systemd/ DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/systemd)
 install(FILES deploy/postgresql/roles.sql DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/postgresql)
