@@ -199,6 +199,11 @@ enum status inbox_open(struct inbox *inbox, const char *topic, const char *addre
 
 void inbox_look_after(struct inbox *inbox)
 {
+    monitor_lock(inbox->monitor);
+    bool connected = inbox->dialers.connections > 0;
+    monitor_unlock(inbox->monitor);
+    if (!connected)
+        resolver_ask(inbox->resolver); /* a publisher that was started again may have another address */
     (void)dialers_look(&inbox->dialers); /* a failure is logged, and tried again */
 }
 
