@@ -239,7 +239,7 @@ static bool is_of(struct world *world, struct auth_signer *signer, const struct 
     const struct auth_caller *caller;
     struct auth *auth = open_auth(world, key, "hospital-svc");
     const char *token = token_for(world, signer, "hospital-svc");
-    enum status status = auth_check(auth, token, &world->arena, &caller, NULL);
+    enum status status = auth_check(auth, token, 0, &world->arena, &caller, NULL);
     auth_close(auth);
     return status == STATUS_OK;
 }
