@@ -26,7 +26,7 @@ class Replicas(Stack):
         super().__init__("postgresql", **more)
         for name in LOGS:
             flags = dict(self.services[name].flags)
-            for flag in ("rpc-listen", "events-listen", "gateway-listen"):
+            for flag in ("rpc-listen", "events-listen", "gateway-listen", "client-listen"):
                 if flag in flags:
                     flags[flag] = self.address("%s2.%s" % (name, flag))
             second = self.services[name + "2"] = Service(self, name, flags)
@@ -201,7 +201,7 @@ def test_a_host_name_stands_for_all_publishers_that_it_resolves_to(driver):
         first, second, port = stack.booking_svc, stack.services["booking2"], free_port()
         for service, number in ((first, "127.0.0.2"), (second, "127.0.0.3")):
             service.stop()
-            service.flags["events-listen"] = "tcp://%s:%d" % (number, port)
+            service.flags.update({"events-listen": "tcp://%s:%d" % (number, port), "insecure": "true"})
             service.start()
         stack.hospital_svc.restart(booking_events=second.flags["events-listen"])
         hosts = Hosts(stack, stack.history_svc)
