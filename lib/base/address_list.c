@@ -50,7 +50,7 @@ static bool parse_port(const char *text, uint16_t *out)
  * Stores the host of `length` bytes, an IPv6 address in its usual form. Sets out->named. nng's form
  * "INTERFACE;HOST" is no name, because only nng can dial it. Returns false if the host is too long.
  */
-static bool parse_host(const char *host, size_t length, struct address *out)
+static bool parse_host(const char *host, size_t length, struct listed_address *out)
 {
     struct in6_addr v6;
     struct in_addr v4;
@@ -69,16 +69,17 @@ static bool parse_host(const char *host, size_t length, struct address *out)
     return true;
 }
 
-static bool parse_host_and_port(const char *where, struct address *out)
+static bool parse_host_and_port(const char *where, struct listed_address *out)
 {
     const char *colon = strrchr(where, ':');
     return colon != NULL && parse_port(colon + 1, &out->port) &&
            parse_host(where, (size_t)(colon - where), out);
 }
 
-enum status address_parse(const char *text, unsigned schemes, struct address *out, struct error *error)
+enum status listed_address_parse(const char *text, unsigned schemes, struct listed_address *out,
+                                 struct error *error)
 {
-    struct address parsed = {0};
+    struct listed_address parsed = {0};
     const char *where = after_scheme(text, schemes, &parsed.scheme);
     bool valid = where != NULL;
     if (valid && parsed.scheme == ADDRESS_IPC) {
@@ -88,14 +89,15 @@ enum status address_parse(const char *text, unsigned schemes, struct address *ou
         valid = parse_host_and_port(where, &parsed);
     }
     if (!valid || snprintf(parsed.text, sizeof parsed.text, "%s", text) >= (int)sizeof parsed.text)
-        return error_invalid(error, "must be tcp://HOST:PORT (port 1 to %d) or ipc://PATH", PORT_MAX);
+        return error_invalid(error, "must be tcp://HOST:PORT%s (port 1 to %d) or ipc://PATH",
+                             (schemes & ADDRESS_TLS) != 0 ? ", tls+tcp://HOST:PORT" : "", PORT_MAX);
     *out = parsed;
     return STATUS_OK;
 }
 
 /* ---- lists ---- */
 
-static bool same(const struct address *a, const struct address *b)
+static bool same(const struct listed_address *a, const struct listed_address *b)
 {
     if (a->scheme != b->scheme)
         return false;
@@ -115,8 +117,8 @@ static enum status add(struct address_list *list, const char *text, bool single,
     if (text[0] == '\0' && !single)
         return error_invalid(error, "part %zu is empty", part);
     struct error rule;
-    struct address *added = &list->items[list->count];
-    enum status status = address_parse(text, schemes, added, &rule);
+    struct listed_address *added = &list->items[list->count];
+    enum status status = listed_address_parse(text, schemes, added, &rule);
     if (status != STATUS_OK && single)
         return error_invalid(error, "%s", rule.message);
     if (status != STATUS_OK)

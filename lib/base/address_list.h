@@ -26,7 +26,7 @@ enum address_scheme {
     ADDRESS_INPROC = 8, /* inproc://NAME; for tests */
 };
 
-struct address {
+struct listed_address {
     char text[ADDRESS_TEXT_SIZE]; /* as given */
     enum address_scheme scheme;
     uint16_t port;                /* 0 for ipc and inproc */
@@ -36,15 +36,15 @@ struct address {
 
 struct address_list {
     size_t count;
-    struct address items[ADDRESS_LIST_MAX];
+    struct listed_address items[ADDRESS_LIST_MAX];
 };
 
 /*
  * Parses one address of one of the `schemes`. Returns INVALID_ARGUMENT with only the rule as the message
  * ("must be tcp://HOST:PORT (port 1 to 65535) or ipc://PATH").
  */
-MUST_CHECK enum status address_parse(const char *text, unsigned schemes, struct address *out,
-                                     struct error *error);
+MUST_CHECK enum status listed_address_parse(const char *text, unsigned schemes, struct listed_address *out,
+                                            struct error *error);
 
 /*
  * Parses a list of 1 to ADDRESS_LIST_MAX different addresses of the given `schemes`. If there are several,

@@ -24,7 +24,7 @@ static void test_address_list_of_every_kind_keeps_order_and_text(void **state)
         "tcp://127.0.0.1:7102,ipc:///run/a b,tcp://b.example:1,tcp://[0:0::1]:65535,tcp://::2:9,"
         "tcp://eth0;10.0.0.1:7";
     assert_int_equal(address_list_parse(text, SERVICES, &list, NULL), STATUS_OK);
-    static const struct address expected[] = {
+    static const struct listed_address expected[] = {
         {"tcp://127.0.0.1:7102", ADDRESS_TCP, 7102, false, "127.0.0.1"},
         {"ipc:///run/a b", ADDRESS_IPC, 0, false, ""},
         {"tcp://b.example:1", ADDRESS_TCP, 1, true, "b.example"},
@@ -54,6 +54,10 @@ static void test_address_list_schemes_are_those_allowed(void **state)
     assert_true(list.items[0].named);
     assert_int_equal(list.items[1].scheme, ADDRESS_INPROC);
     assert_false(list.items[1].named);
+    assert_int_equal(address_list_parse("tls+tcp://a", SERVICES | ADDRESS_TLS, &list, &error),
+                     STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message,
+                        "must be tcp://HOST:PORT, tls+tcp://HOST:PORT (port 1 to 65535) or ipc://PATH");
     expect_refused("tls+tcp://a:1", RULE);
     expect_refused("tcp://a:1,inproc://x", "part 2 (inproc://x): " RULE);
 }
@@ -108,12 +112,12 @@ static void test_address_host_too_long_is_refused(void **state)
 {
     (void)state;
     char text[2 * ADDRESS_HOST_SIZE] = "tcp://";
-    struct address address;
+    struct listed_address address;
     memset(text + strlen(text), 'a', ADDRESS_HOST_SIZE - 1);
     (void)snprintf(text + strlen(text), sizeof text - strlen(text), ":1");
-    assert_int_equal(address_parse(text, SERVICES, &address, NULL), STATUS_OK);
+    assert_int_equal(listed_address_parse(text, SERVICES, &address, NULL), STATUS_OK);
     (void)snprintf(text + strlen(text) - 2, 4, "a:1");
-    assert_int_equal(address_parse(text, SERVICES, &address, NULL), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(listed_address_parse(text, SERVICES, &address, NULL), STATUS_INVALID_ARGUMENT);
 }
 
 int main(void)

@@ -29,8 +29,7 @@ static struct metric failed_total =
 
 /* ---- look-ups ---- */
 
-/* Returns whether the addresses contain `text`. */
-static bool contains(const struct resolved *resolved, const char *text)
+bool resolved_contains(const struct resolved *resolved, const char *text)
 {
     for (size_t i = 0; i < resolved->count; i++)
         if (strcmp(resolved->items[i].text, text) == 0)
@@ -44,7 +43,7 @@ static bool contains(const struct resolved *resolved, const char *text)
  */
 static void insert(struct resolved *resolved, size_t first, const struct resolved_address *added)
 {
-    if (contains(resolved, added->text))
+    if (resolved_contains(resolved, added->text))
         return;
     size_t at = first;
     while (at < resolved->count && strcmp(resolved->items[at].text, added->text) < 0)
@@ -59,7 +58,7 @@ static void insert(struct resolved *resolved, size_t first, const struct resolve
 }
 
 /* Writes the address with a number as its host. Returns false for another kind of address. */
-static bool write_number(const struct address *address, const struct sockaddr *found,
+static bool write_number(const struct listed_address *address, const struct sockaddr *found,
                          char text[ADDRESS_TEXT_SIZE])
 {
     char host[INET6_ADDRSTRLEN];
@@ -76,7 +75,7 @@ static bool write_number(const struct address *address, const struct sockaddr *f
 }
 
 /* Adds the addresses of the name of the part. Returns why there are none, or NULL. */
-static const char *look_up(const struct address *address, size_t part, struct resolved *out)
+static const char *look_up(const struct listed_address *address, size_t part, struct resolved *out)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *answer;
@@ -115,17 +114,23 @@ static bool same(const struct resolved *a, const struct resolved *b)
     return true;
 }
 
+/* Adds the part, which is no name. */
+static void add_given(const struct listed_address *address, size_t part, struct resolved *out)
+{
+    struct resolved_address given = {.part = part};
+    (void)snprintf(given.text, sizeof given.text, "%s", address->text);
+    insert(out, out->count, &given);
+}
+
 bool resolve(const struct address_list *list, struct resolved *io)
 {
     struct resolved next = {0};
     for (size_t part = 0; part < list->count; part++) {
-        const struct address *address = &list->items[part];
-        struct resolved_address given = {.part = part};
-        (void)snprintf(given.text, sizeof given.text, "%s", address->text);
+        const struct listed_address *address = &list->items[part];
         if (address->named)
             next.failures[part] = look_up(address, part, &next);
         else
-            insert(&next, next.count, &given);
+            add_given(address, part, &next);
         if (next.failures[part] != NULL)
             keep(io, part, &next);
     }
@@ -144,8 +149,9 @@ struct resolver {
     bool asked;
     bool closing;
     _Atomic int owners;
-    /* The following members are used only by the thread. */
+    /* The following members are used by resolver_open, and then only by the thread. */
     struct address_list list;
+    int64_t next_ms; /* the time of the next look-up in ms from the end of the previous one */
     struct resolved now;
     bool failing[ADDRESS_LIST_MAX]; /* whether the look-up of the part's name failed last time */
 };
@@ -159,8 +165,8 @@ static void release(struct resolver *resolver)
     free(resolver);
 }
 
-/* Logs and counts the results of a look-up. Returns whether one failed. */
-static bool note_failures(struct resolver *resolver)
+/* Logs and counts the results of a look-up, and sets next_ms. */
+static void note_failures(struct resolver *resolver)
 {
     bool any = false;
     for (size_t part = 0; part < resolver->list.count; part++) {
@@ -174,21 +180,19 @@ static bool note_failures(struct resolver *resolver)
         resolver->failing[part] = failure != NULL;
         any |= failure != NULL;
     }
-    return any;
+    resolver->next_ms = any ? FAILED_LOOK_UP_EVERY_MS : LOOK_UP_EVERY_MS;
 }
 
-/* Looks the names up and reports a change. Returns the time of the next look-up in ms from now. */
-static int64_t look(struct resolver *resolver)
+/* Looks the names up and reports a change. */
+static void look(struct resolver *resolver)
 {
     bool changed = resolve(&resolver->list, &resolver->now);
-    bool failed = false;
     pthread_mutex_lock(&resolver->calling);
     if (!resolver->closing)
-        failed = note_failures(resolver);
+        note_failures(resolver);
     if (changed && !resolver->closing)
         resolver->changed(resolver->context, &resolver->now);
     pthread_mutex_unlock(&resolver->calling);
-    return failed ? FAILED_LOOK_UP_EVERY_MS : LOOK_UP_EVERY_MS;
 }
 
 /* Waits for `ms`, or for LOOK_UP_PAUSE_MS once asked. Returns false if the resolver is closed. */
@@ -208,34 +212,55 @@ static bool wait_for_next(struct resolver *resolver, int64_t ms)
 static void *run(void *context)
 {
     struct resolver *resolver = context;
-    while (wait_for_next(resolver, look(resolver)))
-        ;
+    if (resolver->next_ms == 0)
+        look(resolver);
+    while (wait_for_next(resolver, resolver->next_ms))
+        look(resolver);
     release(resolver);
     return NULL;
 }
 
-static struct resolver *create(const struct address_list *list)
+static struct resolver *create(const struct resolver_options *options)
 {
     struct resolver *resolver = calloc(1, sizeof *resolver);
     if (resolver == NULL)
         return NULL;
-    resolver->list = *list;
+    resolver->list = *options->list;
+    resolver->changed = options->changed;
+    resolver->context = options->context;
     atomic_init(&resolver->owners, 2);
     pthread_mutex_init(&resolver->calling, NULL);
     monitor_init(&resolver->monitor);
     return resolver;
 }
 
-static enum status start(const struct address_list *list, resolver_changed_fn changed, void *context,
-                         struct resolver **out, struct error *error)
+/* Finds the addresses that are no names. */
+static void resolve_given(struct resolver *resolver)
+{
+    for (size_t part = 0; part < resolver->list.count; part++)
+        if (!resolver->list.items[part].named)
+            add_given(&resolver->list.items[part], part, &resolver->now);
+}
+
+static void report_first(struct resolver *resolver, bool look_up_now)
+{
+    if (look_up_now) {
+        (void)resolve(&resolver->list, &resolver->now);
+        note_failures(resolver);
+    } else {
+        resolve_given(resolver);
+    }
+    resolver->changed(resolver->context, &resolver->now);
+}
+
+static enum status start(const struct resolver_options *options, struct resolver **out, struct error *error)
 {
     pthread_t thread;
-    struct resolver *resolver = create(list);
+    struct resolver *resolver = create(options);
     if (resolver == NULL)
         return error_no_memory(error);
     metric_register(&failed_total);
-    resolver->changed = changed;
-    resolver->context = context;
+    report_first(resolver, options->now);
     if (pthread_create(&thread, NULL, run, resolver) != 0) {
         atomic_store(&resolver->owners, 1);
         release(resolver);
@@ -246,16 +271,15 @@ static enum status start(const struct address_list *list, resolver_changed_fn ch
     return STATUS_OK;
 }
 
-enum status resolver_open(const struct address_list *list, resolver_changed_fn changed, void *context,
-                          struct resolver **out, struct error *error)
+enum status resolver_open(const struct resolver_options *options, struct resolver **out, struct error *error)
 {
-    for (size_t part = 0; part < list->count; part++)
-        if (list->items[part].named)
-            return start(list, changed, context, out, error);
+    for (size_t part = 0; part < options->list->count; part++)
+        if (options->list->items[part].named)
+            return start(options, out, error);
     struct resolved now = {0};
-    (void)resolve(list, &now);
+    (void)resolve(options->list, &now);
     *out = NULL;
-    changed(context, &now);
+    options->changed(options->context, &now);
     return STATUS_OK;
 }
 

@@ -28,6 +28,9 @@ struct resolved {
     const char *failures[ADDRESS_LIST_MAX];
 };
 
+/* Returns whether one of the addresses is `text`. */
+bool resolved_contains(const struct resolved *resolved, const char *text);
+
 /*
  * Looks all names up, and blocks meanwhile. On input *io is the result of the previous call, or zero. A name
  * for which the look-up finds nothing keeps its addresses. Addresses beyond RESOLVED_MAX are left out.
@@ -40,14 +43,22 @@ struct resolver;
 /* Receives all addresses. Must not block or call a function of the resolver. */
 typedef void (*resolver_changed_fn)(void *context, const struct resolved *now);
 
+struct resolver_options {
+    const struct address_list *list; /* copied */
+    resolver_changed_fn changed;
+    void *context;
+    bool now; /* whether resolver_open looks the names up before it returns; it may then block for seconds */
+};
+
 /*
- * Calls `changed` when the addresses change: on the resolver's thread, and the first time as soon as a name
- * resolves. If no address is a name, there is no thread: `changed` is called once, before resolver_open
- * returns, and *out is NULL. Logs names.unresolved once when a look-up begins to fail, and names.resolved
- * when it works again. Copies the list. Returns RESOURCE_EXHAUSTED on failure.
+ * Calls `changed` when the addresses change. The first call comes before resolver_open returns, with the
+ * addresses that are no names and, with `now`, those of the names; there may be none. The following calls
+ * come on the resolver's thread. If no address is a name, there is no thread, and *out is
+ * NULL. Logs names.unresolved once when a look-up begins to fail, and names.resolved when it works again.
+ * Returns RESOURCE_EXHAUSTED on failure.
  */
-MUST_CHECK enum status resolver_open(const struct address_list *list, resolver_changed_fn changed,
-                                     void *context, struct resolver **out, struct error *error);
+MUST_CHECK enum status resolver_open(const struct resolver_options *options, struct resolver **out,
+                                     struct error *error);
 
 /* Makes the resolver look up soon, because a connection was lost. Any thread. NULL is allowed. */
 void resolver_ask(struct resolver *resolver);

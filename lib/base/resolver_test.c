@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -22,25 +23,29 @@ static struct {
     int failure;
     bool hanging;
     int look_ups;
-    struct addrinfo infos[NUMBERS_MAX];
-    struct sockaddr_storage addresses[NUMBERS_MAX];
 } names;
+
+/* One answer, which belongs to the thread that asked. */
+struct answer {
+    struct addrinfo infos[NUMBERS_MAX]; /* must be the first member */
+    struct sockaddr_storage addresses[NUMBERS_MAX];
+};
 
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **out);
 void __wrap_freeaddrinfo(struct addrinfo *answer);
 
-static void add_info(int i)
+static void add_info(struct answer *answer, int i)
 {
-    struct sockaddr_in *v4 = (void *)&names.addresses[i];
-    struct sockaddr_in6 *v6 = (void *)&names.addresses[i];
+    struct sockaddr_in *v4 = (void *)&answer->addresses[i];
+    struct sockaddr_in6 *v6 = (void *)&answer->addresses[i];
     *v4 = (struct sockaddr_in){.sin_family = AF_INET};
     if (inet_pton(AF_INET, names.numbers[i], &v4->sin_addr) != 1) {
         *v6 = (struct sockaddr_in6){.sin6_family = AF_INET6};
         assert_int_equal(inet_pton(AF_INET6, names.numbers[i], &v6->sin6_addr), 1);
     }
-    names.infos[i] = (struct addrinfo){.ai_addr = (void *)&names.addresses[i],
-                                       .ai_next = i + 1 < names.count ? &names.infos[i + 1] : NULL};
+    answer->infos[i] = (struct addrinfo){.ai_addr = (void *)&answer->addresses[i],
+                                         .ai_next = i + 1 < names.count ? &answer->infos[i + 1] : NULL};
 }
 
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
@@ -54,17 +59,21 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
     monitor_notify(&names.monitor);
     while (names.hanging)
         monitor_wait(&names.monitor, INT64_MAX);
-    for (int i = 0; i < names.count; i++)
-        add_info(i);
-    *out = names.infos;
     int failure = names.failure;
+    if (failure == 0) {
+        struct answer *answer = calloc(1, sizeof *answer);
+        assert_non_null(answer);
+        for (int i = 0; i < names.count; i++)
+            add_info(answer, i);
+        *out = answer->infos;
+    }
     monitor_unlock(&names.monitor);
     return failure;
 }
 
 void __wrap_freeaddrinfo(struct addrinfo *answer)
 {
-    assert_ptr_equal(answer, names.infos);
+    free(answer);
 }
 
 /* Defines the addresses, separated by blanks. None = the look-up fails. */
@@ -248,10 +257,11 @@ static void test_resolver_without_names_reports_at_once_and_has_no_thread(void *
     (void)state;
     struct address_list list = parse("tcp://127.0.0.1:7,ipc:///b");
     struct reports reports = {.count = 0};
+    const struct resolver_options options = {.list = &list, .changed = changed, .context = &reports};
     struct resolver *resolver;
     int before = look_ups();
     monitor_init(&reports.monitor);
-    assert_int_equal(resolver_open(&list, changed, &reports, &resolver, NULL), STATUS_OK);
+    assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
     assert_null(resolver);
     assert_int_equal(reports.count, 1);
     char out[TEXTS_SIZE];
@@ -267,24 +277,26 @@ static void test_resolver_waits_for_a_name_and_reports_changes(void **state)
     (void)state;
     struct address_list list = parse("tcp://n:7");
     struct reports reports = {.count = 0};
+    const struct resolver_options options = {.list = &list, .changed = changed, .context = &reports};
     struct resolver *resolver;
     monitor_init(&reports.monitor);
     define("");
     int before = look_ups();
-    assert_int_equal(resolver_open(&list, changed, &reports, &resolver, NULL), STATUS_OK);
+    assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
+    wait_for_reports(&reports, 1, "");
     wait_for_look_ups(before + 2); /* asks again by itself */
     define("10.0.0.1");
-    wait_for_reports(&reports, 1, "tcp://10.0.0.1:7");
+    wait_for_reports(&reports, 2, "tcp://10.0.0.1:7");
     define("10.0.0.2 10.0.0.1");
     resolver_ask(resolver);
-    wait_for_reports(&reports, 2, "tcp://10.0.0.1:7,tcp://10.0.0.2:7");
+    wait_for_reports(&reports, 3, "tcp://10.0.0.1:7,tcp://10.0.0.2:7");
     define("10.0.0.2");
-    wait_for_reports(&reports, 3, "tcp://10.0.0.2:7"); /* without being asked */
+    wait_for_reports(&reports, 4, "tcp://10.0.0.2:7"); /* without being asked */
     define("");
     before = look_ups();
     resolver_ask(resolver);
     wait_for_look_ups(before + 2);
-    wait_for_reports(&reports, 3, "tcp://10.0.0.2:7");
+    wait_for_reports(&reports, 4, "tcp://10.0.0.2:7");
     resolver_close(resolver);
     monitor_fini(&reports.monitor);
 }
@@ -302,17 +314,70 @@ static void test_resolver_close_does_not_wait_for_a_look_up(void **state)
     (void)state;
     struct address_list list = parse("tcp://n:7");
     struct reports reports = {.count = 0};
+    const struct resolver_options options = {.list = &list, .changed = changed, .context = &reports};
     struct resolver *resolver;
     monitor_init(&reports.monitor);
     define("10.0.0.1");
     hang(true);
     int before = look_ups();
-    assert_int_equal(resolver_open(&list, changed, &reports, &resolver, NULL), STATUS_OK);
+    assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
     wait_for_look_ups(before + 1);
     resolver_close(resolver); /* would hang */
     hang(false);
-    assert_int_equal(reports.count, 0);
+    assert_int_equal(reports.count, 1); /* the first one */
     monitor_fini(&reports.monitor);
+}
+
+static void test_resolver_does_not_keep_other_addresses_waiting_for_a_name(void **state)
+{
+    (void)state;
+    struct address_list list = parse("tcp://n:7,ipc:///b");
+    struct reports reports = {.count = 0};
+    const struct resolver_options options = {.list = &list, .changed = changed, .context = &reports};
+    struct resolver *resolver;
+    monitor_init(&reports.monitor);
+    define("10.0.0.1");
+    hang(true);
+    assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
+    wait_for_reports(&reports, 1, "ipc:///b");
+    hang(false);
+    wait_for_reports(&reports, 2, "tcp://10.0.0.1:7,ipc:///b");
+    resolver_close(resolver);
+    monitor_fini(&reports.monitor);
+}
+
+static void test_resolver_looks_names_up_at_once_if_asked_to(void **state)
+{
+    (void)state;
+    struct address_list list = parse("tcp://n:7,ipc:///b");
+    struct reports reports = {.count = 0};
+    const struct resolver_options options = {
+        .list = &list, .changed = changed, .context = &reports, .now = true};
+    struct resolver *resolver;
+    monitor_init(&reports.monitor);
+    define("10.0.0.1");
+    int before = look_ups();
+    assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
+    assert_int_equal(look_ups(), before + 1);
+    assert_int_equal(reports.count, 1);
+    wait_for_reports(&reports, 1, "tcp://10.0.0.1:7,ipc:///b");
+    define("10.0.0.2");
+    resolver_ask(resolver);
+    wait_for_reports(&reports, 2, "tcp://10.0.0.2:7,ipc:///b");
+    assert_int_equal(look_ups(), before + 2);
+    resolver_close(resolver);
+    monitor_fini(&reports.monitor);
+}
+
+static void test_resolved_contains_the_whole_text_only(void **state)
+{
+    (void)state;
+    struct resolved resolved = {.count = 2, .items = {{.text = "tcp://10.0.0.1:7"}, {.text = "ipc:///b"}}};
+    assert_true(resolved_contains(&resolved, "ipc:///b"));
+    assert_false(resolved_contains(&resolved, "tcp://10.0.0.1:70"));
+    assert_false(resolved_contains(&resolved, "tcp://10.0.0.1:"));
+    resolved.count = 1;
+    assert_false(resolved_contains(&resolved, "ipc:///b"));
 }
 
 int main(void)
@@ -327,6 +392,9 @@ int main(void)
         cmocka_unit_test(test_resolver_without_names_reports_at_once_and_has_no_thread),
         cmocka_unit_test(test_resolver_waits_for_a_name_and_reports_changes),
         cmocka_unit_test(test_resolver_close_does_not_wait_for_a_look_up),
+        cmocka_unit_test(test_resolver_does_not_keep_other_addresses_waiting_for_a_name),
+        cmocka_unit_test(test_resolver_looks_names_up_at_once_if_asked_to),
+        cmocka_unit_test(test_resolved_contains_the_whole_text_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

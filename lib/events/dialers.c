@@ -32,14 +32,6 @@ int64_t dialers_look_due_ns(const struct dialers *dialers)
 
 /* ---- on the follower's thread ---- */
 
-static bool contains(const struct resolved *resolved, const char *address)
-{
-    for (size_t i = 0; i < resolved->count; i++)
-        if (strcmp(resolved->items[i].text, address) == 0)
-            return true;
-    return false;
-}
-
 static struct dialer *find(struct dialers *dialers, const char *address)
 {
     for (size_t i = 0; i < DIALERS_MAX; i++)
@@ -103,7 +95,7 @@ int dialers_look(struct dialers *dialers)
         if (dialer->address[0] == '\0')
             continue;
         bool connected = is_connected(dialers, dialer);
-        if (connected || contains(&wanted, dialer->address))
+        if (connected || resolved_contains(&wanted, dialer->address))
             redial_look(&dialer->redial, connected);
         else
             discard(dialers, dialer);

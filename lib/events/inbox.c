@@ -165,7 +165,8 @@ static void want(void *context, const struct resolved *now)
 static enum status open_resolver(struct inbox *inbox, const struct address_list *list, struct error *error)
 {
     struct resolver *resolver;
-    TRY(resolver_open(list, want, inbox, &resolver, error));
+    const struct resolver_options options = {.list = list, .changed = want, .context = inbox};
+    TRY(resolver_open(&options, &resolver, error));
     monitor_lock(inbox->monitor);
     inbox->resolver = resolver;
     monitor_unlock(inbox->monitor);
@@ -203,7 +204,7 @@ void inbox_look_after(struct inbox *inbox)
     bool connected = inbox->dialers.connections > 0;
     monitor_unlock(inbox->monitor);
     if (!connected)
-        resolver_ask(inbox->resolver); /* a publisher that was started again may have another address */
+        resolver_ask(inbox->resolver);   /* a publisher that was started again may have another address */
     (void)dialers_look(&inbox->dialers); /* a failure is logged, and tried again */
 }
 

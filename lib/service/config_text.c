@@ -39,8 +39,8 @@ enum { SERVICE_SCHEMES = ADDRESS_TCP | ADDRESS_IPC };
 
 static enum status check_address(const char *text, struct error *error)
 {
-    struct address address;
-    return address_parse(text, SERVICE_SCHEMES, &address, error);
+    struct listed_address address;
+    return listed_address_parse(text, SERVICE_SCHEMES, &address, error);
 }
 
 static enum status check_addresses(const char *text, struct error *error)
