@@ -63,11 +63,16 @@ static void ask_peer(struct session *session, enum peer_name peer, struct condit
         client_call_at(session, peer, "Check", &check.base, &error);
     const Rpc__V1__StatsResponse *answer =
         health != NULL ? client_call_at(session, peer, "Stats", &stats.base, &error) : NULL;
-    if (answer == NULL) {
+    if (answer == NULL && (health == NULL || (error.status != STATUS_UNAUTHENTICATED &&
+                                              error.status != STATUS_PERMISSION_DENIED))) {
         fail(session, &error, condition);
         return;
     }
     condition->state = serving_text(health->status);
+    if (answer == NULL) {
+        condition->detail = _("only the token of an administrator, an auditor or a service shows more");
+        return;
+    }
     condition->detail = answer->not_ready;
     condition->degraded = answer->degraded;
     condition->degraded_count = answer->n_degraded;

@@ -111,6 +111,12 @@ static void open_all(struct gateway_service *service)
     if (strncmp(settings->http_listen, "unix:", strlen("unix:")) != 0)
         must(security_check_port(service->security, "http-listen", settings->http_listen, &error), &error);
     must(security_check_port(service->security, "ops-listen", settings->ops_listen, &error), &error);
+    must(security_check_callee(service->security, "hospital-rpc", settings->rpc[BACKEND_HOSPITAL], &error),
+         &error);
+    must(security_check_callee(service->security, "booking-rpc", settings->rpc[BACKEND_BOOKING], &error),
+         &error);
+    must(security_check_callee(service->security, "history-rpc", settings->rpc[BACKEND_HISTORY], &error),
+         &error);
     const struct backend_options backend = {
         .security = service->security,
         .addresses = {settings->rpc[BACKEND_HOSPITAL], settings->rpc[BACKEND_BOOKING],

@@ -117,6 +117,8 @@ int main(int argc, char **argv)
     const struct app_options options = {
         .program = HISTORY_PROGRAM,
         .settings = &service.settings.service,
+        .callees = {{"booking-rpc", service.settings.booking_rpc},
+                    {"hospital-rpc", service.settings.hospital_rpc}},
         .queues = 1, /* for reads */
         .services = {&service.api.service.base},
         .schema = SCHEMA_LIVE,

@@ -81,6 +81,12 @@ static bool start(struct app *app)
     if (security_open(&app->options->settings->security, app->options->program, &app->security, &error) !=
         STATUS_OK)
         service_config_error(app->options->program, &error);
+    for (size_t i = 0; i < APP_CALLEES_MAX; i++) {
+        const struct app_callee *callee = &app->options->callees[i];
+        if (callee->setting != NULL &&
+            security_check_callee(app->security, callee->setting, callee->addresses, &error) != STATUS_OK)
+            service_config_error(app->options->program, &error);
+    }
     app_listen(app);
     return open_database(app) && open_writer(app) && do_step(app, open_readers, app) &&
            do_step(app, start_publisher, app) && open_parts(app) && do_step(app, open_watch, app);

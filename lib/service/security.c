@@ -7,6 +7,7 @@
 #include "auth/auth.h"
 #include "auth/buckets.h"
 #include "auth/signer.h"
+#include "base/address_list.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -91,6 +92,28 @@ enum status security_check_port(const struct security *security, const char *set
     return security_check_listener(security, setting, address, error);
 }
 
+enum status security_check_callee(const struct security *security, const char *setting, const char *addresses,
+                                  struct error *error)
+{
+    struct address_list list;
+    struct error rule;
+    if (security->settings->insecure)
+        return STATUS_OK;
+    if (address_list_parse(addresses, ADDRESS_TCP | ADDRESS_IPC | ADDRESS_TLS, &list, &rule) != STATUS_OK)
+        return error_invalid(error, "%s: %s", setting, rule.message);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct listed_address *address = &list.items[i];
+        if (address->scheme == ADDRESS_TCP && strcmp(address->host, "localhost") != 0 &&
+            private_address_check(address->text, &rule) != STATUS_OK)
+            return error_invalid(
+                error,
+                "%s: tokens would be sent in clear to %s: use ipc:// and a wire door, unless "
+                "--insecure is given",
+                setting, address->text);
+    }
+    return STATUS_OK;
+}
+
 void security_close(struct security *security)
 {
     if (security == NULL)
@@ -121,9 +144,13 @@ enum status security_check_database(const struct security_settings *settings, co
 /* Reads the issuers and the own key again. */
 static enum status reload_all(const struct security *security, struct error *error)
 {
+    struct error other;
+    enum status issuers = STATUS_OK, key = STATUS_OK;
     if (security->auth != NULL)
-        TRY(auth_reload(security->auth, error));
-    return security->signer != NULL ? auth_signer_reload(security->signer, error) : STATUS_OK;
+        issuers = auth_reload(security->auth, error);
+    if (security->signer != NULL)
+        key = auth_signer_reload(security->signer, issuers == STATUS_OK ? error : &other);
+    return issuers != STATUS_OK ? issuers : key;
 }
 
 static void look_for_changes(const struct security *security)

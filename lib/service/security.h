@@ -61,6 +61,13 @@ MUST_CHECK enum status security_check_database(const struct security_settings *s
 void security_look_after(struct security *security, bool reload);
 
 /*
+ * Checks the addresses that the program calls. Returns INVALID_ARGUMENT, which names the flag `setting`, if
+ * one is tcp:// beyond this machine, where tokens would be sent in clear. OK with --insecure.
+ */
+MUST_CHECK enum status security_check_callee(const struct security *security, const char *setting,
+                                             const char *addresses, struct error *error);
+
+/*
  * Writes why the service is degraded, and returns 1, if issuers.json or a file of keys could not be read
  * again (auth_is_stale). Otherwise returns 0. Any thread.
  */

@@ -70,11 +70,31 @@ static void test_without_issuers_only_insecure_opens(void **state)
     assert_string_equal(error.message, "issuers: must be given, or --insecure, which trusts every caller");
 }
 
+static void test_no_token_is_sent_in_clear_to_another_machine(void **state)
+{
+    static const char far[] = "ipc:///run/a,tcp://192.0.2.1:7201";
+    static const char near[] = "tcp://[::1]:7201,tcp://localhost:7202,tcp://127.0.0.1:7203,ipc:///run/a";
+    struct security_settings settings = {.issuers = "", .token_key = "", .insecure = true};
+    struct security *security;
+    struct error error;
+    (void)state;
+    assert_int_equal(security_open(&settings, "test-svc", &security, &error), STATUS_OK);
+    assert_int_equal(security_check_callee(security, "booking-rpc", far, &error), STATUS_OK);
+    settings.insecure = false;
+    assert_int_equal(security_check_callee(security, "booking-rpc", far, &error), STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message,
+                        "booking-rpc: tokens would be sent in clear to tcp://192.0.2.1:7201: use "
+                        "ipc:// and a wire door, unless --insecure is given");
+    assert_int_equal(security_check_callee(security, "booking-rpc", near, &error), STATUS_OK);
+    security_close(security);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_insecure_warns_at_once_and_then_every_minute),
         cmocka_unit_test(test_without_issuers_only_insecure_opens),
+        cmocka_unit_test(test_no_token_is_sent_in_clear_to_another_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

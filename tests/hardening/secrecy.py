@@ -161,7 +161,7 @@ def test_a_url_that_gives_something_away_is_refused(driver):
 @once
 def test_a_well_known_password_is_refused(driver):
     del driver
-    with Stack("postgresql", without=PROGRAMS, secure=True) as stack:
+    with Stack("postgresql", without=PROGRAMS) as stack:
         path = os.path.join(stack.folder, "passwords")
         for name in PROGRAMS:
             service = stack.services[name]

@@ -14,7 +14,7 @@ from kit.access import (CALLERS, HIDDEN, INTERNAL, LOGIN, NEW_ID, NO, OF_LOGS, O
 from kit.marks import once
 from kit.rpc import METHODS, message_class
 from kit.stack import Stack
-from kit.world import book, day
+from kit.world import book, booking_request, day
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

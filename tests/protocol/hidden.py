@@ -26,7 +26,7 @@ class TracedStack(Stack):
     """A stack whose services write down the statements that they execute."""
 
     def __init__(self, driver):
-        super().__init__(driver, secure=True)
+        super().__init__(driver)
         for name in PROGRAMS:
             self.services[name].environment.update({"LD_PRELOAD": os.path.join(BUILD, "tests/statement_trace.so"),
                                                     "SCREENING_STATEMENTS": self.trace(name)})
@@ -134,7 +134,7 @@ def times(prober, count):
 
 
 def test_a_hidden_object_takes_the_time_of_an_unknown_one(driver):
-    with Stack(driver, secure=True) as stack:
+    with Stack(driver) as stack:
         world = world_of(stack)
         for name in ("GetBooking", "CancelBooking", "GetBookingHistory"):
             for caller in ROLE_OF:

@@ -280,6 +280,17 @@ def test_screenctl_names_what_listens_at_a_wrong_address_at_once(driver):
 
 
 @once
+def test_screenctl_health_needs_no_token(driver):
+    """Without one, or with that of a customer, it shows whether a service is ready, and says who sees more."""
+    with Stack(driver, without=("hospital", "history")) as stack:
+        for token in ("", stack.keyring.token_file("kim", "customer")):
+            shown = screenctl(stack, "--json", "health", "booking", SCREENING_TOKEN_FILE=token)
+            state, = json.loads(shown.stdout)["services"]
+            assert (shown.returncode, state["status"]) == (0, "SERVING"), shown
+            assert "only the token of an administrator" in state["detail"], shown
+
+
+@once
 def test_screenctl_health_asks_the_gateway_too(driver):
     with Stack(driver, gateway=True) as stack:
         def states(result):

@@ -273,6 +273,8 @@ def test_nothing_starts_open_unless_it_is_told_to(driver):
             refused("issuers", issuers="")
             open_port = "0.0.0.0:%d" % free_port()
             refused("ops-listen", ops_listen=open_port)
+            for callee in {"hospital": ("booking",), "booking": ("hospital",), "gateway": PROGRAMS}.get(name, ("hospital", "booking")):
+                refused(callee + "-rpc", **{callee + "_rpc": "tcp://192.0.2.1:7201"})  # a token would be sent in clear
             if name == "gateway":
                 refused(HTTP_FLAG, http_listen=open_port)
                 continue
