@@ -180,7 +180,8 @@ int main(int argc, char **argv)
         .settings = &service.settings.service,
         .topic = SCREENING_LOG_BOOKING,
         .events_listen = service.settings.events_listen,
-        .callees = {{"hospital-rpc", service.settings.hospital_rpc}},
+        .peers = {{"hospital-rpc", service.settings.hospital_rpc, "hospital-events",
+                   service.settings.hospital_events}},
         .queues = 2, /* for commands and reads */
         .services = {&service.api.service.base, &service.pairing.service.base},
         .prepare = prepare_database,

@@ -132,12 +132,15 @@ static bool add_authority(X509_CRL *list, const struct certificate *authority)
     return added;
 }
 
-static bool set_times(X509_CRL *list, int64_t now_s, int64_t end_s)
+/* The list ends no earlier than `old`, unless that is NULL. */
+static bool set_times(X509_CRL *list, X509_CRL *old, int64_t now_s, int64_t end_s)
 {
     ASN1_TIME *begin = ASN1_TIME_set(NULL, (time_t)(now_s - EARLIER_S));
     ASN1_TIME *end = ASN1_TIME_set(NULL, (time_t)end_s);
+    const ASN1_TIME *old_end = old != NULL ? X509_CRL_get0_nextUpdate(old) : NULL;
+    bool later = end != NULL && old_end != NULL && ASN1_TIME_compare(old_end, end) > 0;
     bool set = begin != NULL && end != NULL && X509_CRL_set1_lastUpdate(list, begin) == 1 &&
-               X509_CRL_set1_nextUpdate(list, end) == 1;
+               X509_CRL_set1_nextUpdate(list, later ? old_end : end) == 1;
     ASN1_TIME_free(begin);
     ASN1_TIME_free(end);
     return set;
@@ -149,7 +152,7 @@ static X509_CRL *make(const struct certificate *authority, X509_CRL *old, const 
     X509_CRL *list = X509_CRL_new();
     if (list != NULL && X509_CRL_set_version(list, VERSION_2) == 1 &&
         X509_CRL_set_issuer_name(list, X509_get_subject_name(authority->x509)) == 1 &&
-        set_times(list, now_s, end_s) && add_old_entries(list, old) &&
+        set_times(list, revoked == NULL ? old : NULL, now_s, end_s) && add_old_entries(list, old) &&
         (revoked == NULL || add_certificate(list, revoked, now_s)) && add_authority(list, authority) &&
         add_number(list, old) && X509_CRL_sort(list) == 1 &&
         X509_CRL_sign(list, authority->key, EVP_sha256()) > 0)

@@ -101,6 +101,16 @@ static void refresh(void *context)
     (void)context; /* all metrics are updated continuously */
 }
 
+static enum status check_peers(const struct settings *settings, const struct security *security,
+                               struct error *error)
+{
+    TRY(security_check_callee(security, "hospital-rpc", settings->rpc[BACKEND_HOSPITAL], error));
+    TRY(security_check_callee(security, "booking-rpc", settings->rpc[BACKEND_BOOKING], error));
+    TRY(security_check_callee(security, "history-rpc", settings->rpc[BACKEND_HISTORY], error));
+    TRY(security_check_followed(security, "hospital-events", settings->hospital_events, error));
+    return security_check_followed(security, "booking-events", settings->booking_events, error);
+}
+
 static void open_all(struct gateway_service *service)
 {
     const struct settings *settings = &service->settings;
@@ -111,12 +121,7 @@ static void open_all(struct gateway_service *service)
     if (strncmp(settings->http_listen, "unix:", strlen("unix:")) != 0)
         must(security_check_port(service->security, "http-listen", settings->http_listen, &error), &error);
     must(security_check_port(service->security, "ops-listen", settings->ops_listen, &error), &error);
-    must(security_check_callee(service->security, "hospital-rpc", settings->rpc[BACKEND_HOSPITAL], &error),
-         &error);
-    must(security_check_callee(service->security, "booking-rpc", settings->rpc[BACKEND_BOOKING], &error),
-         &error);
-    must(security_check_callee(service->security, "history-rpc", settings->rpc[BACKEND_HISTORY], &error),
-         &error);
+    must(check_peers(settings, service->security, &error), &error);
     const struct backend_options backend = {
         .security = service->security,
         .addresses = {settings->rpc[BACKEND_HOSPITAL], settings->rpc[BACKEND_BOOKING],

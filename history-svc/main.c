@@ -117,8 +117,10 @@ int main(int argc, char **argv)
     const struct app_options options = {
         .program = HISTORY_PROGRAM,
         .settings = &service.settings.service,
-        .callees = {{"booking-rpc", service.settings.booking_rpc},
-                    {"hospital-rpc", service.settings.hospital_rpc}},
+        .peers = {{"booking-rpc", service.settings.booking_rpc, "booking-events",
+                   service.settings.booking_events},
+                  {"hospital-rpc", service.settings.hospital_rpc, "hospital-events",
+                   service.settings.hospital_events}},
         .queues = 1, /* for reads */
         .services = {&service.api.service.base},
         .schema = SCHEMA_LIVE,

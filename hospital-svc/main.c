@@ -168,7 +168,8 @@ int main(int argc, char **argv)
         .settings = &service.settings.service,
         .topic = SCREENING_LOG_HOSPITAL,
         .events_listen = service.settings.events_listen,
-        .callees = {{"booking-rpc", service.settings.booking_rpc}},
+        .peers = {{"booking-rpc", service.settings.booking_rpc, "booking-events",
+                   service.settings.booking_events}},
         .queues = 2, /* for commands and reads */
         .services = {&service.api.service.base},
         .prepare = prepare_database,

@@ -191,7 +191,14 @@ static enum status read_issuer(struct reader *reader, json_t *object)
     return read_members(reader, object, issuer);
 }
 
-/* Reads the keys of an issuer, or keeps the earlier ones if the file is wrong. */
+/* Returns the earlier state of an issuer, or NULL if it had its keys in another file or there is none. */
+static const struct auth_issuer *find_earlier(const struct reader *reader, const struct auth_issuer *issuer)
+{
+    const struct auth_issuer *earlier = auth_issuers_find(reader->earlier, issuer->name);
+    return earlier != NULL && strcmp(earlier->keys_path, issuer->keys_path) == 0 ? earlier : NULL;
+}
+
+/* Reads the keys of an issuer, or keeps the earlier ones of the same file if it is wrong. */
 static enum status read_keys(const struct reader *reader, struct auth_issuer *issuer)
 {
     struct auth_issuers *into = reader->into;
@@ -200,8 +207,7 @@ static enum status read_keys(const struct reader *reader, struct auth_issuer *is
     if (status == STATUS_INVALID_ARGUMENT && reader->earlier != NULL) {
         if (into->stale++ == 0)
             into->problem = problem;
-        return auth_keys_keep(auth_issuers_find(reader->earlier, issuer->name), &into->arena, issuer,
-                              reader->error);
+        return auth_keys_keep(find_earlier(reader, issuer), &into->arena, issuer, reader->error);
     }
     if (status != STATUS_OK && reader->error != NULL)
         *reader->error = problem;

@@ -203,15 +203,24 @@ static enum status read_subject(const struct auth_issuer *issuer, const json_t *
     return caller->subject != NULL ? STATUS_OK : error_no_memory(error);
 }
 
-/* Reads the claims of a token that the key has signed. */
-static enum status read_claims(const struct auth_issuer *issuer, const struct auth_key *key,
-                               const json_t *claims, int64_t now_us, struct arena *arena,
-                               struct auth_caller *out, struct error *error)
+/*
+ * Refuses claims that no signature could make valid, so that the client that goes on with an expired token
+ * costs no verification.
+ */
+static enum status check_claims(const struct auth_issuer *issuer, const json_t *claims, int64_t now_us,
+                                int64_t *until_us, struct error *error)
 {
-    struct auth_caller caller = {0};
     if (!names_audience(json_object_get(claims, "aud"), issuer->audience))
         return invalid(error, "the token is for another audience");
-    TRY(check_time(claims, now_us, &caller.until_us, error));
+    return check_time(claims, now_us, until_us, error);
+}
+
+/* Reads the claims of a token that the key has signed, and that counts until `until_us`. */
+static enum status read_claims(const struct auth_issuer *issuer, const struct auth_key *key,
+                               const json_t *claims, int64_t until_us, struct arena *arena,
+                               struct auth_caller *out, struct error *error)
+{
+    struct auth_caller caller = {.until_us = until_us};
     TRY(read_subject(issuer, claims, arena, &caller, error));
     TRY(read_roles(issuer, claims, &caller.roles, error));
     TRY(read_scope(issuer, claims, arena, &caller, error));
@@ -229,16 +238,18 @@ static enum status verify(const struct auth_issuers *issuers, const struct auth_
 {
     const struct auth_issuer *issuer;
     const struct auth_key *key;
+    int64_t until_us;
     bool genuine;
     if (header == NULL || claims == NULL)
         return invalid(error, "the token is malformed");
     TRY(check_header(header, error));
     TRY(find_key(issuers, header, claims, now_us, &issuer, &key, error));
+    TRY(check_claims(issuer, claims, now_us, &until_us, error));
     *costly = true;
     TRY(auth_jws_verify(jws, key->jwk, &genuine, error));
     if (!genuine)
         return invalid(error, "the token's signature is wrong");
-    return read_claims(issuer, key, claims, now_us, arena, out, error);
+    return read_claims(issuer, key, claims, until_us, arena, out, error);
 }
 
 enum status auth_token_verify(const struct auth_issuers *issuers, const char *token, int64_t now_us,

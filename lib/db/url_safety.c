@@ -88,23 +88,34 @@ static bool is_local(const char *host)
            is_loopback(host);
 }
 
-/*
- * Copies the first name of the comma-separated list that is not local. Returns false if there is none. A name
- * that is too long is cut, and is not local.
- */
-static bool find_remote(const char *list, char out[HOST_SIZE])
+/* Takes the next name of a comma-separated list from *list, which is then NULL after the last. Cuts long
+ * ones. */
+static void take_name(const char **list, char out[HOST_SIZE])
 {
-    for (;;) {
-        size_t length = strcspn(list, ",");
-        size_t kept = length < HOST_SIZE ? length : HOST_SIZE - 1;
-        memcpy(out, list, kept);
-        out[kept] = '\0';
+    const char *name = *list != NULL ? *list : "";
+    size_t length = strcspn(name, ",");
+    size_t kept = length < HOST_SIZE ? length : HOST_SIZE - 1;
+    memcpy(out, name, kept);
+    out[kept] = '\0';
+    *list = name[length] == ',' ? name + length + 1 : NULL;
+}
+
+/*
+ * Copies the first name or address that libpq connects to and that is not local: of each pair the address, or
+ * the name if the address is empty. Returns false if there is none. A name that was cut is not local.
+ */
+static bool find_remote(const struct options *options, char out[HOST_SIZE])
+{
+    const char *names = value_of(options, "host"), *addresses = value_of(options, "hostaddr");
+    do {
+        char name[HOST_SIZE], address[HOST_SIZE];
+        take_name(&names, name);
+        take_name(&addresses, address);
+        memcpy(out, address[0] != '\0' ? address : name, HOST_SIZE);
         if (!is_local(out))
             return true;
-        if (list[length] == '\0')
-            return false;
-        list += length + 1;
-    }
+    } while (names != NULL || addresses != NULL);
+    return false;
 }
 
 /* Returns the names or addresses that libpq connects to. hostaddr replaces host. */
@@ -136,7 +147,7 @@ static enum status check_service(const struct options *options, const char *serv
 static enum status check_hosts(const struct options *options, struct error *error)
 {
     char host[HOST_SIZE];
-    if (is_verified(value_of(options, "sslmode")) || !find_remote(hosts_of(options), host))
+    if (is_verified(value_of(options, "sslmode")) || !find_remote(options, host))
         return STATUS_OK;
     return error_invalid(error, "database: %s is not this machine: the URL needs sslmode=verify-full", host);
 }
@@ -203,9 +214,11 @@ static bool is_well_known(const char *user, const char *password)
     return strcasecmp(password, user) == 0;
 }
 
-/* Returns the number of the first line with a well-known password, or 0 if there is none. Changes the text.
+/*
+ * Returns the number of the first line with a well-known password, such as the name of the line's user or of
+ * `user`, or 0 if there is none. Changes the text.
  */
-static int find_well_known(char *text)
+static int find_well_known(char *text, const char *user)
 {
     enum { HOST, PORT, DATABASE, USER, PASSWORD, FIELDS };
     int number = 0;
@@ -217,7 +230,7 @@ static int find_well_known(char *text)
             continue;
         for (int i = 0; i < FIELDS; i++)
             fields[i] = take_field(&line);
-        if (is_well_known(fields[USER], fields[PASSWORD]))
+        if (is_well_known(fields[USER], fields[PASSWORD]) || strcasecmp(fields[PASSWORD], user) == 0)
             return number;
     }
     return 0;
@@ -227,11 +240,13 @@ enum status db_url_check_well_known(const char *url, struct error *error)
 {
     struct options options = read_options(url);
     const char *path = find(options.url, "passfile");
+    const char *user = value_of(&options, "user");
     struct secret_file file = {0};
     enum status status = STATUS_OK;
     if (is_given(path))
         status = secret_file_open("database: passfile", path, PASSFILE_MAX_BYTES, &file, error);
-    int line = status == STATUS_OK && is_given(path) ? find_well_known(file.bytes) : 0;
+    int line =
+        status == STATUS_OK && is_given(path) ? find_well_known(file.bytes, user != NULL ? user : "") : 0;
     if (line > 0)
         status = error_invalid(error, "database: passfile: %s: line %d: a well-known password", path, line);
     secret_file_close(&file);

@@ -71,6 +71,8 @@ static void test_a_server_elsewhere_must_prove_who_it_is(void **state)
     expect_open("postgresql://[fe80::1]/db", "fe80::1");
     expect_open("postgresql://127.1/db", "127.1"); /* the resolver's to interpret */
     expect_open("postgresql://localhost/db?hostaddr=192.0.2.1", "192.0.2.1");
+    expect_open("postgresql://localhost,db.example/db?hostaddr=127.0.0.1,", "db.example");
+    expect_open("postgresql://localhost,db.example/db?hostaddr=127.0.0.1,192.0.2.1", "192.0.2.1");
     assert_int_equal(
         db_url_check_transport("postgresql://a.example,b.example/db?sslmode=verify-full", &error), STATUS_OK);
 }

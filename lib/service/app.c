@@ -71,6 +71,16 @@ static bool open_parts(struct app *app)
     return true;
 }
 
+static enum status check_peer(const struct security *security, const struct app_peer *peer,
+                              struct error *error)
+{
+    if (peer->rpc_setting != NULL)
+        TRY(security_check_callee(security, peer->rpc_setting, peer->rpc, error));
+    if (peer->events_setting != NULL)
+        TRY(security_check_followed(security, peer->events_setting, peer->events, error));
+    return STATUS_OK;
+}
+
 /*
  * Opens everything. Returns false if a stop is requested first. The listeners come first, so that a start
  * that fails because a port is taken does not create a database.
@@ -81,12 +91,9 @@ static bool start(struct app *app)
     if (security_open(&app->options->settings->security, app->options->program, &app->security, &error) !=
         STATUS_OK)
         service_config_error(app->options->program, &error);
-    for (size_t i = 0; i < APP_CALLEES_MAX; i++) {
-        const struct app_callee *callee = &app->options->callees[i];
-        if (callee->setting != NULL &&
-            security_check_callee(app->security, callee->setting, callee->addresses, &error) != STATUS_OK)
+    for (size_t i = 0; i < APP_PEERS_MAX; i++)
+        if (check_peer(app->security, &app->options->peers[i], &error) != STATUS_OK)
             service_config_error(app->options->program, &error);
-    }
     app_listen(app);
     return open_database(app) && open_writer(app) && do_step(app, open_readers, app) &&
            do_step(app, start_publisher, app) && open_parts(app) && do_step(app, open_watch, app);

@@ -33,7 +33,7 @@
 #include "writer/reader.h"
 #include "writer/writer.h"
 
-enum { APP_PARTS_MAX = 8, APP_SERVICES_MAX = 3, APP_CALLEES_MAX = 2 };
+enum { APP_PARTS_MAX = 8, APP_SERVICES_MAX = 3, APP_PEERS_MAX = 2 };
 
 /* One part of a service. The argument of each function is app_options.service. */
 struct app_part {
@@ -53,9 +53,10 @@ struct app_options {
     const struct service_settings *settings;
     const char *topic;         /* topic of the log that the service publishes; NULL = it publishes none */
     const char *events_listen; /* ignored if `topic` is NULL */
-    struct app_callee {
-        const char *setting, *addresses; /* the flag and its value; NULL = none */
-    } callees[APP_CALLEES_MAX];          /* what the service calls over RPC */
+    struct app_peer {
+        const char *rpc_setting, *rpc;       /* a flag and its value; NULL = none */
+        const char *events_setting, *events; /* NULL = none */
+    } peers[APP_PEERS_MAX];                  /* what the service calls and follows */
     size_t queues; /* number of queues that the handlers fill, each with queue_max places */
     ProtobufCService *services[APP_SERVICES_MAX + 1]; /* in addition to EventLogService; ends with NULL */
     const char *schema; /* on PostgreSQL, the schema in which names are resolved; NULL = the default */

@@ -114,6 +114,23 @@ enum status security_check_callee(const struct security *security, const char *s
     return STATUS_OK;
 }
 
+enum status security_check_followed(const struct security *security, const char *setting,
+                                    const char *addresses, struct error *error)
+{
+    struct address_list list;
+    struct error rule;
+    if (security->settings->insecure)
+        return STATUS_OK;
+    if (address_list_parse(addresses, ADDRESS_TCP | ADDRESS_IPC, &list, &rule) != STATUS_OK)
+        return error_invalid(error, "%s: %s", setting, rule.message);
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].scheme != ADDRESS_IPC)
+            return error_invalid(
+                error, "%s: anybody could send events at %s: use ipc://, unless --insecure is given", setting,
+                list.items[i].text);
+    return STATUS_OK;
+}
+
 void security_close(struct security *security)
 {
     if (security == NULL)

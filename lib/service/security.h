@@ -68,6 +68,14 @@ MUST_CHECK enum status security_check_callee(const struct security *security, co
                                              const char *addresses, struct error *error);
 
 /*
+ * Checks the addresses of events that the program follows. Events carry names, and no token proves where they
+ * come from, so without --insecure each address must be ipc://; otherwise returns INVALID_ARGUMENT, which
+ * names the flag `setting`.
+ */
+MUST_CHECK enum status security_check_followed(const struct security *security, const char *setting,
+                                               const char *addresses, struct error *error);
+
+/*
  * Writes why the service is degraded, and returns 1, if issuers.json or a file of keys could not be read
  * again (auth_is_stale). Otherwise returns 0. Any thread.
  */

@@ -89,12 +89,33 @@ static void test_no_token_is_sent_in_clear_to_another_machine(void **state)
     security_close(security);
 }
 
+static void test_events_are_followed_on_sockets_only(void **state)
+{
+    struct security_settings settings = {.issuers = "", .token_key = "", .insecure = true};
+    static const char open[] = "ipc:///run/a,tcp://127.0.0.1:7202";
+    struct security *security;
+    struct error error;
+    (void)state;
+    assert_int_equal(security_open(&settings, "test-svc", &security, &error), STATUS_OK);
+    assert_int_equal(security_check_followed(security, "booking-events", open, &error), STATUS_OK);
+    settings.insecure = false;
+    assert_int_equal(security_check_followed(security, "booking-events", open, &error),
+                     STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message,
+                        "booking-events: anybody could send events at tcp://127.0.0.1:7202: use "
+                        "ipc://, unless --insecure is given");
+    assert_int_equal(security_check_followed(security, "booking-events", "ipc:///run/a,ipc:///run/b", &error),
+                     STATUS_OK);
+    security_close(security);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_insecure_warns_at_once_and_then_every_minute),
         cmocka_unit_test(test_without_issuers_only_insecure_opens),
         cmocka_unit_test(test_no_token_is_sent_in_clear_to_another_machine),
+        cmocka_unit_test(test_events_are_followed_on_sockets_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -282,6 +282,8 @@ def test_pki_revoke_lists_certificates_and_keeps_earlier_ones(driver):
         assert stands(pki + "/booking-svc/tls.pem")
         assert verifies(pki + "/history-svc/tls.pem", authority, "-crl_check", "-CRLfile", crl, "-attime", str(now + 39 * 86400))
         done("pki", "renew", pki, "--days", "90")
+        done("pki", "renew", pki, "--service", "front", "--days", "7")  # which does not shorten the list
+        assert verifies(pki + "/history-svc/tls.pem", authority, "-crl_check", "-CRLfile", crl, "-attime", str(now + 89 * 86400))
         done("pki", "revoke", pki, "gateway-svc", "--days", "7")
         assert not verifies(pki + "/history-svc/tls.pem", authority, "-crl_check", "-CRLfile", crl, "-attime", str(now + 8 * 86400))
         shown = [entry for entry in json.loads(done("--json", "pki", "show", pki))["entries"] if entry["file"] == "services-ca.crl"]

@@ -275,6 +275,8 @@ def test_nothing_starts_open_unless_it_is_told_to(driver):
             refused("ops-listen", ops_listen=open_port)
             for callee in {"hospital": ("booking",), "booking": ("hospital",), "gateway": PROGRAMS}.get(name, ("hospital", "booking")):
                 refused(callee + "-rpc", **{callee + "_rpc": "tcp://192.0.2.1:7201"})  # a token would be sent in clear
+                if callee != "history":
+                    refused(callee + "-events", **{callee + "_events": "tcp://127.0.0.1:7202"})  # anybody could send events
             if name == "gateway":
                 refused(HTTP_FLAG, http_listen=open_port)
                 continue
