@@ -197,11 +197,11 @@ def events(stack, event):
 def test_a_host_name_stands_for_all_publishers_that_it_resolves_to(driver):
     """The name resolves to nothing at first, then to one address, to both, to nothing, and at last to the second one."""
     del driver
-    with Replicas(without=("history",)) as stack:
+    with Replicas(without=("history",), insecure=True) as stack:  # names and ports are for events over TCP
         first, second, port = stack.booking_svc, stack.services["booking2"], free_port()
         for service, number in ((first, "127.0.0.2"), (second, "127.0.0.3")):
             service.stop()
-            service.flags.update({"events-listen": "tcp://%s:%d" % (number, port), "insecure": "true"})
+            service.flags.update({"events-listen": "tcp://%s:%d" % (number, port)})
             service.start()
         stack.hospital_svc.restart(booking_events=second.flags["events-listen"])
         hosts = Hosts(stack, stack.history_svc)

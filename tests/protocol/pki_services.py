@@ -177,12 +177,12 @@ def test_screenctl_shows_events_as_a_service_at_its_socket(driver):
         for token in (stack.keyring.file("admin", "admin"), ""):
             check_error(stack.screenctl(token, *tail), 1, "only services may read the logs", "--token-key")
         own = (*tail, "--service", "history-svc", "--token-key", stack.keyring.key_path("history-svc"))
-        shown = stack.screenctl("", "--hospital-addr", stack.hospital_svc.rpc, *own)
+        shown = stack.screenctl("", "--hospital-addr", stack.hospital_svc.for_services, *own)
         assert shown.returncode == 0 and hospital in shown.stdout and "hospital.registered" in shown.stdout, shown
         # The same token is worth nothing at the listener for people, nor is a key of another name.
         check_error(stack.screenctl("", *own), 1, "only services may read the logs")
         wrong = (*tail, "--service", "booking-svc", "--token-key", stack.keyring.key_path("history-svc"))
-        check_error(stack.screenctl("", "--hospital-addr", stack.hospital_svc.rpc, *wrong), 1, "UNAUTHENTICATED TOKEN_INVALID")
+        check_error(stack.screenctl("", "--hospital-addr", stack.hospital_svc.for_services, *wrong), 1, "UNAUTHENTICATED TOKEN_INVALID")
         for words in ((*tail, "--service", "history-svc"), (*tail, "--token-key", "x"), (*tail, "--service", "x", "--token-key", "y")):
             check_error(stack.screenctl("", *words), 2)
         check_error(stack.screenctl("", *tail, "--service", "history-svc", "--token-key", "/nowhere"), 1, "token-key: /nowhere")
