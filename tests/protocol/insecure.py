@@ -12,6 +12,7 @@ from kit.world import CONFIRMED, book, booking_request, register, wait_agreement
 InsecureStack = functools.partial(Stack, insecure=True)
 
 
+@once
 def test_insecure_services_play_the_twelve_lines(driver):
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seed.py")
     spec = importlib.util.spec_from_file_location("seed", path)
