@@ -242,11 +242,11 @@ enum status db_url_check_well_known(const char *url, struct error *error)
     const char *path = find(options.url, "passfile");
     const char *user = value_of(&options, "user");
     struct secret_file file = {0};
+    struct error unread;
     enum status status = STATUS_OK;
-    if (is_given(path))
-        status = secret_file_open("database: passfile", path, PASSFILE_MAX_BYTES, &file, error);
-    int line =
-        status == STATUS_OK && is_given(path) ? find_well_known(file.bytes, user != NULL ? user : "") : 0;
+    int line = 0;
+    if (is_given(path) && secret_file_open("passfile", path, PASSFILE_MAX_BYTES, &file, &unread) == STATUS_OK)
+        line = find_well_known(file.bytes, user != NULL ? user : "");
     if (line > 0)
         status = error_invalid(error, "database: passfile: %s: line %d: a well-known password", path, line);
     secret_file_close(&file);

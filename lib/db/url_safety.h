@@ -39,8 +39,8 @@ MUST_CHECK enum status db_url_check_passfile(const char *url, struct error *erro
 
 /*
  * Returns INVALID_ARGUMENT "database: passfile: PATH: line N: ..." if the file of passwords that the URL
- * names has one that everybody tries first: an empty one, the user's name, or one of a list. Fails like
- * db_url_check_passfile, too.
+ * names has one that everybody tries first: an empty one, the user's name, or one of a list. A file
+ * that is refused by db_url_check_passfile is not looked at.
  */
 MUST_CHECK enum status db_url_check_well_known(const char *url, struct error *error);
 

@@ -207,11 +207,15 @@ static void test_a_well_known_password_is_refused(void **state)
     expect_well_known(file, url, "*:*:*:me:postgres\n", 1);
     expect_well_known(file, url, "*:*:*:me:9f5b3c0ad17e\n\\:\\:1:*:*:you:ChangeMe\r\n", 2);
     expect_well_known(file, url, "*:*:*:hospital:Hospital", 1);
+    expect_well_known(file, "postgresql:///db?passfile=/nowhere", "", 0);
+    expect_well_known(file, url, "*:*:*:*:9f5b3c0ad17e\n*:*:*:*:History\n", 0);
     expect_well_known(file, url, "*:*:*:hospital:pass\\word", 1);
     expect_well_known(file, url, "*:*:*:me:\n", 1);
     expect_well_known(file, url, "*:*:*:me", 1);
-    assert_int_equal(fchmod(file, 0640), 0);
-    assert_int_equal(db_url_check_well_known(url, &error), STATUS_INVALID_ARGUMENT);
+    (void)snprintf(url, sizeof url, "postgresql://history@/db?passfile=%s", path);
+    expect_well_known(file, url, "*:*:*:*:9f5b3c0ad17e\n*:*:*:*:History\n", 2);
+    assert_int_equal(fchmod(file, 0640), 0); /* which is refused as such */
+    assert_int_equal(db_url_check_well_known(url, &error), STATUS_OK);
     assert_int_equal(db_url_check_well_known("postgresql:///db", &error), STATUS_OK);
     assert_int_equal(db_url_check_well_known("sqlite:x?passfile=/none", &error), STATUS_OK);
     assert_int_equal(close(file), 0);

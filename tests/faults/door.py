@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 import traceback
-import uuid
 
 from google.protobuf import json_format
 
@@ -16,11 +15,10 @@ from faults.facts import REJECTIONS
 from faults.history import plain
 from kit import rpc
 from kit.front import Front
-from kit.ids import new_id
+from kit.ids import keyed_id, new_id
 from kit.stack import DEADLINE_S, wait_for
 from kit.web import Client
 
-KEYS = uuid.UUID("06b838db-ec70-49bf-9b06-09ba93f03ad3")  # namespace of ids that gateway-svc derives (docs/http-api.md)
 CUSTOMERS = 4
 # Answers that do not say whether the booking was made, of HAProxy or of the gateway: the same request is sent again.
 REPEATED = {408: rpc.UNAVAILABLE, 429: rpc.RESOURCE_EXHAUSTED, 500: rpc.INTERNAL, 502: rpc.UNAVAILABLE, 503: rpc.UNAVAILABLE,
@@ -186,7 +184,7 @@ class DoorCustomer:
         self.made += 1
         customer = "door-%d-%d" % (self.number, self.made)
         key = new_id() if self.random.random() < 0.5 else "order %s of %s" % (self.made, customer)
-        request = {"booking_id": key if "order" not in key else str(uuid.uuid5(KEYS, key)), "customer_id": customer,
+        request = {"booking_id": key if "order" not in key else keyed_id(key), "customer_id": customer,
                    "customer_name": "김하늘", "hospital_id": hospital["hospital_id"],
                    "date": self.random.choice(hospital["dates"]), "headcount": self.random.choice((1, 1, 2)),
                    "queue_if_unavailable": False}

@@ -65,7 +65,7 @@ def test_a_file_of_passwords_must_be_private_and_right(driver):
         os.chmod(passwords, 0o640)
         ended = stack.hospital_svc.run_once(migrate="true")
         assert (ended.returncode, ended.stderr) == (
-            2, "hospital-svc: database: passfile: %s: its mode is 0640: only its owner may read it (chmod 600)\n" % passwords)
+            2, "hospital-svc: database: passfile: %s: its mode is 0640: only its owner may read it (chmod 600)\n" % passwords), ended
 
 
 @once

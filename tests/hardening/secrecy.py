@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 from hardening.logins import PASSWORD, migrate, services, write_private
-from kit import rpc, web
+from kit import credentials, rpc, web
 from kit.marks import once
 from kit.pki import done, made_pki, read_json, screenctl
 from kit.stack import DEADLINE_S, PROGRAMS, Stack, free_port, program, wait_for
@@ -198,8 +198,9 @@ def test_screenctl_shows_no_secret(driver):
         assert wrong.returncode == 1, wrong
         assert len(set(secrets)) > 20 and all(len(secret) > 20 for secret in secrets), secrets
         assert_secret("the output", "\n".join([*printed, wrong.stdout, wrong.stderr]), secrets)
-        command = [program("screenctl"), "--hospital", stack.hospital_svc.rpc, "events", "tail", "--log", "hospital", "--after", "hospital:0"]
-        environment = {**os.environ, "SCREENING_TOKEN_FILE": token_file}
+        command = [program("screenctl"), "--hospital", stack.hospital_svc.for_services, "events", "tail", "--log", "hospital", "--after", "hospital:0"]
+        environment = {**os.environ, "SCREENING_TOKEN_FILE": credentials.current().service_file}
+        secrets.append(credentials.current().service.rpartition(".")[2])
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as tail:
             register(stack)
             assert tail.stdout.readline()
