@@ -14,8 +14,8 @@ from kit.world import CONFIRMED, register, wait_agreement
 ROUNDS = 5 if os.environ.get("SCREENING_FULL") == "1" else 1
 BUDGET_S = 60
 CALLS_BETWEEN = 100
-# The longest times without a confirmation on a machine that is busy with other tests. docs/guarantees.md has the figures: Patroni's
-# ttl of 20 s is most of the first.
+# The longest times without a confirmation on a machine that is busy with other tests. Patroni's ttl of 20 s is most of the first.
+# docs/operations.md has the figures of an idle machine.
 LEADER_KILLED_S, SWITCHOVER_S, SERVER_KILLED_S = 60, 30, 40
 # booking-svc's breaker is open for 5 s once half of the bookings have failed, and closes after successful probes.
 BREAKER_S = 6
