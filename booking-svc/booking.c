@@ -71,7 +71,7 @@ static bool is_abandoned(const struct booking *booking)
            strcmp(booking->status_reason, SCREENING_REASON_ABANDONED) == 0;
 }
 
-/* Returns whether the request repeats the one that made the booking, as far as the booking shows. */
+/* Returns whether the request has the content from which the booking was made. */
 static bool is_repetition(const struct booking *existing, const struct booking *request)
 {
     return is_abandoned(existing) ||

@@ -54,8 +54,8 @@ MUST_CHECK enum status inbox_open(struct inbox *inbox, const char *topic, const 
 void inbox_close(struct inbox *inbox);
 
 /*
- * Dials, redials and closes what is due. Call it when dialers_look_due_ns is reached, or more often, on the
- * follower's thread, without the monitor's lock.
+ * Dials, redials and closes what is due. Call it at dialers_look_due_ns at the latest, on the follower's
+ * thread, without the monitor's lock.
  */
 void inbox_look_after(struct inbox *inbox);
 

@@ -49,8 +49,8 @@ void redial_look(struct redial *redial, bool connected);
 void redial_stop(struct redial *redial);
 
 /*
- * Returns whether the connection is one of the current dialer. Any thread, also while other functions of this
- * file run. For a `redial` that is zero, returns false.
+ * Returns whether the connection is one of the current dialer. Any thread; it may run at the same
+ * time as other functions of this file. For a `redial` that is zero, returns false.
  */
 bool redial_made(const struct redial *redial, nng_pipe pipe);
 
