@@ -1,6 +1,7 @@
 """Tests ./demo: its output, its check of the ports, and its final table."""
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -90,3 +91,25 @@ def test_demo_needs_no_package_that_only_tests_need(driver):
     done = subprocess.run(["/usr/bin/python3", "-c", blocked + kit], capture_output=True, text=True, check=False,
                           env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert done.returncode == 0, done
+
+
+@once
+def test_the_demo_of_the_containers_finds_all_of_its_modules(driver):
+    """Its image has a part of the kit: what the Dockerfile copies."""
+    del driver
+    with open(os.path.join(ROOT, "deploy/docker/Dockerfile"), encoding="utf-8") as file:
+        stage = file.read().partition(" AS demo\n")[2].partition("\nFROM ")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        for line in stage.replace("\\\n", " ").splitlines():
+            if line.startswith("COPY "):
+                *sources, target = line.split()[1:]
+                target = folder + target
+                for source in (os.path.join(ROOT, one) for one in sources):
+                    if os.path.isdir(source):
+                        shutil.copytree(source, target)
+                    else:
+                        os.makedirs(target, exist_ok=True)
+                        shutil.copy(source, target)
+        done = subprocess.run(["/usr/bin/python3", "-I", folder + "/opt/screening/deploy/docker/demo", "nonsense"],
+                              capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert done.returncode == 2 and "Runs the demo inside a stack of containers" in done.stderr, done
