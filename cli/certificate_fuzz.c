@@ -1,9 +1,11 @@
 /*
  * Gives the readers of certificates and keys damaged files. The first byte says what the file is:
  *
- *   C, K   the rest is a certificate or a private key in DER, which the file has as PEM: base64 would hide
- * the bytes from the fuzzer c, k   the rest is the file, which should be PEM J      the rest is a private key
- * in JSON R      as C; and a certificate that was read is renewed, which takes a millisecond for its new key
+ * - C, K: the rest is a certificate or a private key in DER, which the file has as PEM. Base64 would hide the
+ *   bytes from the fuzzer.
+ * - c, k: the rest is the file, which should be PEM.
+ * - J: the rest is a private key in JSON.
+ * - R: as C. A certificate that was read is also renewed, which takes a millisecond for its new key.
  */
 #include "certificate.h"
 
