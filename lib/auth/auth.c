@@ -88,6 +88,15 @@ static enum status read_issuers(struct auth *auth, struct shared_issuers **out, 
     return status;
 }
 
+/* For auth_cache_sift. `context` are the issuers that are in force now. */
+static bool still_counts(const void *context, const uint8_t grant[DIGEST_SIZE], int64_t *end_us)
+{
+    const struct auth_key *key = auth_issuers_find_grant(context, grant);
+    if (key != NULL)
+        *end_us = key->end_us;
+    return key != NULL;
+}
+
 /* The caller holds reload_lock. Fails if a file is wrong, although what can be read has replaced the rest. */
 static enum status reload(struct auth *auth, struct error *error)
 {
@@ -97,7 +106,7 @@ static enum status reload(struct auth *auth, struct error *error)
     struct shared_issuers *former = auth->in_force;
     auth->in_force = fresh;
     pthread_mutex_unlock(&auth->lock);
-    auth_cache_clear(auth->cache);
+    auth_cache_sift(auth->cache, still_counts, fresh->issuers);
     if (former != NULL)
         drop_issuers(auth, former);
     metric_set(&stale, (int64_t)fresh->issuers->stale);
@@ -186,6 +195,23 @@ static enum status refuse_attempt(uint32_t retry_after_ms, struct error *error)
     return STATUS_RESOURCE_EXHAUSTED;
 }
 
+/* Verifies a token by the issuers that are in force. Sets *end_us to the end of its key. */
+static enum status verify_now(struct auth *auth, const char *token, struct arena *arena,
+                              struct auth_caller *out, int64_t *end_us, bool *costly, struct error *error)
+{
+    struct shared_issuers *issuers = take_issuers(auth);
+    enum status status =
+        auth_token_verify(issuers->issuers, token, clock_now_us(), arena, out, costly, error);
+    if (status == STATUS_OK) {
+        const struct auth_key *key = auth_issuers_find_grant(issuers->issuers, out->grant);
+        CHECK(key != NULL);
+        *end_us = key->end_us;
+    }
+    drop_issuers(auth, issuers);
+    metric_add(&verified, *costly);
+    return status;
+}
+
 /* Verifies a token that is not in the cache, and remembers it. */
 static enum status verify(struct auth *auth, const char *token, const uint8_t code[AUTH_CACHE_CODE_SIZE],
                           uint64_t source, struct arena *arena, struct auth_caller *out, struct error *error)
@@ -193,18 +219,17 @@ static enum status verify(struct auth *auth, const char *token, const uint8_t co
     const uint64_t generation = auth_cache_generation(auth->cache); /* before the issuers are taken */
     const int64_t now_ns = clock_monotonic_ns();
     uint32_t retry_after_ms;
+    int64_t end_us;
     bool costly;
     if (!auth_attempts_allow(auth->attempts, source, now_ns, &retry_after_ms))
         return refuse_attempt(retry_after_ms, error);
-    struct shared_issuers *issuers = take_issuers(auth);
-    enum status status =
-        auth_token_verify(issuers->issuers, token, clock_now_us(), arena, out, &costly, error);
-    drop_issuers(auth, issuers);
-    metric_add(&verified, costly);
-    if (status == STATUS_OK)
-        auth_cache_put(auth->cache, code, out, generation);
-    else if (costly)
+    enum status status = verify_now(auth, token, arena, out, &end_us, &costly, error);
+    if (status == STATUS_OK) {
+        auth_cache_put(auth->cache, code, out, end_us, generation);
+        out->until_us = out->until_us < end_us ? out->until_us : end_us;
+    } else if (costly) {
         auth_attempts_fail(auth->attempts, source, now_ns);
+    }
     return status;
 }
 

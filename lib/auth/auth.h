@@ -29,10 +29,10 @@ MUST_CHECK enum status auth_open(const struct auth_options *options, struct auth
 void auth_close(struct auth *auth);
 
 /*
- * Reads the issuers and their keys again, and forgets the remembered tokens. Fails like auth_open if a file
- * is wrong; then the earlier contents of this file stay in force (auth_issuers_read), and what the other
- * files say counts. A check that runs meanwhile uses either all old or all new issuers; a check that begins
- * after the return uses the new ones. Any thread.
+ * Reads the issuers and their keys again, and forgets the remembered tokens whose issuer's entry or key has
+ * changed. Fails like auth_open if a file is wrong; then the earlier contents of this file stay in force
+ * (auth_issuers_read), and what the other files say counts. A check that runs meanwhile uses either all old
+ * or all new issuers; a check that begins after the return uses the new ones. Any thread.
  */
 MUST_CHECK enum status auth_reload(struct auth *auth, struct error *error);
 

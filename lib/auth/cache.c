@@ -18,7 +18,8 @@ enum { WAYS = 4, SETS = AUTH_CACHE_TOKENS / WAYS, LOCKS = 64 };
 
 struct entry {
     uint8_t code[AUTH_CACHE_CODE_SIZE];
-    int64_t until_us;
+    int64_t until_us; /* the end of the token itself */
+    int64_t end_us;   /* the end of its key */
     unsigned roles;
     size_t scope_count;
     uint8_t issuer[DIGEST_SIZE], grant[DIGEST_SIZE];
@@ -67,20 +68,13 @@ enum status auth_cache_open(struct auth_cache **out, struct error *error)
     return STATUS_OK;
 }
 
-static void clear_set(struct entry **set)
-{
-    for (size_t i = 0; i < WAYS; i++) {
-        free(set[i]);
-        set[i] = NULL;
-    }
-}
-
 void auth_cache_close(struct auth_cache *cache)
 {
     if (cache == NULL)
         return;
     for (size_t i = 0; i < SETS; i++)
-        clear_set(cache->sets[i]);
+        for (size_t place = 0; place < WAYS; place++)
+            free(cache->sets[i][place]);
     for (size_t i = 0; i < LOCKS; i++)
         pthread_mutex_destroy(&cache->locks[i]);
     EVP_MAC_CTX_free(cache->code);
@@ -139,7 +133,7 @@ static enum status copy_out(const struct entry *entry, struct arena *arena, stru
         .subject = subject,
         .scope = scope,
         .scope_count = entry->scope_count,
-        .until_us = entry->until_us,
+        .until_us = entry->until_us < entry->end_us ? entry->until_us : entry->end_us,
     };
     memcpy(out->issuer, entry->issuer, sizeof out->issuer);
     memcpy(out->grant, entry->grant, sizeof out->grant);
@@ -165,7 +159,7 @@ uint64_t auth_cache_generation(struct auth_cache *cache)
     return atomic_load(&cache->generation);
 }
 
-static struct entry *make_entry(const uint8_t *code, const struct auth_caller *caller)
+static struct entry *make_entry(const uint8_t *code, const struct auth_caller *caller, int64_t end_us)
 {
     const size_t scope_size = caller->scope_count * sizeof caller->scope[0];
     const size_t subject_size = strlen(caller->subject) + 1;
@@ -175,6 +169,7 @@ static struct entry *make_entry(const uint8_t *code, const struct auth_caller *c
         return NULL;
     }
     entry->until_us = caller->until_us;
+    entry->end_us = end_us;
     entry->roles = caller->roles;
     entry->scope_count = caller->scope_count;
     memcpy(entry->code, code, AUTH_CACHE_CODE_SIZE);
@@ -198,10 +193,10 @@ static struct entry *replace(struct entry **set, struct entry *entry)
 }
 
 void auth_cache_put(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                    const struct auth_caller *caller, uint64_t generation)
+                    const struct auth_caller *caller, int64_t end_us, uint64_t generation)
 {
     const size_t set = set_of(code);
-    struct entry *unused = make_entry(code, caller);
+    struct entry *unused = make_entry(code, caller, end_us);
     if (unused == NULL)
         return;
     pthread_mutex_lock(&cache->locks[set % LOCKS]);
@@ -211,13 +206,27 @@ void auth_cache_put(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE
     free(unused);
 }
 
-void auth_cache_clear(struct auth_cache *cache)
+/* Keeps the order of the tokens that remain. */
+static void sift_set(struct entry **set, auth_cache_judge_fn judge, const void *context)
 {
-    /* First, so that a token of an earlier generation is either refused or removed below. */
+    size_t kept = 0;
+    for (size_t i = 0; i < WAYS && set[i] != NULL; i++) {
+        struct entry *entry = set[i];
+        set[i] = NULL;
+        if (judge(context, entry->grant, &entry->end_us))
+            set[kept++] = entry;
+        else
+            free(entry);
+    }
+}
+
+void auth_cache_sift(struct auth_cache *cache, auth_cache_judge_fn judge, const void *context)
+{
+    /* First, so that a token of an earlier generation is either refused or judged below. */
     atomic_fetch_add(&cache->generation, 1);
     for (size_t i = 0; i < SETS; i++) {
         pthread_mutex_lock(&cache->locks[i % LOCKS]);
-        clear_set(cache->sets[i]);
+        sift_set(cache->sets[i], judge, context);
         pthread_mutex_unlock(&cache->locks[i % LOCKS]);
     }
 }

@@ -41,19 +41,27 @@ MUST_CHECK enum status auth_cache_get(struct auth_cache *cache, const uint8_t co
                                       struct error *error);
 
 /*
- * Returns the number of times that the cache was cleared. Ask for it before the issuers are read that verify
- * a token. Any thread.
+ * Returns the number of times that the cache was sifted. Ask for it before the issuers are read that verify a
+ * token. Any thread.
  */
 uint64_t auth_cache_generation(struct auth_cache *cache);
 
 /*
- * Remembers a verified token, unless the cache was cleared since `generation`, because other issuers may have
- * verified it, or memory is short. Any thread.
+ * Remembers a verified token, unless the cache was sifted since `generation`, because other issuers may have
+ * verified it, or memory is short. caller->until_us is the end of the token itself, and `end_us` that of its
+ * key; auth_cache_get returns the earlier one. Any thread.
  */
 void auth_cache_put(struct auth_cache *cache, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                    const struct auth_caller *caller, uint64_t generation);
+                    const struct auth_caller *caller, int64_t end_us, uint64_t generation);
 
-/* Forgets all tokens. Call it after the issuers were replaced. Any thread. */
-void auth_cache_clear(struct auth_cache *cache);
+/* Returns whether tokens of the grant (struct auth_caller) count, and sets *end_us to the end of their key.
+ */
+typedef bool (*auth_cache_judge_fn)(const void *context, const uint8_t grant[DIGEST_SIZE], int64_t *end_us);
+
+/*
+ * Forgets the tokens whose grant does not count any more, and sets the ends of the keys of the others. Call
+ * it after the issuers were replaced. `judge` must not use the cache. Any thread.
+ */
+void auth_cache_sift(struct auth_cache *cache, auth_cache_judge_fn judge, const void *context);
 
 #endif

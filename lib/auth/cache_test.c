@@ -52,7 +52,21 @@ static void put(struct fixture *fixture, uint8_t number, const char *subject)
 {
     const struct auth_caller token = caller_of(subject);
     const uint64_t generation = auth_cache_generation(fixture->cache);
-    auth_cache_put(fixture->cache, code_of(number).bytes, &token, generation);
+    auth_cache_put(fixture->cache, code_of(number).bytes, &token, INT64_MAX, generation);
+}
+
+/* Judges: nothing counts, or only a grant that begins with 4, whose key ends at 6. */
+static bool refuse_all(const void *context, const uint8_t grant[DIGEST_SIZE], int64_t *end_us)
+{
+    (void)context, (void)grant, (void)end_us;
+    return false;
+}
+
+static bool accept_4_until_6(const void *context, const uint8_t grant[DIGEST_SIZE], int64_t *end_us)
+{
+    (void)context;
+    *end_us = 6;
+    return grant[0] == 4;
 }
 
 static bool has(struct fixture *fixture, uint8_t number)
@@ -78,7 +92,7 @@ static void test_a_token_is_found_with_all_that_it_says(void **state)
                                       .issuer = {3},
                                       .grant = {[15] = 4},
                                       .until_us = 42};
-    auth_cache_put(fixture->cache, code_of(1).bytes, &token, 0);
+    auth_cache_put(fixture->cache, code_of(1).bytes, &token, INT64_MAX, 0);
     assert_false(has(fixture, 2));
     assert_true(has(fixture, 1));
     assert_int_equal(fixture->found.until_us, 42);
@@ -114,13 +128,23 @@ static void test_a_full_set_forgets_what_was_not_used_for_the_longest_time(void 
     assert_true(has(fixture, 1) && has(fixture, 3) && has(fixture, 4) && has(fixture, WAYS + 1));
 }
 
-static void test_clearing_forgets_all(void **state)
+static void test_sifting_forgets_what_does_not_count(void **state)
 {
     struct fixture *fixture = *state;
-    put(fixture, 1, "a");
-    put(fixture, 2, "a");
-    auth_cache_clear(fixture->cache);
-    assert_false(has(fixture, 1) || has(fixture, 2));
+    for (uint8_t number = 1; number <= WAYS; number++) {
+        const struct auth_caller token = {.subject = "a", .grant = {3 + number % 2}, .until_us = 7};
+        auth_cache_put(fixture->cache, code_of(number).bytes, &token, INT64_MAX, 0);
+    }
+    auth_cache_sift(fixture->cache, accept_4_until_6, NULL);
+    assert_false(has(fixture, 2) || has(fixture, 4));
+    assert_true(has(fixture, 1) && has(fixture, 3));
+    assert_int_equal(fixture->found.until_us, 6);
+    for (uint8_t number = 10; number < 10 + WAYS - 1; number++) /* 1 has been unused for the longest time */
+        put(fixture, number, "b");
+    assert_false(has(fixture, 1));
+    assert_true(has(fixture, 3));
+    auth_cache_sift(fixture->cache, refuse_all, NULL);
+    assert_false(has(fixture, 3) || has(fixture, 10) || has(fixture, 11) || has(fixture, 12));
     put(fixture, 1, "a");
     assert_true(has(fixture, 1));
 }
@@ -130,8 +154,8 @@ static void test_a_token_that_earlier_issuers_verified_is_not_kept(void **state)
     struct fixture *fixture = *state;
     const struct auth_caller token = caller_of("a");
     const uint64_t generation = auth_cache_generation(fixture->cache);
-    auth_cache_clear(fixture->cache);
-    auth_cache_put(fixture->cache, code_of(1).bytes, &token, generation);
+    auth_cache_sift(fixture->cache, accept_4_until_6, NULL);
+    auth_cache_put(fixture->cache, code_of(1).bytes, &token, INT64_MAX, generation);
     assert_false(has(fixture, 1));
 }
 
@@ -172,7 +196,7 @@ int main(void)
         CACHE_TEST(test_a_token_is_found_with_all_that_it_says),
         CACHE_TEST(test_the_same_token_is_kept_once),
         CACHE_TEST(test_a_full_set_forgets_what_was_not_used_for_the_longest_time),
-        CACHE_TEST(test_clearing_forgets_all),
+        CACHE_TEST(test_sifting_forgets_what_does_not_count),
         CACHE_TEST(test_a_token_that_earlier_issuers_verified_is_not_kept),
         CACHE_TEST(test_the_code_depends_on_each_byte_and_on_the_secret),
     };

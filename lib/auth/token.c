@@ -224,8 +224,6 @@ static enum status read_claims(const struct auth_issuer *issuer, const struct au
     TRY(read_subject(issuer, claims, arena, &caller, error));
     TRY(read_roles(issuer, claims, &caller.roles, error));
     TRY(read_scope(issuer, claims, arena, &caller, error));
-    if (caller.until_us > key->end_us)
-        caller.until_us = key->end_us;
     memcpy(caller.issuer, issuer->digest, sizeof caller.issuer);
     memcpy(caller.grant, key->grant, sizeof caller.grant);
     *out = caller;

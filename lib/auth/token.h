@@ -21,9 +21,9 @@ MUST_CHECK enum status auth_token_find(const char *authorization, const char **t
                                        struct error *error);
 
 /*
- * Verifies a token at the instant `now_us`. *out lives in the arena. Sets *costly to whether its signature
- * was verified. Errors: UNAUTHENTICATED TOKEN_INVALID or TOKEN_EXPIRED, RESOURCE_EXHAUSTED. Messages contain
- * nothing of the token.
+ * Verifies a token at the instant `now_us`. *out lives in the arena; out->until_us is the end of the token,
+ * whatever the end of its key. Sets *costly to whether its signature was verified. Errors: UNAUTHENTICATED
+ * TOKEN_INVALID or TOKEN_EXPIRED, RESOURCE_EXHAUSTED. Messages contain nothing of the token.
  */
 MUST_CHECK enum status auth_token_verify(const struct auth_issuers *issuers, const char *token,
                                          int64_t now_us, struct arena *arena, struct auth_caller *out,

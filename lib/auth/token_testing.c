@@ -1,8 +1,10 @@
 #include "auth/token_testing.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/unit_testing.h"
 
 #include "screening/v1/words.h"
@@ -52,6 +54,23 @@ void world_write_keys(const struct world *world)
                            world->curve.public_members, world->rsa.public_members);
     test_write(&world->folder, "clinic.jwks.json", text);
     free(text);
+}
+
+void world_write_key_with(const struct world *world, const char *more)
+{
+    char *text = test_text("{\"keys\":[{\"kid\":\"ec\",%s%s}]}", world->curve.public_members, more);
+    test_write(&world->folder, "clinic.jwks.json", text);
+    free(text);
+    auth_look_after(world->auth);
+}
+
+int64_t world_verified(void)
+{
+    struct metric *metric = metrics_newest();
+    while (metric != NULL && strcmp(metric->name, "auth_tokens_verified_total") != 0)
+        metric = metric->next;
+    assert_non_null(metric);
+    return metric_get(metric);
 }
 
 int world_setup(void **state)

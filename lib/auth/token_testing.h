@@ -42,6 +42,12 @@ int world_teardown(void **state);
 /* Writes the public keys of "clinic" as they are at first. */
 void world_write_keys(const struct world *world);
 
+/* Writes only the key "ec", with more members, such as ",\"exp\":1", and lets `auth` notice it. */
+void world_write_key_with(const struct world *world, const char *more);
+
+/* Returns the number of tokens whose signature was verified by this process. */
+int64_t world_verified(void);
+
 /* Checks a token, which it frees. */
 enum status world_check(struct world *world, char *token);
 void assert_accepted(struct world *world, char *token);
