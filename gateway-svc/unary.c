@@ -26,11 +26,12 @@ void unary_describe(struct http_request *request, struct backend_call *call)
     call->rpc.authorization = http_header(request, "Authorization");
 }
 
-uint64_t unary_source(struct http_request *request)
+struct auth_source unary_source(struct http_request *request)
 {
     enum { ADDRESS_SHIFT = 32 }; /* as in rpc_call_source */
     const char *client = http_client(request);
-    return (uint64_t)digest_address(client != NULL ? client : "unknown") << ADDRESS_SHIFT;
+    return (struct auth_source){.number = (uint64_t)digest_address(client != NULL ? client : "unknown")
+                                          << ADDRESS_SHIFT};
 }
 
 static enum status status_of(unsigned code)

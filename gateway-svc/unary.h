@@ -16,7 +16,7 @@ const struct backend_method *unary_method(const struct gateway *gateway, const c
 void unary_describe(struct http_request *request, struct backend_call *call);
 
 /* Returns the source of a request for security_identify: the address of its client. */
-uint64_t unary_source(struct http_request *request);
+struct auth_source unary_source(struct http_request *request);
 
 /* Sets *error for a request that was refused with an HTTP status code. `why` is the message. */
 void unary_refusal(unsigned code, const char *why, struct error *error);

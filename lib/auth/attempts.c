@@ -43,28 +43,29 @@ struct key {
     uint8_t bytes[DIGEST_SIZE];
 };
 
-static struct key key_of(uint64_t source)
+static struct key key_of(uint64_t number, uint32_t entrance)
 {
     struct key key = {{0}};
-    memcpy(key.bytes, &source, sizeof source);
+    memcpy(key.bytes, &number, sizeof number);
+    memcpy(key.bytes + sizeof number, &entrance, sizeof entrance);
     return key;
 }
 
-bool auth_attempts_allow(struct auth_attempts *attempts, uint64_t source, int64_t now_ns,
+bool auth_attempts_allow(struct auth_attempts *attempts, struct auth_source source, int64_t now_ns,
                          uint32_t *retry_after_ms)
 {
-    if (source == 0)
+    if (source.number == 0)
         return true;
-    const struct key key = key_of(source), all = key_of(0);
+    const struct key key = key_of(source.number, source.entrance), all = key_of(0, source.entrance);
     return auth_buckets_look(attempts->sources, key.bytes, "", AUTH_READ, now_ns, retry_after_ms) &&
            auth_buckets_look(attempts->all, all.bytes, "", AUTH_READ, now_ns, retry_after_ms);
 }
 
-void auth_attempts_fail(struct auth_attempts *attempts, uint64_t source, int64_t now_ns)
+void auth_attempts_fail(struct auth_attempts *attempts, struct auth_source source, int64_t now_ns)
 {
     uint32_t retry_after_ms;
-    const struct key key = key_of(source), all = key_of(0);
-    if (source == 0)
+    const struct key key = key_of(source.number, source.entrance), all = key_of(0, source.entrance);
+    if (source.number == 0)
         return;
     const bool of_source =
         auth_buckets_take(attempts->sources, key.bytes, "", AUTH_READ, now_ns, &retry_after_ms);

@@ -214,7 +214,8 @@ static enum status verify_now(struct auth *auth, const char *token, struct arena
 
 /* Verifies a token that is not in the cache, and remembers it. */
 static enum status verify(struct auth *auth, const char *token, const uint8_t code[AUTH_CACHE_CODE_SIZE],
-                          uint64_t source, struct arena *arena, struct auth_caller *out, struct error *error)
+                          struct auth_source source, struct arena *arena, struct auth_caller *out,
+                          struct error *error)
 {
     const uint64_t generation = auth_cache_generation(auth->cache); /* before the issuers are taken */
     const int64_t now_ns = clock_monotonic_ns();
@@ -233,7 +234,7 @@ static enum status verify(struct auth *auth, const char *token, const uint8_t co
     return status;
 }
 
-static enum status find_or_verify(struct auth *auth, const char *authorization, uint64_t source,
+static enum status find_or_verify(struct auth *auth, const char *authorization, struct auth_source source,
                                   struct arena *arena, struct auth_caller *out, struct error *error)
 {
     const char *token;
@@ -248,8 +249,8 @@ static enum status find_or_verify(struct auth *auth, const char *authorization, 
     return clock_now_us() < out->until_us ? STATUS_OK : auth_token_expired(error);
 }
 
-enum status auth_check(struct auth *auth, const char *authorization, uint64_t source, struct arena *arena,
-                       const struct auth_caller **out, struct error *error)
+enum status auth_check(struct auth *auth, const char *authorization, struct auth_source source,
+                       struct arena *arena, const struct auth_caller **out, struct error *error)
 {
     struct auth_caller *caller = arena_alloc(arena, sizeof *caller);
     if (caller == NULL)

@@ -51,11 +51,10 @@ void auth_look_after(struct auth *auth);
  * TOKEN_INVALID or TOKEN_EXPIRED, RESOURCE_EXHAUSTED without memory. No message contains a part of the token.
  * Any thread.
  *
- * `source` is where the call comes from (rpc_call_source); 0 = a trusted place. If it has sent too many
- * tokens whose signatures were verified in vain, a token that is not remembered is refused with
- * RESOURCE_EXHAUSTED TOO_MANY_CALLS and retry_after_ms.
+ * If `source`, or its entrance, has sent too many tokens whose signatures were verified in vain, a token that
+ * is not remembered is refused with RESOURCE_EXHAUSTED TOO_MANY_CALLS and retry_after_ms.
  */
-MUST_CHECK enum status auth_check(struct auth *auth, const char *authorization, uint64_t source,
+MUST_CHECK enum status auth_check(struct auth *auth, const char *authorization, struct auth_source source,
                                   struct arena *arena, const struct auth_caller **out, struct error *error);
 
 /*

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+const struct auth_source AUTH_TRUSTED_PLACE = {0};
 const struct auth_caller AUTH_ANONYMOUS = {.subject = "", .until_us = INT64_MAX};
 const struct auth_caller AUTH_TRUSTED = {.roles = AUTH_ROLES_ALL, .subject = "", .until_us = INT64_MAX};
 

@@ -33,6 +33,15 @@ struct auth_caller {
     int64_t until_us; /* the proof has expired at this instant; the skew is included */
 };
 
+/* Where a call comes from. All sources of an entrance share a bound on wrong tokens (attempts.h). */
+struct auth_source {
+    uint64_t number; /* of the sender at its entrance; 0 = a place without bounds */
+    uint32_t entrance;
+};
+
+/* The source of those who need no bound, such as services. */
+extern const struct auth_source AUTH_TRUSTED_PLACE;
+
 /* The caller without a token. */
 extern const struct auth_caller AUTH_ANONYMOUS;
 

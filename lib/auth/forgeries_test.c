@@ -9,8 +9,9 @@
 
 enum { FORGERIES_MAX = 20, SOURCE = 7 };
 
-static enum status check_from(struct world *world, uint64_t source, const char *token)
+static enum status check_from(struct world *world, uint64_t number, const char *token)
 {
+    const struct auth_source source = {.number = number};
     char *authorization = test_text("Bearer %s", token);
     enum status status =
         auth_check(world->auth, authorization, source, &world->arena, &world->caller, &world->error);

@@ -104,11 +104,13 @@ static void check_by(struct world *world, const struct test_key *key)
     struct auth_signer *signer = open_signer(world);
     struct auth *hospital = open_auth(world, key, "hospital-svc");
     const char *token = token_for(world, signer, "hospital-svc");
-    assert_int_equal(auth_check(hospital, token, 0, &world->arena, &caller, NULL), STATUS_OK);
+    assert_int_equal(auth_check(hospital, token, AUTH_TRUSTED_PLACE, &world->arena, &caller, NULL),
+                     STATUS_OK);
     assert_string_equal(caller->subject, "booking-svc");
     assert_int_equal(caller->roles, AUTH_SERVICE);
     struct auth *history = open_auth(world, key, "history-svc");
-    assert_int_equal(auth_check(history, token, 0, &world->arena, &caller, NULL), STATUS_UNAUTHENTICATED);
+    assert_int_equal(auth_check(history, token, AUTH_TRUSTED_PLACE, &world->arena, &caller, NULL),
+                     STATUS_UNAUTHENTICATED);
     auth_close(hospital);
     auth_close(history);
     auth_signer_close(signer);
@@ -162,9 +164,10 @@ static void test_a_token_is_valid_for_five_minutes(void **state)
     struct auth *auth = open_auth(world, &world->key, "hospital-svc");
     const char *token = token_for(world, signer, "hospital-svc");
     now_us += (int64_t)(AUTH_SERVICE_TOKEN_S + 60) * US_PER_S - 1; /* the verifier allows 60 s */
-    assert_int_equal(auth_check(auth, token, 0, &world->arena, &caller, &error), STATUS_OK);
+    assert_int_equal(auth_check(auth, token, AUTH_TRUSTED_PLACE, &world->arena, &caller, &error), STATUS_OK);
     now_us++;
-    assert_int_equal(auth_check(auth, token, 0, &world->arena, &caller, &error), STATUS_UNAUTHENTICATED);
+    assert_int_equal(auth_check(auth, token, AUTH_TRUSTED_PLACE, &world->arena, &caller, &error),
+                     STATUS_UNAUTHENTICATED);
     assert_string_equal(error.message, "authorization: the token has expired");
     auth_close(auth);
     auth_signer_close(signer);
@@ -239,7 +242,7 @@ static bool is_of(struct world *world, struct auth_signer *signer, const struct 
     const struct auth_caller *caller;
     struct auth *auth = open_auth(world, key, "hospital-svc");
     const char *token = token_for(world, signer, "hospital-svc");
-    enum status status = auth_check(auth, token, 0, &world->arena, &caller, NULL);
+    enum status status = auth_check(auth, token, AUTH_TRUSTED_PLACE, &world->arena, &caller, NULL);
     auth_close(auth);
     return status == STATUS_OK;
 }

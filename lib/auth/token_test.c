@@ -282,19 +282,22 @@ static void test_the_header_must_have_the_scheme_bearer(void **state)
         "", "Bearer", "Basic a2ltOmtpbQ==", "Bearer\tx", "bearerx", " Bearer x"};
     struct error error;
     const struct auth_caller *caller;
-    assert_int_equal(auth_check(world->auth, NULL, 0, &world->arena, &caller, &error),
+    assert_int_equal(auth_check(world->auth, NULL, AUTH_TRUSTED_PLACE, &world->arena, &caller, &error),
                      STATUS_UNAUTHENTICATED);
     assert_string_equal(error.reason, SCREENING_REASON_TOKEN_MISSING);
     assert_string_equal(error.message, "authorization: a token is required");
     for (size_t i = 0; i < sizeof REFUSED / sizeof REFUSED[0]; i++) {
-        assert_int_equal(auth_check(world->auth, REFUSED[i], 0, &world->arena, &caller, &error),
-                         STATUS_UNAUTHENTICATED);
+        assert_int_equal(
+            auth_check(world->auth, REFUSED[i], AUTH_TRUSTED_PLACE, &world->arena, &caller, &error),
+            STATUS_UNAUTHENTICATED);
         assert_string_equal(error.reason, SCREENING_REASON_TOKEN_INVALID);
         assert_string_equal(error.message, "authorization: must be \"Bearer TOKEN\"");
     }
     char *token = token_with(world, "");
     char *authorization = test_text("bEARER %s", token);
-    assert_int_equal(auth_check(world->auth, authorization, 0, &world->arena, &caller, &error), STATUS_OK);
+    assert_int_equal(
+        auth_check(world->auth, authorization, AUTH_TRUSTED_PLACE, &world->arena, &caller, &error),
+        STATUS_OK);
     free(authorization);
     free(token);
 }

@@ -110,8 +110,8 @@ enum status world_check(struct world *world, char *token)
 {
     char *authorization = test_text("Bearer %s", token);
     world->error = (struct error){0};
-    enum status status =
-        auth_check(world->auth, authorization, 0, &world->arena, &world->caller, &world->error);
+    enum status status = auth_check(world->auth, authorization, AUTH_TRUSTED_PLACE, &world->arena,
+                                    &world->caller, &world->error);
     free(authorization);
     free(token);
     return status;

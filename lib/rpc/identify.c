@@ -43,18 +43,25 @@ static enum status find_authorization(const struct rpc_call *call, const char **
     return STATUS_OK;
 }
 
+/* Returns whether a gateway makes the call for itself: it names its client with each token that it passes on.
+ */
+static bool is_of_gateway_itself(const struct rpc_call *call)
+{
+    return rpc_call_is_from(call, call->server->gateway_listener) &&
+           rpc_call_metadata(call, "client-address") == NULL;
+}
+
 /*
  * Returns the roles that the listener on which the call arrived admits; none if its connection was gone
- * before the listener could be asked. A gateway names its client with each token that it passes on, so a
- * client that shows the token of a service to a gateway is no service. For itself a gateway only reads.
+ * before the listener could be asked. A client that shows the token of a service to a gateway is no service.
+ * For itself a gateway only reads.
  */
 static unsigned admitted_roles(const struct rpc_call *call, const struct access_rule *rule)
 {
     const struct rpc_server *server = call->server;
     const unsigned people = AUTH_ROLES_ALL & ~(unsigned)AUTH_SERVICE;
     if (rpc_call_is_from(call, server->gateway_listener))
-        return rule->only_reads && rpc_call_metadata(call, "client-address") == NULL ? AUTH_ROLES_ALL
-                                                                                     : people;
+        return rule->only_reads && is_of_gateway_itself(call) ? AUTH_ROLES_ALL : people;
     if (rpc_call_is_from(call, server->client_listener))
         return people;
     return rpc_call_is_from(call, server->service_listener) ? AUTH_SERVICE : 0;
@@ -88,9 +95,11 @@ static enum status check_allowance(const struct rpc_access *access, const struct
 }
 
 /* Returns the source of the call for rpc_identify_fn. */
-static uint64_t source_of(const struct rpc_call *call)
+static struct auth_source source_of(const struct rpc_call *call)
 {
-    return rpc_call_is_from(call, call->server->service_listener) ? 0 : rpc_call_source(call);
+    if (rpc_call_is_from(call, call->server->service_listener) || is_of_gateway_itself(call))
+        return AUTH_TRUSTED_PLACE;
+    return (struct auth_source){rpc_call_source(call), (uint32_t)call->listener};
 }
 
 static enum status decide(struct rpc_call *call, struct error *error)

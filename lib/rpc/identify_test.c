@@ -21,11 +21,11 @@ struct fixture {
     char folder[64], gateway[ADDRESS_SIZE], clients[ADDRESS_SIZE];
 };
 
-static uint64_t last_source; /* of the last call to `identify` */
+static struct auth_source last_source; /* of the last call to `identify` */
 
 /* Plays lib/auth: a token is the name of its role, and the caller is called "me". */
-static enum status identify(void *context, const char *authorization, uint64_t source, struct arena *arena,
-                            const struct auth_caller **out, struct error *error)
+static enum status identify(void *context, const char *authorization, struct auth_source source,
+                            struct arena *arena, const struct auth_caller **out, struct error *error)
 {
     static const struct {
         const char *token;
@@ -123,17 +123,45 @@ static void test_each_listener_admits_its_roles(void **state)
     stop(&fixture);
 }
 
+/* Calls with a wrong token, and with a client's address if it is not NULL. Returns the source. */
+static struct auth_source source_at(const char *address, const char *client)
+{
+    Rpc__V1__Metadata entries[] = {RPC__V1__METADATA__INIT, RPC__V1__METADATA__INIT};
+    Rpc__V1__Metadata *pointers[] = {&entries[0], &entries[1]};
+    Rpc__V1__Request request = RPC__V1__REQUEST__INIT;
+    entries[0].key = (char *)"authorization";
+    entries[0].value = (char *)"wrong";
+    entries[1].key = (char *)"client-address";
+    entries[1].value = (char *)client;
+    request.method = (char *)TEST_GET_BOOKING;
+    request.metadata = pointers;
+    request.n_metadata = client != NULL ? 2 : 1;
+    uint8_t packed[PACKED_SIZE];
+    size_t size = rpc__v1__request__pack(&request, packed);
+    nng_socket socket = test_dial(address);
+    Rpc__V1__Response *response = test_ask_bytes(socket, packed, size);
+    assert_int_equal(response->code, STATUS_UNAUTHENTICATED);
+    rpc__v1__response__free_unpacked(response, NULL);
+    nng_close(socket);
+    return last_source;
+}
+
 static void test_wrong_tokens_are_counted_for_each_connection_but_not_for_services(void **state)
 {
     (void)state;
     struct fixture fixture;
     start(&fixture);
-    assert_get(fixture.clients, "wrong", STATUS_UNAUTHENTICATED, "TOKEN_EXPIRED");
-    const uint64_t first = last_source;
-    assert_get(fixture.clients, "wrong", STATUS_UNAUTHENTICATED, "TOKEN_EXPIRED");
-    assert_true(first != 0 && last_source != 0 && last_source != first);
-    assert_get(fixture.server.address, "wrong", STATUS_UNAUTHENTICATED, "TOKEN_EXPIRED");
-    assert_int_equal(last_source, 0);
+    const struct auth_source first = source_at(fixture.clients, NULL),
+                             second = source_at(fixture.clients, NULL);
+    assert_true(first.number != 0 && second.number != 0 && first.number != second.number);
+    const struct auth_source behind = source_at(fixture.gateway, "192.0.2.1");
+    assert_int_not_equal(behind.number, 0);
+    /* Each listener has a bound of its own. */
+    assert_true(first.entrance == second.entrance && first.entrance != behind.entrance);
+    /* Services have none, and neither has a gateway that calls for itself. */
+    assert_int_equal(source_at(fixture.server.address, NULL).number, 0);
+    assert_int_equal(source_at(fixture.server.address, "192.0.2.1").number, 0);
+    assert_int_equal(source_at(fixture.gateway, NULL).number, 0);
     stop(&fixture);
 }
 

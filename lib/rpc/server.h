@@ -30,9 +30,10 @@ struct rpc_call;
 /*
  * Identifies a caller by the value of its metadata entry `authorization`. Allocates *out in `arena`. Returns
  * UNAUTHENTICATED if the value proves nothing, and RESOURCE_EXHAUSTED if too many such values have come from
- * `source`: rpc_call_source, or 0 on `address`, which only services can reach. Any thread; must not block.
+ * `source`: rpc_call_source at a listener. On `address`, which only services can reach, and for a call that a
+ * gateway makes for itself, it is AUTH_TRUSTED_PLACE. Any thread; must not block.
  */
-typedef enum status (*rpc_identify_fn)(void *context, const char *authorization, uint64_t source,
+typedef enum status (*rpc_identify_fn)(void *context, const char *authorization, struct auth_source source,
                                        struct arena *arena, const struct auth_caller **out,
                                        struct error *error);
 

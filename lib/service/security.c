@@ -201,8 +201,8 @@ size_t security_degrades(struct security *security, char *reason, size_t size)
     return 1;
 }
 
-static enum status identify(void *context, const char *authorization, uint64_t source, struct arena *arena,
-                            const struct auth_caller **out, struct error *error)
+static enum status identify(void *context, const char *authorization, struct auth_source source,
+                            struct arena *arena, const struct auth_caller **out, struct error *error)
 {
     const struct security *security = context;
     return auth_check(security->auth, authorization, source, arena, out, error);
@@ -227,7 +227,7 @@ struct rpc_access security_access(struct security *security)
     };
 }
 
-enum status security_identify(struct security *security, const char *authorization, uint64_t source,
+enum status security_identify(struct security *security, const char *authorization, struct auth_source source,
                               struct arena *arena, const struct auth_caller **out, struct error *error)
 {
     *out = &AUTH_TRUSTED;

@@ -89,8 +89,8 @@ struct rpc_access security_access(struct security *security);
  * auth_check. Returns AUTH_TRUSTED in *out if every caller is trusted. Fails like auth_check. Any thread.
  */
 MUST_CHECK enum status security_identify(struct security *security, const char *authorization,
-                                         uint64_t source, struct arena *arena, const struct auth_caller **out,
-                                         struct error *error);
+                                         struct auth_source source, struct arena *arena,
+                                         const struct auth_caller **out, struct error *error);
 
 /*
  * Returns whether the token that identified a caller would still do so (auth_still_counts). True if every

@@ -17,7 +17,8 @@ static void check_the_same_token_again_and_again(void **state)
                                     "\"places\":[\"018f0000-0000-7000-8000-000000000001\"]");
     char *authorization = test_text("Bearer %s", token);
     for (int i = 0; i < checks_wanted; i++) {
-        assert_int_equal(auth_check(world->auth, authorization, 1, &world->arena, &world->caller, NULL),
+        assert_int_equal(auth_check(world->auth, authorization, (struct auth_source){.number = 1},
+                                    &world->arena, &world->caller, NULL),
                          STATUS_OK);
         assert_int_equal(world->caller->roles, AUTH_STAFF);
         arena_reset(&world->arena);
