@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,12 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/uuid.h"
+
+static struct metric stale_keys = METRIC(
+    "auth_key_stale", "1 while the file of the service's own signing key cannot be read again, so that "
+                      "the earlier key is in use, otherwise 0");
 
 /* A signed token. */
 struct signed_token {
@@ -25,18 +31,23 @@ struct auth_signer {
     struct auth_files file;
     struct auth_private_key *next; /* NULL, or a key that is not used yet */
     int64_t next_found_us;
+    atomic_bool stale;    /* whether the file could not be read; written by that thread only */
     pthread_mutex_t lock; /* protects the rest, and is held while a token is signed */
     struct auth_private_key *key;
     struct signed_token *tokens; /* one for each audience; a service calls few others */
     size_t count, capacity;
 };
 
-/* Notes the state of the file and then reads it. */
+/* Notes the state of the file and then reads it. Notes the outcome. */
 static enum status read_key(struct auth_signer *signer, struct auth_private_key **out, struct error *error)
 {
     auth_files_fini(&signer->file);
-    TRY(auth_files_note(&signer->file, signer->path, error));
-    return auth_private_key_open("token-key", signer->path, out, error);
+    enum status status = auth_files_note(&signer->file, signer->path, error);
+    if (status == STATUS_OK)
+        status = auth_private_key_open("token-key", signer->path, out, error);
+    atomic_store(&signer->stale, status != STATUS_OK);
+    metric_set(&stale_keys, status != STATUS_OK);
+    return status;
 }
 
 enum status auth_signer_open(const char *key_path, const char *subject, struct auth_signer **out,
@@ -47,6 +58,7 @@ enum status auth_signer_open(const char *key_path, const char *subject, struct a
         return error_no_memory(error);
     *signer = (struct auth_signer){
         .path = strdup(key_path), .subject = strdup(subject), .lock = PTHREAD_MUTEX_INITIALIZER};
+    metric_register(&stale_keys);
     enum status status = signer->path == NULL || signer->subject == NULL
                              ? error_no_memory(error)
                              : read_key(signer, &signer->key, error);
@@ -109,17 +121,24 @@ enum status auth_signer_reload(struct auth_signer *signer, struct error *error)
     return STATUS_OK;
 }
 
+/* Reads the key that is to be used next, if the file has changed, or if it could not be read before. */
+static void look_for_next(struct auth_signer *signer, int64_t now_us)
+{
+    struct error error;
+    const bool changed = auth_files_changed(&signer->file);
+    if (!changed && !auth_signer_is_stale(signer))
+        return;
+    drop_next(signer);
+    if (read_key(signer, &signer->next, &error) != STATUS_OK && changed)
+        log_event(LOG_ERROR, "auth.key_reload_failed", LOG_TEXT("error", error.message));
+    signer->next_found_us = now_us;
+}
+
 void auth_signer_look_after(struct auth_signer *signer)
 {
     static const int64_t DELAY_US = (int64_t)AUTH_KEY_DELAY_S * US_PER_S;
     const int64_t now_us = clock_now_us();
-    struct error error;
-    if (auth_files_changed(&signer->file)) {
-        drop_next(signer);
-        if (read_key(signer, &signer->next, &error) != STATUS_OK)
-            log_event(LOG_ERROR, "auth.key_reload_failed", LOG_TEXT("error", error.message));
-        signer->next_found_us = now_us;
-    }
+    look_for_next(signer, now_us);
     /* A clock that was set back ends the delay. */
     if (signer->next == NULL ||
         (now_us >= signer->next_found_us && now_us < signer->next_found_us + DELAY_US))
@@ -127,6 +146,11 @@ void auth_signer_look_after(struct auth_signer *signer)
     use(signer, signer->next);
     signer->next = NULL;
     log_event(LOG_INFO, "auth.key_reloaded", LOG_TEXT("file", signer->path));
+}
+
+bool auth_signer_is_stale(const struct auth_signer *signer)
+{
+    return atomic_load(&signer->stale);
 }
 
 /* ---- tokens ---- */

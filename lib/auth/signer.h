@@ -2,6 +2,8 @@
 #ifndef SCREENING_AUTH_SIGNER_H
 #define SCREENING_AUTH_SIGNER_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/status.h"
 
@@ -26,15 +28,20 @@ void auth_signer_close(struct auth_signer *signer);
 
 /*
  * Reads the key again, uses it at once, and forgets the tokens of the earlier one. Fails like
- * auth_signer_open, and then the earlier key stays in use. From the thread of auth_signer_look_after.
+ * auth_signer_open, and then the earlier key stays in use, and auth_signer_look_after tries again. From the
+ * thread of auth_signer_look_after.
  */
 MUST_CHECK enum status auth_signer_reload(struct auth_signer *signer, struct error *error);
 
 /*
- * Reads the key again if its file has changed, and uses it AUTH_KEY_DELAY_S later. Logs when it is in use,
- * and a failure once for each change. Call it about once a second, from one thread.
+ * Reads the key again if its file has changed or could not be read before, and uses it AUTH_KEY_DELAY_S
+ * later. Logs when it is in use, and a failure once for each change. Call it about once a second, from one
+ * thread.
  */
 void auth_signer_look_after(struct auth_signer *signer);
+
+/* Returns whether the key could not be read again, so that the earlier one is in use. Any thread. */
+bool auth_signer_is_stale(const struct auth_signer *signer);
 
 /*
  * Puts the value of an `authorization` header, "Bearer TOKEN", for calls of the service `audience` into the

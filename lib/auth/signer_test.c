@@ -1,12 +1,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "auth/auth.h"
 #include "auth/auth_testing.h"
 #include "auth/signer.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
 #include "base/unit_testing.h"
 
 static const int64_t START_US = INT64_C(1800000000000000);
@@ -321,6 +324,67 @@ static void test_a_wrong_new_key_leaves_the_earlier_one_in_use(void **state)
     free(path);
 }
 
+/* Counts the lines of the log instead of writing them. */
+static int failures_logged;
+
+void __wrap_log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
+
+void __wrap_log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count)
+{
+    (void)level, (void)fields, (void)count;
+    failures_logged += strcmp(event, "auth.key_reload_failed") == 0;
+}
+
+/* Lets the process open no file, or as many as before. */
+static void allow_files(bool allowed)
+{
+    static struct rlimit before;
+    if (!allowed)
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, allowed ? &before : &none), 0);
+}
+
+static int64_t stale_keys(void)
+{
+    struct metric *metric = metrics_newest();
+    while (metric != NULL && strcmp(metric->name, "auth_key_stale") != 0)
+        metric = metric->next;
+    assert_non_null(metric);
+    return metric_get(metric);
+}
+
+static void test_a_new_key_is_read_again_after_an_error_that_passes(void **state)
+{
+    struct world *world = *state;
+    struct error error;
+    struct test_key other = test_key_make(TEST_ES256, "P-256");
+    write_private_key(world, &world->key);
+    struct auth_signer *signer = open_signer(world);
+    assert_false(auth_signer_is_stale(signer));
+    write_private_key(world, &other);
+    failures_logged = 0;
+    allow_files(false);
+    for (int i = 0; i < 3; i++, now_us += INT64_C(1000000))
+        auth_signer_look_after(signer);
+    const bool reloaded = auth_signer_reload(signer, &error) == STATUS_OK;
+    allow_files(true);
+    assert_false(reloaded);
+    assert_int_equal(failures_logged, 1);
+    assert_true(auth_signer_is_stale(signer));
+    assert_int_equal(stale_keys(), 1);
+    assert_true(is_of(world, signer, &world->key));
+    auth_signer_look_after(signer); /* the file is as it was */
+    assert_false(auth_signer_is_stale(signer));
+    assert_int_equal(stale_keys(), 0);
+    now_us += INT64_C(5000000);
+    auth_signer_look_after(signer);
+    assert_true(is_of(world, signer, &other));
+    assert_int_equal(failures_logged, 1);
+    auth_signer_close(signer);
+    test_key_free(&other);
+}
+
 enum { CALLERS = 4, CALLS = 200, AUDIENCES = 3 };
 
 static void *run_calls(void *argument)
@@ -369,6 +433,7 @@ int main(void)
         SIGNER_TEST(test_a_new_key_is_used_when_others_have_had_time_to_read_it),
         SIGNER_TEST(test_a_reload_uses_a_new_key_at_once),
         SIGNER_TEST(test_a_wrong_new_key_leaves_the_earlier_one_in_use),
+        SIGNER_TEST(test_a_new_key_is_read_again_after_an_error_that_passes),
         SIGNER_TEST(test_threads_share_a_signer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static size_t list_degraded(void *context, char reasons[RPC_DEGRADED_MAX][RPC_DE
     if (!app->running)
         return 0;
     count += service_damage_degrades(reasons[count], RPC_DEGRADED_TEXT_SIZE);
-    count += security_degrades(app->security, reasons[count], RPC_DEGRADED_TEXT_SIZE);
+    count += security_degrades(app->security, reasons + count);
     for (size_t i = 0; i < LOG_METRICS_MAX; i++)
         if (app->followed[i] != NULL)
             count += event_follower_degraded(app->followed[i], reasons[count], RPC_DEGRADED_TEXT_SIZE);

@@ -193,12 +193,17 @@ void security_look_after(struct security *security, bool reload)
         log_event(LOG_ERROR, "security.reload_failed", LOG_TEXT("error", error.message));
 }
 
-size_t security_degrades(struct security *security, char *reason, size_t size)
+size_t security_degrades(struct security *security,
+                         char reasons[SECURITY_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE])
 {
-    if (security->auth == NULL || !auth_is_stale(security->auth))
-        return 0;
-    (void)snprintf(reason, size, "issuers: a file could not be read again, and its earlier contents count");
-    return 1;
+    size_t count = 0;
+    if (security->auth != NULL && auth_is_stale(security->auth))
+        (void)snprintf(reasons[count++], RPC_DEGRADED_TEXT_SIZE,
+                       "issuers: a file could not be read again, and its earlier contents count");
+    if (security->signer != NULL && auth_signer_is_stale(security->signer))
+        (void)snprintf(reasons[count++], RPC_DEGRADED_TEXT_SIZE,
+                       "token-key: the file could not be read again, and the earlier key is in use");
+    return count;
 }
 
 static enum status identify(void *context, const char *authorization, struct auth_source source,

@@ -76,10 +76,13 @@ MUST_CHECK enum status security_check_followed(const struct security *security, 
                                                const char *addresses, struct error *error);
 
 /*
- * Writes why the service is degraded, and returns 1, if issuers.json or a file of keys could not be read
- * again (auth_is_stale). Otherwise returns 0. Any thread.
+ * Writes up to SECURITY_DEGRADED_MAX reasons why the service is degraded: issuers.json or a file of keys
+ * could not be read again (auth_is_stale), or the service's own key (auth_signer_is_stale). Returns their
+ * number. Any thread.
  */
-size_t security_degrades(struct security *security, char *reason, size_t size);
+enum { SECURITY_DEGRADED_MAX = 2 };
+size_t security_degrades(struct security *security,
+                         char reasons[SECURITY_DEGRADED_MAX][RPC_DEGRADED_TEXT_SIZE]);
 
 /* Returns the rules for an RPC server, which must be closed before `security`. */
 struct rpc_access security_access(struct security *security);

@@ -243,6 +243,21 @@ def test_tokens_of_a_revoked_key_are_refused_and_those_of_a_new_one_accepted(dri
 
 
 @once
+def test_a_signing_key_that_cannot_be_read_is_shown_until_it_can(driver):
+    with SecureStack(driver) as stack:
+        path, admin = stack.keyring.key_path("hospital-svc"), {"authorization": "Bearer " + stack.keyring.token("admin")}
+
+        def degraded():
+            return list(stack.caller.Stats(metadata=admin).message.degraded)
+        os.rename(path, path + ".away")
+        wait_for("it is shown", lambda: degraded() == ["token-key: the file could not be read again, and the earlier key is in use"])
+        assert {stat.name: stat.value for stat in stack.caller.Stats(metadata=admin).message.stats}["auth_key_stale"] == 1
+        os.rename(path + ".away", path)
+        wait_for("the key is read again", lambda: degraded() == [])
+        assert sum(line.get("event") == "auth.key_reload_failed" for line in stack.hospital_svc.log_lines()) == 1
+
+
+@once
 def test_a_stream_of_events_ends_with_its_token(driver):
     """At the end of the token, and when its key or the entry of its issuer changes; the client comes back and is answered 401."""
     with SecureStack(driver, gateway=True, flags={"gateway": {"public-catalogue": "true"}}) as stack:
