@@ -79,6 +79,13 @@ static bool is_repetition(const struct booking *existing, const struct booking *
            memcmp(existing->content_hash, request->content_as_sent, BOOKING_HASH_BYTES) == 0;
 }
 
+/* Returns whether the booking was abandoned, and the request is for its place: the only content it has. */
+static bool is_lost_request(const struct booking *existing, const struct booking *request)
+{
+    return is_abandoned(existing) && uuid_equal(&existing->hospital_id, &request->hospital_id) &&
+           existing->day == request->day && existing->headcount == request->headcount;
+}
+
 /* Refuses a request that must not make a new booking. */
 static enum status check_new(const struct booking *request, const struct moment *at, struct error *refusal)
 {
@@ -94,7 +101,7 @@ enum status booking_create(const struct booking *existing, const struct booking 
                            struct error *refusal)
 {
     CHECK(existing == NULL || uuid_equal(&existing->booking_id, &request->booking_id));
-    if (existing == NULL || !booking_is_visible(existing, caller))
+    if (existing == NULL || (!booking_is_visible(existing, caller) && !is_lost_request(existing, request)))
         TRY(check_new(request, at, refusal));
     if (existing != NULL && is_repetition(existing, request))
         return STATUS_OK;

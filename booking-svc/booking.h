@@ -89,7 +89,8 @@ bool booking_is_live(Screening__V1__BookingStatus status);
  *
  * If the caller may not see `existing`, a request that would be refused for a new booking is refused
  * likewise, so that it does not show whether the id is in use. Any other request gets ALREADY_EXISTS, because
- * an id can be used only once.
+ * an id can be used only once. A request for the place of an abandoned booking, whose customer is unknown, is
+ * taken for that customer's, so its answer does not change when the day has passed.
  */
 MUST_CHECK enum status booking_create(const struct booking *existing, const struct booking *request,
                                       const struct auth_caller *caller, const struct moment *at,

@@ -375,6 +375,29 @@ static void test_abandon_unknown_becomes_rejected_without_a_customer(void **stat
     assert_null(booking_abandon(&booking, &place, &AT, &made).event_type);
 }
 
+/* Its customer, whom nobody knows any more, gets the same answer whenever the request is repeated. */
+static void test_abandoned_booking_has_the_same_answer_after_its_day(void **state)
+{
+    (void)state;
+    const struct auth_caller customer = {.roles = AUTH_CUSTOMER, .subject = "c-1"};
+    const struct moment later = {.now_us = NOW, .today = TODAY + 9};
+    struct booking lost = sample(0), booking, made;
+    struct error error = {0};
+    (void)booking_abandon(NULL, &lost, &AT, &booking);
+    for (int i = 0; i < 4; i++) {
+        struct booking request = sample(0);
+        request.content_hash[0] = 9;
+        request.refusal = i == 1 ? "customer_name: must have a visible character" : NULL;
+        request.headcount += i == 2;
+        request.hospital_id.bytes[0] = i == 3 ? 3 : 2;
+        const bool is_lost = i < 2;
+        assert_int_equal(booking_create(&booking, &request, &customer, &later, &made, &error),
+                         is_lost ? STATUS_OK : STATUS_INVALID_ARGUMENT);
+    }
+    /* Who asks for another place must not learn that the id is in use. */
+    assert_string_equal(error.message, "date: must be today or later");
+}
+
 static void test_abandon_existing_booking_wins_and_an_ended_one_is_released(void **state)
 {
     (void)state;
@@ -468,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_force_cancel_live_of_the_day_or_later),
         cmocka_unit_test(test_force_cancel_earlier_or_final_changes_nothing),
         cmocka_unit_test(test_abandon_unknown_becomes_rejected_without_a_customer),
+        cmocka_unit_test(test_abandoned_booking_has_the_same_answer_after_its_day),
         cmocka_unit_test(test_abandon_existing_booking_wins_and_an_ended_one_is_released),
         cmocka_unit_test(test_rejection_carries_the_reason),
         cmocka_unit_test(test_rejection_says_when_hospital_svc_is_called_again),
