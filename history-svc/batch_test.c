@@ -321,7 +321,8 @@ static void test_history_story_is_in_order_of_version(void **state)
     apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__REQUESTED, 1);
     apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
     apply_booking(place, 2, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
-    expect(store_load_history(place->db, &id, take_version, &story, &error), STATUS_OK, &error);
+    expect(store_load_history(place->db, &id, &STORE_SEES_ALL, take_version, &story, &error), STATUS_OK,
+           &error);
     assert_int_equal(story.count, 3);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(story.versions[i], i + 1);
@@ -359,8 +360,37 @@ static void test_history_batch_impossible_rows_fail_the_read(void **state)
                              &error),
                STATUS_OK, &error);
         expect(db_run_script(place->db, IMPOSSIBLE[i], &error), STATUS_OK, &error);
-        expect(store_load_history(place->db, &id, see_nothing, NULL, &error), STATUS_INTERNAL, &error);
+        expect(store_load_history(place->db, &id, &STORE_SEES_ALL, see_nothing, NULL, &error),
+               STATUS_INTERNAL, &error);
         db_rollback(place->db);
+    }
+}
+
+static enum status note_call(void *context, const struct summary_row *summary, const struct entry_row *entry)
+{
+    (void)summary, (void)entry;
+    *(bool *)context = true;
+    return STATUS_OK;
+}
+
+/* The statement that reads a history finds it for those callers only who may see the booking. */
+static void test_history_story_is_found_by_those_who_may_see_it(void **state)
+{
+    static const char *const SUBJECTS[] = {"c-1", "c-2", ""};
+    struct place *place = place_of(state);
+    const struct uuid id = test_id(1), scope[] = {test_id(899), test_id(900), test_id(901)};
+    apply_booking(place, 1, SCREENING__V1__BOOKING_STATUS__CONFIRMED, 2);
+    for (unsigned roles = 0; roles <= AUTH_ROLES_ALL; roles++) {
+        for (size_t i = 0; i < 12; i++) {
+            const struct auth_caller caller = {
+                .roles = roles, .subject = SUBJECTS[i % 3], .scope = scope, .scope_count = i / 3};
+            struct booking_viewer viewer;
+            struct error error = {0};
+            bool found = false;
+            expect(store_viewer(&caller, &place->arena, &viewer, &error), STATUS_OK, &error);
+            expect(store_load_history(place->db, &id, &viewer, note_call, &found, &error), STATUS_OK, &error);
+            assert_int_equal(found, auth_caller_may_see(&caller, "c-1", &scope[1]));
+        }
     }
 }
 
@@ -381,6 +411,7 @@ int main(void)
         TEST_PLACE(test_history_list_pages_newest_first_without_gap_or_repeat),
         TEST_PLACE(test_history_list_name_comes_with_the_hospital_event_however_late),
         TEST_PLACE(test_history_story_is_in_order_of_version),
+        TEST_PLACE(test_history_story_is_found_by_those_who_may_see_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,6 +214,6 @@ struct booking_view place_view(struct place *place, uint32_t booking)
     struct booking_view view = {0};
     struct uuid id = test_id(booking);
     struct error error = {0};
-    expect(store_load_history(place->db, &id, take_view, &view, &error), STATUS_OK, &error);
+    expect(store_load_history(place->db, &id, &STORE_SEES_ALL, take_view, &view, &error), STATUS_OK, &error);
     return view;
 }

@@ -225,7 +225,8 @@ static void test_history_months_are_read_by_index(void **state)
     struct text plan = {""};
     char text[UUID_TEXT_SIZE], sql[TEXT_SIZE];
     apply_at(place, 1, NOVEMBER_ENDS_US);
-    expect(store_load_history(place->db, &id, ignore_entry, NULL, &error), STATUS_OK, &error);
+    expect(store_load_history(place->db, &id, &STORE_SEES_ALL, ignore_entry, NULL, &error), STATUS_OK,
+           &error);
     for (uint32_t i = 2; i < 500; i++)
         apply_at(place, i, NOVEMBER_ENDS_US + i % 2);
     snprintf(sql, sizeof sql, "EXPLAIN (COSTS OFF) EXECUTE load_history('%s')", uuid_format(&id, text));

@@ -29,6 +29,7 @@ static bool is_visible(const struct rpc_call *call, const struct booking_row *bo
 struct get_read {
     struct handler_read base;
     struct uuid booking_id;
+    struct booking_viewer viewer;
     Screening__V1__GetBookingHistoryResponse response;
     size_t room; /* capacity of response.entries */
 };
@@ -53,7 +54,7 @@ static enum status take_entry(void *context, const struct summary_row *summary, 
     struct get_read *get = context;
     struct arena *arena = rpc_call_arena(get->base.call);
     if (!is_visible(get->base.call, &summary->booking))
-        return STATUS_OK; /* for this caller there is no such booking */
+        return STATUS_OK; /* the rule; the statement only saves the work of reading what is hidden */
     if (get->response.summary == NULL)
         get->response.summary = wire_summary(arena, summary);
     Screening__V1__HistoryEntry *message = wire_entry(arena, entry);
@@ -66,7 +67,7 @@ static enum status take_entry(void *context, const struct summary_row *summary, 
 static enum status run_get(struct handler_read *base, struct db *db, struct error *error)
 {
     struct get_read *get = container_of(base, struct get_read, base);
-    TRY(store_load_history(db, &get->booking_id, take_entry, get, error));
+    TRY(store_load_history(db, &get->booking_id, &get->viewer, take_entry, get, error));
     if (get->response.summary == NULL)
         return error_set(error, STATUS_NOT_FOUND, NULL, "booking_id: there is no such booking");
     rpc_call_reply(base->call, &get->response.base);
@@ -80,6 +81,7 @@ enum status reads_get_history(void *api, const void *request, struct rpc_call *c
     if (get == NULL)
         return error_no_memory(error);
     TRY(text_check_uuid("booking_id", input->booking_id, &get->booking_id, error));
+    TRY(store_viewer(rpc_call_caller(call), rpc_call_arena(call), &get->viewer, error));
     screening__v1__get_booking_history_response__init(&get->response);
     return handler_read(((struct history_api *)api)->readers, &get->base, run_get, call, error);
 }

@@ -101,11 +101,13 @@ static const struct db_column SHOWN_COLUMNS[] = {
 };
 static const struct db_table SHOWN = DB_TABLE("hospital", SHOWN_COLUMNS);
 
+/* The second condition repeats auth_caller_may_see. batch_test checks that both agree. */
 static const struct db_statement LOAD_HISTORY = {
     .name = "load_history",
     .sql = "SELECT {booking_summary s}, {hospital h}, {timeline_entry t} "
            "FROM booking_summary s JOIN timeline_entry t ON t.booking_id = s.booking_id "
            "LEFT JOIN hospital h ON h.hospital_id = s.hospital_id WHERE s.booking_id = $1 "
+           "AND ($2 = 1 OR s.customer_id = $3 OR s.hospital_id = ANY (string_to_array($4, ',')::uuid[])) "
            "ORDER BY t.version, t.seq",
     .tables = {&BOOKING, &SHOWN, &ENTRY},
 };
@@ -214,11 +216,39 @@ static enum status take_history(void *context, const struct db_row *row)
     return db_row_is_sound(row) ? receiver->entry(receiver->context, &summary, &entry) : STATUS_INTERNAL;
 }
 
-enum status store_load_history(struct db *db, const struct uuid *booking_id, store_entry_fn found,
-                               void *context, struct error *error)
+const struct booking_viewer STORE_SEES_ALL = {.sees_all = true, .hospital_ids = ""};
+
+enum status store_viewer(const struct auth_caller *caller, struct arena *arena, struct booking_viewer *out,
+                         struct error *error)
+{
+    const size_t count = (caller->roles & AUTH_STAFF) != 0 ? caller->scope_count : 0;
+    char *ids = arena_alloc(arena, count * UUID_TEXT_SIZE + 1);
+    if (ids == NULL)
+        return error_no_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        (void)uuid_format(&caller->scope[i], ids + i * UUID_TEXT_SIZE);
+        ids[(i + 1) * UUID_TEXT_SIZE - 1] = ','; /* instead of the NUL */
+    }
+    ids[count > 0 ? count * UUID_TEXT_SIZE - 1 : 0] = '\0';
+    *out = (struct booking_viewer){
+        .sees_all = (caller->roles & (AUTH_ADMIN | AUTH_AUDITOR | AUTH_SERVICE)) != 0,
+        .customer_id = (caller->roles & AUTH_CUSTOMER) != 0 ? caller->subject : NULL,
+        .hospital_ids = ids,
+    };
+    return STATUS_OK;
+}
+
+enum status store_load_history(struct db *db, const struct uuid *booking_id,
+                               const struct booking_viewer *viewer, store_entry_fn found, void *context,
+                               struct error *error)
 {
     struct receiver receiver = {.entry = found, .context = context};
-    return db_run(db, &LOAD_HISTORY, DB_ROW(db_uuid(booking_id)), take_history, &receiver, error);
+    const struct db_value customer =
+        viewer->customer_id != NULL ? db_text(viewer->customer_id) : (struct db_value){.type = DB_NULL};
+    return db_run(
+        db, &LOAD_HISTORY,
+        DB_ROW(db_uuid(booking_id), db_int(viewer->sees_all), customer, db_text(viewer->hospital_ids)),
+        take_history, &receiver, error);
 }
 
 static enum status take_summary(void *context, const struct db_row *row)

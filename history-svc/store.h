@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/caller.h"
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/uuid.h"
@@ -119,8 +120,29 @@ typedef enum status (*store_summary_fn)(void *context, const struct summary_row 
 typedef enum status (*store_entry_fn)(void *context, const struct summary_row *summary,
                                       const struct entry_row *entry);
 
-/* Reads the booking and its entries from one snapshot. Does not call `found` if there is no such booking. */
-MUST_CHECK enum status store_load_history(struct db *db, const struct uuid *booking_id, store_entry_fn found,
+/*
+ * Which bookings a caller may see, as auth_caller_may_see says: all, those of a customer, and those of
+ * hospitals. The database compares them, so that a hidden booking costs as much as an unknown one.
+ */
+struct booking_viewer {
+    bool sees_all;
+    const char *customer_id;  /* NULL = none */
+    const char *hospital_ids; /* separated by commas */
+};
+
+/* The viewer who sees all bookings. */
+extern const struct booking_viewer STORE_SEES_ALL;
+
+/* Makes the viewer of a caller, who must outlive it. Returns RESOURCE_EXHAUSTED when out of memory. */
+MUST_CHECK enum status store_viewer(const struct auth_caller *caller, struct arena *arena,
+                                    struct booking_viewer *out, struct error *error);
+
+/*
+ * Reads the booking and its entries from one snapshot. Does not call `found` if there is no such booking, or
+ * if the viewer may not see it.
+ */
+MUST_CHECK enum status store_load_history(struct db *db, const struct uuid *booking_id,
+                                          const struct booking_viewer *viewer, store_entry_fn found,
                                           void *context, struct error *error);
 
 struct customer_filter {
