@@ -68,13 +68,13 @@ class Authority:
                     x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name) for name in names.split()]), critical=False))
         write_private(path, made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM) + pem_of(key))
 
-    def revoke(self, *paths):
+    def revoke(self, *paths, lasts_s=86400):
         """Adds the certificates in these files to the list of revoked ones, and writes the list."""
         now = datetime.datetime.now(datetime.timezone.utc)
         for path in paths:
             with open(path, "rb") as file:
                 self.revoked.append(x509.load_pem_x509_certificate(file.read()).serial_number)
-        made = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(now).next_update(now + datetime.timedelta(days=1))
+        made = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(now).next_update(now + datetime.timedelta(seconds=lasts_s))
         for number in self.revoked:
             made = made.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build())
         write_private(self.crl, made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))

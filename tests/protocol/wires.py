@@ -220,6 +220,38 @@ def test_wires_refuse_revoked_certificates(driver):
 
 
 @once
+def test_wires_take_a_list_that_was_signed_again(driver):
+    del driver
+    with folder_with_pki() as (folder, pki):
+        pki.services.revoke(pki.path("hospital-svc", "tls.pem"), lasts_s=10)
+        ends_at = time.monotonic() + 10
+        with Played(folder, pki) as played, played.caller("history-svc") as door:
+            client = rpc.Client(door.socket("booking.rpc"), timeout=DEADLINE_S)
+            assert client.Check().message.status == 1
+            pki.services.revoke()
+            for one in ("booking-svc", "history-svc"):
+                pki.renew(one)
+            for one in (played.door, door):
+                one.renew()
+            played.door.renew()  # nothing has changed
+            assert client.Check().message.status == 1 and played.calls == ["rpc"] * 2
+            client.close()
+            wait_for("the first list has ended", lambda: time.monotonic() > ends_at + 1)
+            check_call(door.socket("booking.rpc"))
+            assert is_refused(played.settings["rpc"], pki.context("hospital-svc"))
+            # Another authority of the same name cannot sign it.
+            with open(pki.services.crl, "rb") as file:
+                kept = file.read()
+            Authority(folder, "services-ca").revoke()
+            os.replace(os.path.join(folder, "services-ca.crl"), pki.services.crl)
+            again = played.door.run("--renew")
+            assert again.returncode == 2 and "services-ca.crl: " in again.stderr, again
+            with open(pki.services.crl, "wb") as file:
+                file.write(kept)
+            played.door.renew()
+
+
+@once
 def test_wires_refuse_what_screenctl_revokes(driver):
     del driver
     with made_pki() as (folder, path), contextlib.ExitStack() as stack:
