@@ -1,13 +1,16 @@
 """Runs wire doors, and makes the certificates that they need."""
 
+import contextlib
 import csv
 import datetime
 import ipaddress
 import os
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 from types import SimpleNamespace
 
 from cryptography import x509
@@ -107,6 +110,16 @@ class Pki:
         if service:
             context.load_cert_chain(self.path(service, "tls.pem"))
         return context
+
+
+@contextlib.contextmanager
+def folder_with_pki():
+    """Yields a folder for a test, and the files of `screenctl pki init` in it."""
+    folder = tempfile.mkdtemp(prefix="screening-wires-", dir="/tmp")
+    try:
+        yield folder, Pki(os.path.join(folder, "pki"))
+    finally:
+        shutil.rmtree(folder)
 
 
 class Made(Pki):

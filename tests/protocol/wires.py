@@ -1,11 +1,9 @@
 """Checks the wire doors: who gets through to which socket of a service, in both directions."""
 import contextlib
 import os
-import shutil
 import socket
 import ssl
 import struct
-import tempfile
 import threading
 import time
 
@@ -16,18 +14,9 @@ from kit import rpc, sp
 from kit.marks import once
 from kit.pki import done, made_pki
 from kit.stack import DEADLINE_S, wait_for
-from kit.wires import Authority, Made, Pki, Wires, connect, free_address
+from kit.wires import Authority, Made, Pki, Wires, connect, folder_with_pki, free_address
 
 GREETING = b"\0SP\0" + struct.pack(">HH", sp.REQ, 0)
-
-
-@contextlib.contextmanager
-def folder_with_pki():
-    folder = tempfile.mkdtemp(prefix="screening-wires-", dir="/tmp")
-    try:
-        yield folder, Pki(os.path.join(folder, "pki"))
-    finally:
-        shutil.rmtree(folder)
 
 
 class Played:

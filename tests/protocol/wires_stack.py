@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 import types
@@ -14,7 +13,7 @@ import types
 from kit import rpc
 from kit.marks import once
 from kit.stack import Stack, program, wait_for
-from kit.wires import Authority, Pki, Wires, connect, free_address
+from kit.wires import Authority, Wires, connect, folder_with_pki, free_address
 from kit.world import CONFIRMED, book, booking_request, register
 
 RENEWALS, IN_FLIGHT = 50 if os.environ.get("SCREENING_FULL") == "1" else 10, 64
@@ -125,9 +124,7 @@ def test_wires_take_new_certificates_while_calls_are_in_flight(driver):
 def test_wires_show_a_renewed_certificate_to_others(driver):
     # The certificates of before are revoked, so only a door that shows the new one gets through.
     del driver
-    folder = tempfile.mkdtemp(prefix="screening-wires-", dir="/tmp")
-    try:
-        pki = Pki(os.path.join(folder, "pki"))
+    with folder_with_pki() as (folder, pki):
         service = rpc.FakeService("ipc://%s/rpc" % folder, lambda name, request: None)
         hospital = Wires(pki, "hospital-svc", os.path.join(folder, "hospital"), rpc=free_address(), to_rpc=os.path.join(folder, "rpc"))
         old = os.path.join(folder, "old.pem")
@@ -141,8 +138,6 @@ def test_wires_show_a_renewed_certificate_to_others(driver):
                 booking.renew()
                 rpc.Client(booking.socket("hospital.rpc")).close()
         service.close()
-    finally:
-        shutil.rmtree(folder)
 
 
 @once
@@ -189,9 +184,7 @@ def refused(door, words, *arguments):
 @once
 def test_wires_refuse_wrong_settings_and_files(driver):
     del driver
-    folder = tempfile.mkdtemp(prefix="screening-wires-", dir="/tmp")
-    try:
-        pki = Pki(os.path.join(folder, "pki"))
+    with folder_with_pki() as (folder, pki):
         certificate = pki.path("booking-svc", "tls.pem")
 
         def door(**settings):
@@ -217,16 +210,12 @@ def test_wires_refuse_wrong_settings_and_files(driver):
         with open(certificate, "w", encoding="ascii") as file, open(pki.services.certificate, encoding="ascii") as other:
             file.write(other.read())
         refused(door(), certificate + ": must have the certificate and its key")
-    finally:
-        shutil.rmtree(folder)
 
 
 @once
 def test_wires_keep_their_certificate_if_the_new_one_is_wrong(driver):
     del driver
-    folder = tempfile.mkdtemp(prefix="screening-wires-", dir="/tmp")
-    try:
-        pki = Pki(os.path.join(folder, "pki"))
+    with folder_with_pki() as (folder, pki):
         with Wires(pki, "booking-svc", os.path.join(folder, "door"), rpc=free_address(), to_rpc=folder + "/rpc") as door:
             context = pki.context("hospital-svc")
             before = serial(door.settings["rpc"], context)
@@ -236,5 +225,3 @@ def test_wires_keep_their_certificate_if_the_new_one_is_wrong(driver):
             door.process.send_signal(signal.SIGUSR2)  # a reload reads the door's own copies, which are as before
             wait_for("a new process serves", lambda: "Reloading" in door.log() and "success" in door.log().rpartition("Reloading")[2])
             assert serial(door.settings["rpc"], context) == before
-    finally:
-        shutil.rmtree(folder)
