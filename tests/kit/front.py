@@ -73,13 +73,14 @@ class Front:
 
     def reload(self):
         """Reloads the front door, and waits until a new process serves."""
-        before, sent_at = self.workers(), 0
+        before, sent_at, reloads = self.workers(), 0, self.log().count("Reloading")
 
         def serves():
             nonlocal sent_at
             if self.workers() - before:
                 return "Loading success" in self.log().rpartition("Reloading")[2]
-            if time.monotonic() > sent_at + 2:  # HAProxy may lose a signal while it starts
+            # HAProxy may lose a signal while it starts. A second one that it does not lose would lead to a second reload.
+            if self.log().count("Reloading") == reloads and time.monotonic() > sent_at + 2:
                 self.process.send_signal(signal.SIGUSR2)
                 sent_at = time.monotonic()
             return False

@@ -362,9 +362,10 @@ def test_front_logs_no_connection_on_which_nothing_came(driver):
 
 @once
 def test_front_goes_on_over_a_reload(driver):
-    """A process learns the request rates of its predecessor only if the predecessor has served for ten seconds."""
+    """A process learns the request rates of its predecessor only if the predecessor has served for ten seconds. If it ends before it has
+    learnt them all, the predecessor (HAProxy 2.6) waits for the end of the drain, so the test waits for the end of the predecessor."""
     del driver
-    with PlayedGateway() as gateway, Front(gateway.address, drain="60s") as front:
+    with PlayedGateway() as gateway, Front(gateway.address, drain="10m") as front:
         time.sleep(11)
         listener = Listener(front.http, customerId="c")
         assert curl("http://%s/" % front.http) == "1.1 200"
@@ -375,6 +376,7 @@ def test_front_goes_on_over_a_reload(driver):
         gateway.tell(b'"still there"')
         assert listener.next().data == "still there"
         listener.close()
+        wait_for("the former process has ended", lambda: len(front.workers()) == 1)
 
 
 @once
