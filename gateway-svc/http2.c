@@ -1,6 +1,5 @@
 /* The server: its listening socket, its threads, and its end. */
 #include "http2_internal.h"
-#include "unix_listen.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "service/listen.h"
+#include "service/unix_listen.h"
 
 enum {
     EVENTS = 64,
@@ -184,11 +184,12 @@ static bool start_thread(struct http2_thread *thread, struct http_server *server
 static enum status listen_somewhere(const struct http_options *options, struct http_server *server,
                                     struct error *error)
 {
-    static const char SETTING[] = "http-listen", UNIX[] = "unix:";
-    if (strncmp(options->listen, UNIX, strlen(UNIX)) != 0)
+    static const char SETTING[] = "http-listen";
+    const char *path = unix_listen_path(options->listen);
+    if (path == NULL)
         return listen_on(SETTING, options->listen, &server->listener, error);
-    TRY(unix_listen_on(SETTING, options->listen + strlen(UNIX), &server->listener, error));
-    server->unix_path = options->listen + strlen(UNIX);
+    TRY(unix_listen_on(SETTING, path, &server->listener, error));
+    server->unix_path = path;
     return STATUS_OK;
 }
 

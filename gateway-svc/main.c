@@ -118,8 +118,7 @@ static void open_all(struct gateway_service *service)
     must(cors_check(settings->cors_origin, &error), &error);
     must(grpc_check_rules(gateway_descriptor_set, gateway_descriptor_set_size, &error), &error);
     must(security_open(&settings->security, GATEWAY_PROGRAM, &service->security, &error), &error);
-    if (strncmp(settings->http_listen, "unix:", strlen("unix:")) != 0)
-        must(security_check_port(service->security, "http-listen", settings->http_listen, &error), &error);
+    must(security_check_port(service->security, "http-listen", settings->http_listen, &error), &error);
     must(security_check_port(service->security, "ops-listen", settings->ops_listen, &error), &error);
     must(check_peers(settings, service->security, &error), &error);
     const struct backend_options backend = {

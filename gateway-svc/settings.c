@@ -10,7 +10,7 @@ void settings_load(struct settings *settings, int argc, char **argv)
         TEXT("http-listen", settings->http_listen, "127.0.0.1:8081", "HOST:PORT or unix:PATH on which HTTP/2 without TLS is served, for the front door"),
         SECURITY_SETTINGS(settings->security),
         SWITCH("public-catalogue", settings->security.public_catalogue, "availability may be watched without a token"),
-        TEXT("ops-listen", settings->ops_listen, "127.0.0.1:8089", "HOST:PORT for /metrics, /livez and /readyz over HTTP; empty = none"),
+        TEXT("ops-listen", settings->ops_listen, "127.0.0.1:8089", "HOST:PORT or unix:PATH for /metrics, /livez and /readyz over HTTP; empty = none"),
         ADDRESS("hospital-rpc", settings->rpc[BACKEND_HOSPITAL], "tcp://127.0.0.1:7101", "address of hospital-svc's calls"),
         ADDRESS("booking-rpc", settings->rpc[BACKEND_BOOKING], "tcp://127.0.0.1:7201", "address of booking-svc's calls"),
         ADDRESS("history-rpc", settings->rpc[BACKEND_HISTORY], "tcp://127.0.0.1:7301", "address of history-svc's calls"),

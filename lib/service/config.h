@@ -119,7 +119,7 @@ struct service_settings {
     ADDRESS("client-listen", (settings).client_listen, "", "address for clients that are no services: screenctl and other programs with a token; empty = none"), \
     SECURITY_SETTINGS((settings).security), \
     CALLER_SETTINGS((settings).security), \
-    TEXT("ops-listen", (settings).ops_listen, default_ops_address, "HOST:PORT for /metrics, /livez and /readyz over HTTP; empty = none"), \
+    TEXT("ops-listen", (settings).ops_listen, default_ops_address, "HOST:PORT or unix:PATH for /metrics, /livez and /readyz over HTTP; empty = none"), \
     {.name = "database", .type = SETTING_DATABASE, .value = &(settings).database, .default_value = (default_database), .help = "sqlite:PATH or postgresql://..."}, \
     TEXT("time-zone", (settings).time_zone, "Asia/Seoul", "the clinic's time zone: decides which day is today"), \
     TEXT("log-level", (settings).log_level, "info", "lowest level logged: debug, info, warn or error"), \

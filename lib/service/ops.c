@@ -17,6 +17,7 @@
 #include "service/listen.h"
 #include "service/metrics_text.h"
 #include "service/process_metrics.h"
+#include "service/unix_listen.h"
 
 enum { CONNECTION_MEMORY = 16384, LINE_SIZE = 128, SWEEP_MS = 500 };
 
@@ -30,6 +31,7 @@ struct ops_server {
     struct ops_options options;
     struct MHD_Daemon *daemon;
     struct ticker *sweeper;
+    const char *socket_path; /* of a unix socket that listens; NULL = none */
     pthread_mutex_t lock;    /* guards the list; while it is held, no descriptor of the list is closed */
     struct list connections; /* struct ops_connection */
 };
@@ -205,10 +207,21 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
 /* ---- opening and closing ---- */
 
+static enum status start_listening(struct ops_server *ops, int *fd, struct error *error)
+{
+    static const char SETTING[] = "ops-listen";
+    const char *path = unix_listen_path(ops->options.listen);
+    if (path == NULL)
+        return listen_on(SETTING, ops->options.listen, fd, error);
+    TRY(unix_listen_on(SETTING, path, fd, error));
+    ops->socket_path = path;
+    return STATUS_OK;
+}
+
 static enum status start(struct ops_server *ops, struct error *error)
 {
     int fd = -1;
-    TRY(listen_on("ops-listen", ops->options.listen, &fd, error));
+    TRY(start_listening(ops, &fd, error));
     ops->daemon = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request,
                                    ops, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
                                    (unsigned)OPS_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
@@ -246,6 +259,8 @@ void ops_close(struct ops_server *ops)
     if (ops == NULL)
         return;
     ticker_close(ops->sweeper);
+    if (ops->socket_path != NULL)
+        (void)unlink(ops->socket_path); /* while it listens, so that it is still ours */
     if (ops->daemon != NULL)
         MHD_stop_daemon(ops->daemon); /* also closes the listening socket */
     pthread_mutex_destroy(&ops->lock);

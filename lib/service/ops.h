@@ -1,16 +1,16 @@
 /*
- * Serves endpoints for operators and monitoring, over HTTP on a separate port, from the very start of the
- * service:
+ * Serves endpoints for operators and monitoring, over HTTP on a separate port or unix socket, from the very
+ * start of the service:
  *
  *     /metrics  all counters, gauges and histograms, Prometheus text 0.0.4
  *     /livez    200 while the process responds
  *     /readyz   200 when the service is ready, otherwise 503 with the reason in the body
  *
  * Any other path gets 404. Only GET and HEAD are allowed. There are at most OPS_CONNECTIONS_MAX connections,
- * of which one address may have OPS_CONNECTIONS_PER_ADDRESS; further ones of it are closed at once. A
- * connection is closed unless it completes a request within OPS_REQUEST_S of its accept or its last answer,
- * no matter how many bytes it sends. Any client that reaches the port can read all endpoints. They contain no
- * personal data.
+ * of which one address may have OPS_CONNECTIONS_PER_ADDRESS (a unix socket has no addresses); further ones of
+ * it are closed at once. A connection is closed unless it completes a request within OPS_REQUEST_S of its
+ * accept or its last answer, no matter how many bytes it sends. Any client that reaches the port can read all
+ * endpoints. They contain no personal data.
  */
 #ifndef SCREENING_SERVICE_OPS_H
 #define SCREENING_SERVICE_OPS_H
@@ -22,7 +22,7 @@ enum { OPS_CONNECTIONS_MAX = 64, OPS_CONNECTIONS_PER_ADDRESS = 16, OPS_REQUEST_S
 struct ops_server;
 
 struct ops_options {
-    const char *listen; /* "127.0.0.1:7109", "[::1]:7109"; empty = none */
+    const char *listen; /* "127.0.0.1:7109", "[::1]:7109", "unix:/run/ops"; empty = none */
     /*
      * Returns NULL if the service is ready. Otherwise returns the reason, one line without a newline, which
      * must stay valid. Called on the server's thread.

@@ -15,6 +15,7 @@
 #include "db/url_safety.h"
 #include "screening/v1/descriptors.h"
 #include "service/private_address.h"
+#include "service/unix_listen.h"
 
 struct security {
     const struct security_settings *settings;
@@ -87,7 +88,7 @@ enum status security_check_port(const struct security *security, const char *set
 {
     enum { ADDRESS_SIZE = 300 };
     char address[ADDRESS_SIZE] = "";
-    if (host_port[0] != '\0')
+    if (host_port[0] != '\0' && unix_listen_path(host_port) == NULL)
         (void)snprintf(address, sizeof address, "tcp://%s", host_port);
     return security_check_listener(security, setting, address, error);
 }

@@ -42,7 +42,7 @@ MUST_CHECK enum status security_check_listener(const struct security *security, 
 MUST_CHECK enum status security_check_events(const struct security *security, const char *setting,
                                              const char *address, struct error *error);
 
-/* Like security_check_listener, for an address HOST:PORT. */
+/* Like security_check_listener, for an address HOST:PORT, or unix:PATH, whose mode keeps others out. */
 MUST_CHECK enum status security_check_port(const struct security *security, const char *setting,
                                            const char *host_port, struct error *error);
 

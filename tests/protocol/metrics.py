@@ -88,7 +88,8 @@ def test_http_metrics_show_route_method_and_code(driver):
 def test_alarms_pass_their_tests_and_ask_for_metrics_that_exist(driver):
     promtool.run("check", "rules", RULES)
     promtool.run("test", "rules", os.path.join(ROOT, "tests/prometheus/rules_test.yml"))
-    promtool.run("check", "config", os.path.join(ROOT, "deploy/prometheus/prometheus.yml"))
+    for name in ("prometheus.yml", "containers.yml"):
+        promtool.run("check", "config", os.path.join(ROOT, "deploy/prometheus", name))
     with open(RULES, encoding="utf-8") as file:
         expressions = [rule["expr"] for group in yaml.safe_load(file)["groups"] for rule in group["rules"]]
     asked = {name for expression in expressions for name in re.findall(r"\b([a-z]+(?:_[a-z]+)+)\b(?!\()", expression)} | {"up"}

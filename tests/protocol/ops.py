@@ -3,6 +3,8 @@ import http.client
 import os
 import re
 import socket
+import stat
+import subprocess
 
 from kit import rpc
 from kit.marks import once
@@ -10,6 +12,7 @@ from kit.stack import CLUSTER_URL, DEADLINE_S, PROGRAMS, Stack, free_port, wait_
 from kit.world import CONFIRMED, book, register, wait_history
 
 ALL = PROGRAMS
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SAMPLE = re.compile(r'^([a-z_][a-z0-9_]*)(?:\{((?:[a-z_]+="[^"\\]*",?)+)\})? (-?[0-9.e+-]+)$')
 
 
@@ -204,6 +207,57 @@ def test_a_taken_ops_port_is_exit_2_and_creates_nothing(driver):
                 plain = [line for line in done.stderr.splitlines() if not line.startswith("{")]
                 assert done.returncode == 2 and len(plain) == 1 and "ops-listen" in plain[0], done
         assert stack.made_files() == []
+
+
+@once
+def test_ops_answer_at_a_unix_socket(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        path, ask = stack.folder + "/ops", os.path.join(ROOT, "deploy/docker/ask")
+        stack.hospital_svc.restart(ops_listen="unix:" + path)
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+        for what, code, text in (("/readyz", 0, "ready\n"), ("/nothing", 1, "there are /metrics, /livez and /readyz\n")):
+            done = subprocess.run([ask, path, what], capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout) == (code, text), done
+        # A killed process leaves its socket, and the next one replaces it.
+        stack.hospital_svc.kill()
+        stack.hospital_svc.restart(ops_listen="unix:" + path)
+        assert parse(subprocess.run([ask, path, "/metrics"], capture_output=True, text=True, check=True).stdout)
+        done = stack.booking_svc.run_once(ops_listen="unix:" + path)
+        assert done.returncode == 2 and "ops-listen: unix:%s: Address already in use" % path in done.stderr, done
+        stack.hospital_svc.stop()
+        assert not os.path.exists(path)
+
+
+@once
+def test_the_metrics_of_containers_are_published_and_nothing_else(driver):
+    with Stack(driver, without=("booking", "history")) as stack:
+        os.mkdir(stack.folder + "/hospital")
+        stack.hospital_svc.restart(ops_listen="unix:%s/hospital/ops" % stack.folder)
+        port = free_port()
+        environment = {**os.environ, "METRICS_LISTEN": "127.0.0.1:%d" % port, "METRICS_FOLDER": stack.folder,
+                       "PATH": os.environ["PATH"] + ":/usr/sbin"}
+
+        def ask(path, method="GET"):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+            try:
+                connection.request(method, path)
+                reply = connection.getresponse()
+                return reply.status, reply.read().decode()
+            except ConnectionRefusedError:
+                return 0, ""
+            finally:
+                connection.close()
+        with subprocess.Popen(["haproxy", "-f", os.path.join(ROOT, "deploy/docker/metrics.cfg")], env=environment) as door:
+            try:
+                wait_for("it listens", lambda: ask("/")[0] == 200)
+                status, text = ask("/hospital-svc/metrics")
+                assert status == 200 and parse(text) and "\nsecurity_insecure 0\n" in text, (status, text[:100])
+                assert ask("/booking-svc/metrics")[0] == 503  # it does not run
+                for path in ("/hospital-svc/readyz", "/metrics", "/postgres/metrics", "/hospital-svc/metrics/x", "/../hospital-svc/metrics"):
+                    assert ask(path)[0] == 404, path
+                assert ask("/hospital-svc/metrics", "POST")[0] == 405
+            finally:
+                door.terminate()
 
 
 class Trickle:

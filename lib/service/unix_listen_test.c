@@ -1,6 +1,4 @@
 /* CMake links chmod and listen to functions that can fail. */
-#include "unix_listen.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/unit_testing.h"
+#include "service/unix_listen.h"
 
 enum { PATH_SIZE = 64 };
 

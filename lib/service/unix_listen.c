@@ -1,4 +1,4 @@
-#include "unix_listen.h"
+#include "service/unix_listen.h"
 
 #include <errno.h>
 #include <fcntl.h>
