@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 from types import SimpleNamespace
@@ -18,12 +19,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from . import sandbox
+from . import sandbox, sp
 from .stack import DEADLINE_S, free_port, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get("SCREENING_WIRES", os.path.join(ROOT, "deploy/wires/wires"))
 SERVICES = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc")
+# The first bytes of a client that will send requests.
+GREETING = b"\0SP\0" + struct.pack(">HH", sp.REQ, 0)
 # Limits that no test reaches by its services.
 WIDE = {"address_connections": 100000, "address_rate": 100000}
 
@@ -262,3 +265,13 @@ def connect(address, context, name="localhost", source=""):
 
 def free_address():
     return "127.0.0.1:%d" % free_port()
+
+
+def dials_in_vain(address):
+    """Returns whether the door closes a connection to its socket because it does not accept the other side."""
+    with sp.connect_plain(address, DEADLINE_S) as sock:
+        try:
+            sock.sendall(GREETING)
+            return sock.recv(1) == b""
+        except ConnectionError:
+            return True

@@ -3,20 +3,17 @@ import contextlib
 import os
 import socket
 import ssl
-import struct
-import threading
 import time
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from grpc.health.v1 import health_pb2
 
 from kit import rpc, sp
+from kit.dns import Names
 from kit.marks import once
 from kit.pki import done, made_pki
 from kit.stack import DEADLINE_S, wait_for
-from kit.wires import Authority, Made, Pki, Wires, connect, folder_with_pki, free_address
-
-GREETING = b"\0SP\0" + struct.pack(">HH", sp.REQ, 0)
+from kit.wires import GREETING, Authority, Made, Pki, Wires, connect, dials_in_vain, folder_with_pki, free_address
 
 
 class Played:
@@ -74,16 +71,6 @@ def is_refused(address, context, source=""):
             return sock.recv(1) == b""
     except (ssl.SSLError, ConnectionError):
         return True
-
-
-def dials_in_vain(address):
-    """Returns whether the door closes a connection to its socket because it does not accept the other side."""
-    with sp.connect_plain(address, DEADLINE_S) as sock:
-        try:
-            sock.sendall(GREETING)
-            return sock.recv(1) == b""
-        except ConnectionError:
-            return True
 
 
 # ---- who gets through
@@ -393,33 +380,6 @@ def test_wires_keep_places_for_services_from_clients(driver):
         assert check.returncode == 2 and "WIRES_CLIENT_CONNECTIONS=12: must be less than WIRES_CONNECTIONS=12" in check.stderr, check
 
 
-class Names:
-    """A DNS server that knows no name until `known` is set, and then has 127.0.0.1 for each."""
-
-    def __init__(self):
-        self.known, self.socket = False, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
-        self.thread = threading.Thread(target=self._serve)
-        self.thread.start()
-
-    def _serve(self):
-        while True:
-            query, client = self.socket.recvfrom(4096)
-            if not query:
-                return
-            end = query.index(b"\0", 12) + 5
-            is_v4 = query[end - 4:end - 2] == b"\0\1"
-            answer = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + bytes([127, 0, 0, 1]) if self.known and is_v4 else b""
-            flags = 0x8180 if self.known else 0x8183  # no such name
-            self.socket.sendto(query[:2] + struct.pack(">HHHHH", flags, 1, bool(answer), 0, 0) + query[12:end] + answer, client)
-
-    def close(self):
-        self.socket.sendto(b"", self.socket.getsockname())
-        self.thread.join()
-        self.socket.close()
-
-
 @once
 def test_wires_start_without_a_name_and_resolve_it_later(driver):
     del driver
@@ -429,7 +389,7 @@ def test_wires_start_without_a_name_and_resolve_it_later(driver):
                            resolver=names.address) as door:
             assert '"event":"wires.name_unknown","name":"booking.invalid"' in door.log()
             assert dials_in_vain(door.socket("booking.rpc"))
-            names.known = True
+            names.addresses = ["127.0.0.1"]
             wait_for("the door connects", lambda: not dials_in_vain(door.socket("booking.rpc")))
         # Without a setting, it asks the servers of /etc/resolv.conf.
         with played.caller("history-svc", "other", booking_rpc="booking.invalid:" + port) as door:
