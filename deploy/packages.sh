@@ -1,8 +1,9 @@
 # Sourced by ./demo, ./test and bench/measuring.sh. Installs and builds what they need before they can start.
-#   require_packages [tests] [node] [fuzz] [ha]
+#   require_packages [tests] [node] [fuzz] [ha] [k8s]
 #                                     Installs the missing Debian packages: a few more for tests; Node and npm unless they are
 #                                     already installed from any source; a compiler for fuzzers on Debian 12; Patroni and etcd for
-#                                     deploy/ha. If it cannot, prints the commands to type and exits with 1.
+#                                     deploy/ha; kubectl unless it is already installed from any source. If it cannot, prints the
+#                                     commands to type and exits with 1.
 #   build_release [TARGET...]         Builds these targets of the release build (all if none is named), in $SCREENING_BUILD or
 #                                     build/release.
 # For Debian 12 and 13, where the packages have the same names.
@@ -21,6 +22,7 @@ NODE_PACKAGES=(nodejs npm)
 FUZZ_PACKAGES=()
 ! grep -qs '^VERSION_ID="12"' /etc/os-release || FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)
 HA_PACKAGES=(patroni etcd-server)
+K8S_PACKAGES=(kubernetes-client)
 CREATECLUSTER_CONF=/etc/postgresql-common/createcluster.conf
 ETCD_UNIT=/etc/systemd/system/etcd.service
 
@@ -100,6 +102,7 @@ require_packages() {
       tests) wanted+=("${TEST_PACKAGES[@]}") ;;
       fuzz) wanted+=("${FUZZ_PACKAGES[@]}") ;;
       ha) wanted+=("${HA_PACKAGES[@]}") ;;
+      k8s) command -v kubectl >/dev/null || wanted+=("${K8S_PACKAGES[@]}") ;;
       node) command -v node >/dev/null && command -v npm >/dev/null || wanted+=("${NODE_PACKAGES[@]}") ;;
     esac
   done
