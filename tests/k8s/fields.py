@@ -40,7 +40,7 @@ KINDS = {
         "type": ANY, "clusterIP": ANY, "externalTrafficPolicy": ANY, "selector": TEXT_MAP,
         "ports": [{"name": ANY, "port": ANY, "targetPort": ANY, "protocol": ANY}]}},
     ("apps/v1", "Deployment"): {"spec": {
-        "replicas": ANY, "selector": SELECTOR, "strategy": {"type": ANY, "rollingUpdate": {"maxSurge": ANY, "maxUnavailable": ANY}},
+        "replicas": ANY, "minReadySeconds": ANY, "selector": SELECTOR, "strategy": {"type": ANY, "rollingUpdate": {"maxSurge": ANY, "maxUnavailable": ANY}},
         "template": {"metadata": METADATA, "spec": POD}}},
     ("policy/v1", "PodDisruptionBudget"): {"spec": {"maxUnavailable": ANY, "selector": SELECTOR}},
     ("autoscaling/v1", "HorizontalPodAutoscaler"): {"spec": {

@@ -6,6 +6,7 @@ from manifests import matches
 
 OTHERS = {"hospital": ("rpc", "events"), "booking": ("rpc", "events"), "history": ("rpc",)}
 CONFINED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+RESOLVED_WITHIN_S = 5  # `hold valid` in deploy/wires/haproxy.cfg, and some time to connect
 SECRET_TEXT = re.compile(r"PRIVATE KEY|\"d\"\s*:|://[^/@\s]*:[^/@\s]+@|password=")
 MADE_BY_OPERATORS = ("screening-public", "front", "hospital-svc", "booking-svc", "history-svc", "gateway-svc", "hospital-svc-database",
                      "booking-svc-database", "history-svc-database")
@@ -147,10 +148,9 @@ def doors_find_each_other(manifests):
                     yield "%s: %s leads to port %s: a headless Service does not translate ports" % (door.where, address, number)
                 if not is_allowed(manifests, pod, callee, number):
                     yield "%s: no NetworkPolicy allows the way to %s" % (door.where, address)
-                spec = callee.deployment["spec"]
-                most = spec.get("replicas", 1) + spec["strategy"]["rollingUpdate"]["maxSurge"]
-                if most > int(door.environment["WIRES_REPLICAS"]):
-                    yield "%s: WIRES_REPLICAS=%s, but there may be %d of %s" % (door.where, door.environment["WIRES_REPLICAS"], most, callee.name)
+                count = callee.deployment["spec"].get("replicas", 1)
+                if count != int(door.environment["WIRES_REPLICAS"]):
+                    yield "%s: WIRES_REPLICAS=%s, but there are %d of %s" % (door.where, door.environment["WIRES_REPLICAS"], count, callee.name)
 
 
 def is_allowed(manifests, caller, callee, number):
@@ -208,6 +208,8 @@ def is_replaced_without_a_gap(manifests):
         strategy = pod.deployment["spec"].get("strategy")
         if strategy != {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}:
             yield "%s: must have maxSurge 1 and maxUnavailable 0" % pod.where
+        if pod.deployment["spec"].get("minReadySeconds", 0) < RESOLVED_WITHIN_S:
+            yield "%s: must have minReadySeconds of at least %d, in which the doors find a new replica" % (pod.where, RESOLVED_WITHIN_S)
         service = pod.container(pod.name)
         for probe, path in (("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
             if service and path not in service.spec.get(probe, {}).get("exec", {}).get("command", []):

@@ -6,7 +6,7 @@ import subprocess
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVICES = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc")
 DOORS = {"wires": "deploy/wires/wires", "front": "deploy/front/front"}
-PREFIXES = ("SCREENING_", "WIRES_", "FRONT_")
+PREFIXES = {"wires": "WIRES_", "front": "FRONT_", **dict.fromkeys(SERVICES, "SCREENING_")}
 DEADLINE_S = 30
 
 
@@ -21,7 +21,7 @@ class Programs:
         self._run([os.path.join(build_folder, "cli/screenctl"), "pki", "init", os.path.join(run, "pki")], {}).check_returncode()
 
     def _run(self, command, environment):
-        own = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
+        own = {name: value for name, value in os.environ.items() if not name.startswith(tuple(PREFIXES.values()))}
         return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=DEADLINE_S,
                               env={**own, **environment})
 
@@ -37,7 +37,7 @@ class Programs:
             return
         words = set(re.findall(r"[A-Z][A-Z_]+[A-Z]|--[a-z-]+", self.help(container.program)))
         used = [argument.partition("=")[0] for argument in container.arguments]
-        used += [name for name in container.environment if name.startswith(PREFIXES)]
+        used += [name for name in container.environment if name.startswith(PREFIXES[container.program])]
         unknown = [name for name in used if name not in words]
         for name in unknown:
             yield "%s: %s does not know %s" % (container.where, container.program, name)
@@ -50,7 +50,7 @@ class Programs:
         """Starts the program with the settings, as far as it only checks them. Returns what it says if it refuses them."""
         def here(value):
             return value.replace("/run/screening/", self.run + "/")
-        environment = {name: here(value) for name, value in container.environment.items() if name.startswith(PREFIXES)}
+        environment = {name: here(value) for name, value in container.environment.items() if name.startswith(PREFIXES[container.program])}
         command = [self.paths[container.program], *map(here, container.arguments), "--check" if container.program in DOORS else "--print-config"]
         if container.program == "front":
             environment.update(FRONT_FOLDER=os.path.join(self.run, "front"), FRONT_CERTIFICATE=os.path.join(self.run, "pki/front/tls.pem"))
