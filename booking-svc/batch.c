@@ -62,7 +62,8 @@ static enum status append_event(struct batch *batch, struct entry *entry, struct
     Screening__V1__Event body = SCREENING__V1__EVENT__INIT;
     body.body_case = SCREENING__V1__EVENT__BODY_BOOKING;
     body.booking = (Screening__V1__Booking *)booking_wire_fill(&wire, &entry->booking);
-    return event_log_append(batch->log, change.event_type, batch->at.now_us, traceparent, &body, error);
+    return event_log_append(batch->log, change.event_type, &entry->booking.booking_id, batch->at.now_us,
+                            traceparent, &body, error);
 }
 
 /*

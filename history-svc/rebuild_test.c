@@ -61,11 +61,12 @@ static void publisher_close(struct publisher *publisher)
 static void publish(struct publisher *publisher, const Screening__V1__Event *event)
 {
     struct error error = {0};
+    const struct uuid subject = {{0}};
     int64_t occurred_at_us = event->occurred_at->seconds * 1000000;
     expect(db_begin(publisher->db, &error), STATUS_OK, &error);
     expect(event_log_take_head(publisher->events_log, publisher->db, &error), STATUS_OK, &error);
-    expect(event_log_append(publisher->events_log, event->type, occurred_at_us, "", event, &error), STATUS_OK,
-           &error);
+    expect(event_log_append(publisher->events_log, event->type, &subject, occurred_at_us, "", event, &error),
+           STATUS_OK, &error);
     expect(event_log_save(publisher->events_log, publisher->db, &error), STATUS_OK, &error);
     expect(db_commit(publisher->db, &error), STATUS_OK, &error);
     event_log_publish(publisher->events_log);

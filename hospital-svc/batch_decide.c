@@ -11,31 +11,34 @@
 enum { RECOVERING_RETRY_MS = 100 };
 
 static enum status append_event(struct batch *batch, const struct command *command, const char *type,
-                                const Screening__V1__Event *body, struct error *error)
+                                const struct uuid *hospital_id, const Screening__V1__Event *body,
+                                struct error *error)
 {
-    return event_log_append(batch->log, type, batch->now_us, command->traceparent, body, error);
+    return event_log_append(batch->log, type, hospital_id, batch->now_us, command->traceparent, body, error);
 }
 
 static enum status append_hospital(struct batch *batch, const struct command *command, const char *type,
-                                   Screening__V1__Hospital *hospital, struct error *error)
+                                   const struct hospital *hospital, Screening__V1__Hospital *message,
+                                   struct error *error)
 {
     Screening__V1__Event body = SCREENING__V1__EVENT__INIT;
     body.body_case = SCREENING__V1__EVENT__BODY_HOSPITAL;
-    body.hospital = hospital;
-    return append_event(batch, command, type, &body, error);
+    body.hospital = message;
+    return append_event(batch, command, type, &hospital->id, &body, error);
 }
 
 static enum status append_day(struct batch *batch, const struct command *command,
                               Screening__V1__ScreeningDay *day, struct error *error)
 {
     char id[UUID_TEXT_SIZE];
+    const struct uuid *hospital_id = &command->wanted.capacity.hospital_id;
     Screening__V1__ScreeningDayChanged changed = SCREENING__V1__SCREENING_DAY_CHANGED__INIT;
-    changed.hospital_id = uuid_format(&command->wanted.capacity.hospital_id, id);
+    changed.hospital_id = uuid_format(hospital_id, id);
     changed.day = day;
     Screening__V1__Event body = SCREENING__V1__EVENT__INIT;
     body.body_case = SCREENING__V1__EVENT__BODY_DAY;
     body.day = &changed;
-    return append_event(batch, command, SCREENING_EVENT_HOSPITAL_CAPACITY_SET, &body, error);
+    return append_event(batch, command, SCREENING_EVENT_HOSPITAL_CAPACITY_SET, hospital_id, &body, error);
 }
 
 static int compare_dates(const void *a, const void *b)
@@ -112,7 +115,7 @@ static enum status decide_registration(struct batch *batch, struct command *comm
         return STATUS_OK;
     if (!mark_registered(batch, command))
         return error_no_memory(error);
-    return append_hospital(batch, command, SCREENING_EVENT_HOSPITAL_REGISTERED, answer, error);
+    return append_hospital(batch, command, SCREENING_EVENT_HOSPITAL_REGISTERED, hospital, answer, error);
 }
 
 /*
@@ -167,7 +170,7 @@ enum status batch_delete_hospital(struct batch *batch, const struct command *com
     if (!changed)
         return STATUS_OK;
     row->dirty = true;
-    return append_hospital(batch, command, SCREENING_EVENT_HOSPITAL_DELETED, message, error);
+    return append_hospital(batch, command, SCREENING_EVENT_HOSPITAL_DELETED, &row->hospital, message, error);
 }
 
 static void decide_reserve(struct batch *batch, struct reserve_item *item)

@@ -21,7 +21,7 @@ BUILD = pathlib.Path(os.environ.get("SCREENING_BUILD", ROOT / "build/release"))
 HISTORY_SCHEMA = "history"
 _BOOKING = "booking_id, customer_id, customer_name, hospital_id, date, headcount, status, status_reason, created_at_us, " \
            "updated_at_us, version"
-_EVENT = "seq, event_id, type, occurred_at_us, event"
+_EVENT = "seq, event_id, type, occurred_at_us, event, subject"
 
 # Maps each service to a list of (table, columns, function of the plan that returns the rows).
 TABLES = {

@@ -105,7 +105,7 @@ class Plan:
                     instant(5, self.begin_us) + days)
             event = (number(1, hospital + 1) + packed(2, id_text(event_id)) + packed(3, kind) + instant(4, self.begin_us) +
                      packed(7, body))
-            yield hospital + 1, event_id, kind.decode(), self.begin_us, event
+            yield hospital + 1, event_id, kind.decode(), self.begin_us, event, identity
 
     def history_hospitals(self):
         for identity in self.hospital_ids:
@@ -148,7 +148,7 @@ class Plan:
             body = (b"\x0a\x24" + id_text(booking_id) + packed(2, customer.encode()) + name + hospitals[hospital_id] +
                     dates[date] + instant(9, created_us) + b"\x52" + settled[1:] + end)
             event = number(1, i + 1) + b"\x12\x24" + id_text(event_id) + packed_kind + settled + packed(6, body)
-            yield i + 1, event_id, "booking.confirmed", created_us + FIRST_US, event
+            yield i + 1, event_id, "booking.confirmed", created_us + FIRST_US, event, booking_id
 
     def summaries(self):
         for _, booking_id, customer, hospital_id, date, created_us, _ in self._bookings():

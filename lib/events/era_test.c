@@ -56,7 +56,8 @@ static void commit_batch(struct event_log *log, struct db *db, size_t events)
     expect(db_begin(db, &error), STATUS_OK, &error);
     expect(event_log_take_head(log, db, &error), STATUS_OK, &error);
     for (size_t i = 0; i < events; i++)
-        expect(event_log_append(log, "booking.confirmed", 1, "", &event, &error), STATUS_OK, &error);
+        expect(event_log_append(log, "booking.confirmed", &OTHER_ID, 1, "", &event, &error), STATUS_OK,
+               &error);
     expect(event_log_save(log, db, &error), STATUS_OK, &error);
     expect(db_commit(db, &error), STATUS_OK, &error);
     event_log_publish(log);

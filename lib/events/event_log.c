@@ -25,6 +25,7 @@ enum { BATCH_LOG_ID = 1, BATCH_HEAD_SEQ = 2, BATCH_PREV_EVENT_ID = 3, BATCH_EVEN
 
 struct appended {
     struct uuid event_id;
+    struct uuid subject;
     int64_t occurred_at_us;
     size_t offset; /* offset of the packed event in `batch` */
     size_t size;
@@ -166,10 +167,11 @@ static enum status pack(struct event_log *log, const Screening__V1__Event *event
     return STATUS_OK;
 }
 
-enum status event_log_append(struct event_log *log, const char *type, int64_t occurred_at_us,
-                             const char *traceparent, const Screening__V1__Event *body, struct error *error)
+enum status event_log_append(struct event_log *log, const char *type, const struct uuid *subject,
+                             int64_t occurred_at_us, const char *traceparent,
+                             const Screening__V1__Event *body, struct error *error)
 {
-    struct appended added = {.event_id = uuid_v7(), .occurred_at_us = occurred_at_us};
+    struct appended added = {.event_id = uuid_v7(), .subject = *subject, .occurred_at_us = occurred_at_us};
     size_t type_size = strlen(type) + 1;
     if (!log->head_taken || log->saved || type_size > sizeof added.type)
         return error_set(error, STATUS_INTERNAL, NULL, "event %s appended out of order, or its type too long",
@@ -205,7 +207,8 @@ enum status event_log_save(struct event_log *log, struct db *db, struct error *e
     for (size_t i = 0; i < log->count; i++) {
         const struct appended *event = &log->events[i];
         event_store_add_row(log->rows, log->before.seq + 1 + i, &event->event_id, event->type,
-                            event->occurred_at_us, log->batch.bytes + event->offset, event->size);
+                            event->occurred_at_us, log->batch.bytes + event->offset, event->size,
+                            &event->subject);
     }
     enum status status = event_store_insert(db, log->rows, error);
     if (status == STATUS_OK)

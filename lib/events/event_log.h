@@ -13,7 +13,8 @@
  * as db_stamp shows that no other connection has written, the row is not read again.
  *
  * Tables (lib/events/migrations): event_log_head{log_id, head_seq, head_event_id, era ...}, event_log{seq,
- * event_id, type, occurred_at_us, event}, event_cursor{log, log_id, seq, event_id, era}, dead_letter{...}.
+ * event_id, type, occurred_at_us, event, subject}, event_cursor{log, log_id, seq, event_id, era},
+ * dead_letter{...}.
  */
 #ifndef SCREENING_EVENTS_EVENT_LOG_H
 #define SCREENING_EVENTS_EVENT_LOG_H
@@ -77,11 +78,12 @@ struct event_era *event_log_era(struct event_log *log);
 /*
  * Appends an event, which is packed immediately. The log assigns seq and event_id, and sets type, occurred_at
  * and traceparent from the arguments. `body` supplies the oneof (body_case and its member). Its other fields
- * are ignored.
+ * are ignored. `subject` is the id of what the event is about. It is a column for readers of the table, and
+ * no part of the packed event.
  */
-MUST_CHECK enum status event_log_append(struct event_log *log, const char *type, int64_t occurred_at_us,
-                                        const char *traceparent, const Screening__V1__Event *body,
-                                        struct error *error);
+MUST_CHECK enum status event_log_append(struct event_log *log, const char *type, const struct uuid *subject,
+                                        int64_t occurred_at_us, const char *traceparent,
+                                        const Screening__V1__Event *body, struct error *error);
 
 /* Writes the appended events, if any, and moves the head. */
 MUST_CHECK enum status event_log_save(struct event_log *log, struct db *db, struct error *error);

@@ -13,6 +13,13 @@ static const struct db_statement COUNT_EVENTS = {
     .sql = "SELECT count(*) FROM event_log",
 };
 
+static const struct db_statement READ_SUBJECTS = {
+    .name = "test_read_subjects",
+    .sql = "SELECT subject FROM event_log",
+};
+
+static const struct uuid SUBJECT = {{0x01, 0x90, 7}};
+
 static struct db *open_migrated(const struct stage *stage)
 {
     struct error error = {0};
@@ -31,8 +38,8 @@ static void append(struct event_log *log, const char *type, size_t count)
     event.body_case = SCREENING__V1__EVENT__BODY_BOOKING;
     event.booking = &booking;
     for (size_t i = 0; i < count; i++)
-        expect(event_log_append(log, type, INT64_C(1764547200123456), "00-trace", &event, &error), STATUS_OK,
-               &error);
+        expect(event_log_append(log, type, &SUBJECT, INT64_C(1764547200123456), "00-trace", &event, &error),
+               STATUS_OK, &error);
 }
 
 static void begin(struct event_log *log, struct db *db)
@@ -82,6 +89,31 @@ static enum status check_stored(void *context, const struct db_row *row)
     assert_true(uuid_parse(event->event_id, &stored->last_id));
     screening__v1__event__free_unpacked(event, NULL);
     return STATUS_OK;
+}
+
+static enum status check_subject(void *context, const struct db_row *row)
+{
+    size_t *count = context;
+    const struct uuid subject = db_row_uuid(row, 0);
+    assert_true(uuid_equal(&subject, &SUBJECT));
+    ++*count;
+    return STATUS_OK;
+}
+
+static void test_event_log_save_stores_the_subject_beside_each_event(void **state)
+{
+    const struct stage *stage = stage_of(state);
+    struct db *db = open_migrated(stage);
+    struct event_log *log = event_log_create(NULL);
+    struct error error = {0};
+    size_t count = 0;
+    begin(log, db);
+    append(log, "booking.confirmed", 3);
+    save_and_commit(log, db);
+    expect(db_run(db, &READ_SUBJECTS, NULL, check_subject, &count, &error), STATUS_OK, &error);
+    assert_int_equal(count, 3);
+    event_log_destroy(log);
+    db_close(db);
 }
 
 static void test_event_log_save_of_several_batches_stores_gapless_packed_events(void **state)
@@ -170,7 +202,7 @@ static enum status commit_two(struct event_log *log, struct db *db)
     if (status == STATUS_OK)
         status = event_log_take_head(log, db, NULL);
     for (int i = 0; i < 2 && status == STATUS_OK; i++)
-        status = event_log_append(log, "booking.confirmed", 1, "", &event, NULL);
+        status = event_log_append(log, "booking.confirmed", &SUBJECT, 1, "", &event, NULL);
     if (status == STATUS_OK)
         status = event_log_save(log, db, NULL);
     if (status == STATUS_OK)
@@ -234,7 +266,8 @@ static void test_event_log_append_without_head_is_internal(void **state)
     struct event_log *log = event_log_create(NULL);
     struct error error = {0};
     const Screening__V1__Event event = SCREENING__V1__EVENT__INIT;
-    expect(event_log_append(log, "booking.confirmed", 0, "", &event, &error), STATUS_INTERNAL, &error);
+    expect(event_log_append(log, "booking.confirmed", &SUBJECT, 0, "", &event, &error), STATUS_INTERNAL,
+           &error);
     event_log_destroy(log);
 }
 
@@ -254,6 +287,7 @@ static void test_events_migrate_again_keeps_the_log_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST_BOTH(test_event_log_save_stores_the_subject_beside_each_event),
         TEST_BOTH(test_event_log_save_of_several_batches_stores_gapless_packed_events),
         TEST_BOTH(test_event_log_after_a_rolled_back_batch_has_no_gap),
         TEST_POSTGRESQL(test_event_log_of_two_replicas_in_turn_is_gapless),

@@ -31,11 +31,13 @@ static const struct db_statement MOVE_HEAD = {
     .sql = "UPDATE event_log_head SET head_seq = $1, head_event_id = $2",
 };
 
+#define EVENT_COLUMNS "seq, event_id, type, occurred_at_us, event, subject"
+
 static const struct db_statement INSERT_EVENT = {
     .name = "event_insert",
-    .sql = "INSERT INTO event_log (seq, event_id, type, occurred_at_us, event) VALUES ($1, $2, $3, $4, $5)",
-    .postgresql_set = "INSERT INTO event_log (seq, event_id, type, occurred_at_us, event) "
-                      "SELECT * FROM unnest($1::int8[], $2::uuid[], $3::text[], $4::int8[], $5::bytea[])",
+    .sql = "INSERT INTO event_log (" EVENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6)",
+    .postgresql_set = "INSERT INTO event_log (" EVENT_COLUMNS ") SELECT * FROM "
+                      "unnest($1::int8[], $2::uuid[], $3::text[], $4::int8[], $5::bytea[], $6::uuid[])",
 };
 
 /* A single statement, which reads a single snapshot even under READ COMMITTED. */
@@ -149,13 +151,15 @@ enum status event_store_move_head(struct db *db, const struct event_head *head, 
 }
 
 void event_store_add_row(struct db_params *params, uint64_t seq, const struct uuid *event_id,
-                         const char *type, int64_t occurred_at_us, const uint8_t *bytes, size_t size)
+                         const char *type, int64_t occurred_at_us, const uint8_t *bytes, size_t size,
+                         const struct uuid *subject)
 {
     db_params_int(params, (int64_t)seq);
     db_params_uuid(params, event_id);
     db_params_text(params, type);
     db_params_int(params, occurred_at_us);
     db_params_bytes(params, bytes, size);
+    db_params_uuid(params, subject);
     db_params_end_row(params);
 }
 

@@ -44,7 +44,8 @@ MUST_CHECK enum status event_store_move_head(struct db *db, const struct event_h
  * returns.
  */
 void event_store_add_row(struct db_params *params, uint64_t seq, const struct uuid *event_id,
-                         const char *type, int64_t occurred_at_us, const uint8_t *bytes, size_t size);
+                         const char *type, int64_t occurred_at_us, const uint8_t *bytes, size_t size,
+                         const struct uuid *subject);
 MUST_CHECK enum status event_store_insert(struct db *db, const struct db_params *params, struct error *error);
 
 MUST_CHECK enum status event_store_read_position(struct db *db, uint64_t after_seq,

@@ -203,6 +203,7 @@ void origin_close(struct origin *origin)
 void origin_commit(struct origin *origin, const char *type, size_t count, bool publish)
 {
     struct error error = {0};
+    const struct uuid subject = uuid_v7();
     Screening__V1__Booking booking = SCREENING__V1__BOOKING__INIT;
     booking.customer_name = (char *)(uintptr_t) "Kim";
     Screening__V1__Event event = SCREENING__V1__EVENT__INIT;
@@ -212,7 +213,7 @@ void origin_commit(struct origin *origin, const char *type, size_t count, bool p
     struct event_log *log = publish ? origin->log : origin->silent_log;
     expect(event_log_take_head(log, origin->db, &error), STATUS_OK, &error);
     for (size_t i = 0; i < count; i++)
-        expect(event_log_append(log, type, clock_now_us(), "", &event, &error), STATUS_OK, &error);
+        expect(event_log_append(log, type, &subject, clock_now_us(), "", &event, &error), STATUS_OK, &error);
     expect(event_log_save(log, origin->db, &error), STATUS_OK, &error);
     expect(db_commit(origin->db, &error), STATUS_OK, &error);
     event_log_publish(log);
