@@ -38,8 +38,8 @@ enum status follower_wait_fetch(struct event_follower *follower, struct fetch_ca
 /*
  * Checks a Fetch reply. Returns DATA_LOSS if the reply is from a different log, or if the log no longer has
  * the event after the cursor. Returns INTERNAL if log_id is malformed. If events are missing from the reply,
- * returns DATA_LOSS for a cursor in memory, which can begin again at the head, and INTERNAL for a cursor in
- * the database, which must not skip events.
+ * returns DATA_LOSS for a cursor in memory, which can begin again at the head, and INTERNAL for any other,
+ * which must not skip events.
  */
 static enum status check_response(struct event_follower *follower,
                                   const Screening__V1__FetchResponse *response, struct error *error)
@@ -48,7 +48,7 @@ static enum status check_response(struct event_follower *follower,
     struct uuid log_id;
     if (!uuid_parse(response->log_id, &log_id))
         return error_set(error, STATUS_INTERNAL, NULL, "log_id: must be a UUID");
-    if (cursor.seq == 0 && follower->kind->load == NULL) {
+    if (follower->kind->load == NULL ? cursor.seq == 0 : uuid_is_zero(&cursor.log_id)) {
         cursor.log_id = log_id; /* first contact; log_id is stored with the first chunk */
         follower_note_cursor(follower, &cursor);
     }
@@ -59,7 +59,7 @@ static enum status check_response(struct event_follower *follower,
                          (unsigned long long)response->first_seq);
     bool complete = response->n_events > 0 || response->head_seq <= cursor.seq;
     if (!complete || !sequence_is_gapless(response->events, response->n_events, cursor.seq + 1))
-        return error_set(error, follower->kind->load != NULL ? STATUS_DATA_LOSS : STATUS_INTERNAL, NULL,
+        return error_set(error, follower->kind->may_skip ? STATUS_DATA_LOSS : STATUS_INTERNAL, NULL,
                          "events are missing in the answer");
     return STATUS_OK;
 }

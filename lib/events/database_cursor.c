@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/instant.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/traceparent.h"
@@ -25,18 +24,6 @@ static struct metric dead_letters_total =
 static struct metric other_era_total =
     METRIC("events_chunks_of_another_era_total", "Chunks left because the publisher's database went back");
 
-/* Sleeps for `pause_ns`, or until the follower is closed. Returns false if the follower is closed. */
-static bool sleep_for(struct event_follower *follower, int64_t pause_ns)
-{
-    int64_t until_ns = clock_monotonic_ns() + pause_ns;
-    monitor_lock(&follower->monitor);
-    while (!follower->closing && clock_monotonic_ns() < until_ns)
-        monitor_wait(&follower->monitor, until_ns);
-    bool closing = follower->closing;
-    monitor_unlock(&follower->monitor);
-    return !closing;
-}
-
 /*
  * Reads the cursor, retrying until the read succeeds. Returns APPLY_DONE if the chunk still fits the cursor,
  * APPLY_LOST if it does not, and APPLY_ENDED if the follower is closed.
@@ -46,7 +33,7 @@ static enum apply_result look_at_cursor(struct event_follower *follower, const s
 {
     struct event_cursor cursor;
     while (event_cursor_read(follower->db, follower->log, &cursor, NULL) != STATUS_OK)
-        if (!sleep_for(follower, backoff_next_ns(backoff)))
+        if (!follower_sleep(follower, backoff_next_ns(backoff)))
             return APPLY_ENDED;
     const bool fits = chunk_fits_era(chunk, cursor.era);
     if (event_cursor_equal(&cursor, &follower->cursor) && fits)
@@ -91,7 +78,7 @@ static enum apply_result settle(struct event_follower *follower, const struct ev
         note_outcome(follower, chunk, *status);
         if (*status == STATUS_OK || (!status_is_transient(*status) && !chunk->as_dead_letter))
             return APPLY_DONE;
-        if (!sleep_for(follower, backoff_next_ns(&backoff)))
+        if (!follower_sleep(follower, backoff_next_ns(&backoff)))
             return APPLY_ENDED;
         enum apply_result result = look_at_cursor(follower, chunk, &backoff);
         if (result != APPLY_DONE)
@@ -169,11 +156,7 @@ static enum apply_result apply_chunk(struct event_follower *follower, Screening_
         .events = events,
         .count = count,
     };
-    int64_t occurred_at_us = 0;
-    bool dated = instant_read(events[0]->occurred_at, &occurred_at_us);
-    monitor_lock(&follower->monitor);
-    follower->progress.oldest_in_flight_us = dated ? occurred_at_us : 0;
-    monitor_unlock(&follower->monitor);
+    follower_note_in_flight(follower, events[0]);
     struct error error;
     enum status status;
     enum apply_result result = settle(follower, &chunk, &error, &status);
@@ -235,20 +218,11 @@ static bool lost(struct event_follower *follower, const char *why)
     return true;
 }
 
-static void note_fetch(struct event_follower *follower, enum status status, const struct error *error)
-{
-    if (status == STATUS_OK)
-        log_event(LOG_INFO, "events.fetch_works_again", LOG_TEXT("log", follower->log));
-    else
-        log_event(LOG_WARN, "events.fetch_failed", LOG_TEXT("log", follower->log),
-                  LOG_TEXT("status", status_name(status)), LOG_TEXT("why", error->message));
-}
-
 const struct cursor_kind CURSOR_IN_DATABASE = {
     .moved = moved,
     .apply = apply,
     .lost = lost,
-    .note_fetch = note_fetch,
+    .note_fetch = follower_note_fetch,
 };
 
 enum status database_cursor_open(struct event_follower *follower,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/instant.h"
 #include "base/log.h"
 #include "events/event_text.h"
 #include "events/follower_internal.h"
@@ -13,6 +14,8 @@ enum {
     GAP_WAIT_MS_DEFAULT = 10,
     FETCH_RETRY_FIRST_MS = 20,
     FETCH_RETRY_MAX_MS = 1000,
+    APPLY_RETRY_FIRST_MS = 50,
+    APPLY_RETRY_MAX_MS = 2000,
 };
 
 /* ---- shared by the follower's source files ---- */
@@ -27,7 +30,7 @@ bool follower_closing(struct event_follower *follower)
 
 void follower_look_after_connections(struct event_follower *follower)
 {
-    if (follower->writer != NULL) /* otherwise the channel's owner maintains it */
+    if (follower->kind != &CURSOR_LIVE) /* otherwise the channel's owner maintains it */
         rpc_channel_look_after(follower->channel);
     inbox_look_after(&follower->inbox);
 }
@@ -117,6 +120,35 @@ void follower_advance(struct event_follower *follower, const Screening__V1__Even
     follower_note_cursor(follower, &cursor);
 }
 
+void follower_note_in_flight(struct event_follower *follower, const Screening__V1__Event *first)
+{
+    int64_t occurred_at_us = 0;
+    bool dated = instant_read(first->occurred_at, &occurred_at_us);
+    monitor_lock(&follower->monitor);
+    follower->progress.oldest_in_flight_us = dated ? occurred_at_us : 0;
+    monitor_unlock(&follower->monitor);
+}
+
+bool follower_sleep(struct event_follower *follower, int64_t pause_ns)
+{
+    int64_t until_ns = clock_monotonic_ns() + pause_ns;
+    monitor_lock(&follower->monitor);
+    while (!follower->closing && clock_monotonic_ns() < until_ns)
+        monitor_wait(&follower->monitor, until_ns);
+    bool closing = follower->closing;
+    monitor_unlock(&follower->monitor);
+    return !closing;
+}
+
+void follower_note_fetch(struct event_follower *follower, enum status status, const struct error *error)
+{
+    if (status == STATUS_OK)
+        log_event(LOG_INFO, "events.fetch_works_again", LOG_TEXT("log", follower->log));
+    else
+        log_event(LOG_WARN, "events.fetch_failed", LOG_TEXT("log", follower->log),
+                  LOG_TEXT("status", status_name(status)), LOG_TEXT("why", error->message));
+}
+
 void follower_forget_held(struct event_follower *follower)
 {
     while (follower->held_count > 0)
@@ -138,8 +170,11 @@ static int64_t ms_or(uint32_t ms, int64_t otherwise_ms)
 
 static void init(struct event_follower *follower, const struct event_follower_options *options)
 {
-    follower->kind = options->writer != NULL ? &CURSOR_IN_DATABASE : &CURSOR_LIVE;
+    follower->kind = options->writer != NULL         ? &CURSOR_IN_DATABASE
+                     : options->outside.load != NULL ? &CURSOR_OUTSIDE
+                                                     : &CURSOR_LIVE;
     follower->live = options->live;
+    follower->outside = options->outside;
     follower->log = options->log;
     follower->name = options->subscriber;
     follower->writer = options->writer;
@@ -151,6 +186,8 @@ static void init(struct event_follower *follower, const struct event_follower_op
     follower->chunk_max = options->chunk_max > 0 ? options->chunk_max : EVENT_CHUNK_MAX;
     follower->fetch_backoff =
         (struct backoff){.first_ms = FETCH_RETRY_FIRST_MS, .max_ms = FETCH_RETRY_MAX_MS};
+    follower->apply_backoff =
+        (struct backoff){.first_ms = APPLY_RETRY_FIRST_MS, .max_ms = APPLY_RETRY_MAX_MS};
     arena_init(&follower->arena);
     monitor_init(&follower->monitor);
 }

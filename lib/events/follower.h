@@ -18,7 +18,9 @@
  * fails alone is stored in table dead_letter, in the transaction that moves the cursor (event_chunk_begin
  * then sets the count to 0). At DEAD_LETTER_MAX letters the follower stops.
  *
- * A live follower has no database: its cursor is in memory, and it passes events to a callback.
+ * A live follower has no database: its cursor is in memory, and it passes events to a callback. A follower
+ * with a cursor outside has no database either: it passes events on to another system, which keeps them in
+ * order, and the last event there is the cursor.
  */
 #ifndef SCREENING_EVENTS_FOLLOWER_H
 #define SCREENING_EVENTS_FOLLOWER_H
@@ -35,6 +37,7 @@
 
 #include "screening/v1/event.pb-c.h"
 
+struct event_cursor;
 struct event_follower;
 
 enum { EVENT_CHUNK_MAX = 512, DEAD_LETTER_MAX = 10000 };
@@ -105,6 +108,21 @@ struct event_follower_live {
     void *context;
 };
 
+/* The callbacks of a follower whose cursor is outside. Both run on the follower's thread and may block. */
+struct event_follower_outside {
+    /*
+     * Sets *out to the last event that has arrived (events/cursor.h), or leaves it zero if there is none.
+     * log_id and event_id are zero if they are unknown. Returns DATA_LOSS if what is there is not from this
+     * log; the follower then stops as for a log that has diverged. Any other failure is retried.
+     */
+    enum status (*load)(void *context, struct event_cursor *out, struct error *error);
+    /* Passes on events of the log `log_id`. After a failure, the follower calls `load` and continues there.
+     */
+    enum status (*pass_on)(void *context, const struct uuid *log_id, Screening__V1__Event *const *events,
+                           size_t count, struct error *error);
+    void *context;
+};
+
 /* The strings must outlive the follower. */
 struct event_follower_options {
     const char *log;        /* "booking" or "hospital"; also the topic and the name of the cursor */
@@ -117,10 +135,11 @@ struct event_follower_options {
     struct rpc_channel
         *channel; /* to the publisher's EventLogService; owned by the caller, must outlive the follower */
     /*
-     * Must outlive the follower. If NULL, the follower is live and ignores has_effect, database_url and
-     * schema.
+     * Must outlive the follower. If NULL, the cursor is outside if outside.load is set, otherwise the
+     * follower is live. Neither uses has_effect, database_url and schema.
      */
     struct writer *writer;
+    struct event_follower_outside outside;
     struct event_follower_live live;
     /*
      * Returns whether the service reacts to the event; NULL = it reacts to all events. Chunks without effects
@@ -164,7 +183,7 @@ void event_follower_close(struct event_follower *follower);
 /*
  * Makes the follower read the cursor again and fetch the events after it, even if the log has diverged. Call
  * it if the cursor may have been moved by anything other than the follower, or if the publisher's database
- * was replaced. Do not call it for a live follower. Any thread.
+ * was replaced. Only for a cursor in a database. Any thread.
  */
 void event_follower_reread(struct event_follower *follower);
 

@@ -1,6 +1,6 @@
 /*
- * The internals of the follower. Its thread is in follow.c, Fetch in catch_up.c, and the two kinds of cursor
- * in database_cursor.c and live_cursor.c.
+ * The internals of the follower. Its thread is in follow.c, Fetch in catch_up.c, and the kinds of cursor in
+ * database_cursor.c, live_cursor.c and outside_cursor.c.
  */
 #ifndef SCREENING_EVENTS_FOLLOWER_INTERNAL_H
 #define SCREENING_EVENTS_FOLLOWER_INTERNAL_H
@@ -51,8 +51,8 @@ enum apply_result {
 /* The operations on a kind of cursor. They are called on the follower's thread. */
 struct cursor_kind {
     /*
-     * Determines where to begin in a log that the follower has not contacted yet. NULL = begin at the stored
-     * cursor, or at the first event.
+     * Determines where to begin while the cursor's log_id is zero. It may leave the log_id zero, which
+     * accepts any log. NULL = begin at the stored cursor, or at the first event.
      */
     enum status (*load)(struct event_follower *follower, struct error *error);
     /*
@@ -70,14 +70,16 @@ struct cursor_kind {
     bool (*lost)(struct event_follower *follower, const char *why);
     /* Logs that Fetch has begun to fail, or that it works again (STATUS_OK). */
     void (*note_fetch)(struct event_follower *follower, enum status status, const struct error *error);
+    bool may_skip; /* whether the cursor can begin again at the head if events are missing */
 };
 
 struct event_follower {
     const struct cursor_kind *kind;
     struct event_follower_live live;
+    struct event_follower_outside outside;
     const char *log;
     const char *name;
-    struct writer *writer;                                 /* NULL if the cursor is live */
+    struct writer *writer;                                 /* NULL if the cursor is not in a database */
     bool (*has_effect)(const Screening__V1__Event *event); /* NULL = every event has an effect */
     struct rpc_channel *channel;
     int64_t silence_ns;
@@ -111,8 +113,9 @@ struct event_follower {
     int64_t fetch_ns;   /* when to fetch for any other reason; 0 = none */
     int64_t fetched_ns; /* when the latest fetch ended */
     struct backoff fetch_backoff;
-    bool fetch_failing; /* whether Fetch is failing; only the first failure is logged */
-    bool apply_failing; /* whether applying is failing; only the first failure is logged */
+    struct backoff apply_backoff; /* of a cursor outside */
+    bool fetch_failing;           /* whether Fetch is failing; only the first failure is logged */
+    bool apply_failing;           /* whether applying is failing; only the first failure is logged */
 };
 
 /* ---- follower.c: functions for the follower's other source files; call them on its thread ---- */
@@ -147,6 +150,15 @@ void follower_move_cursor(struct event_follower *follower, const struct event_cu
 /* Moves the cursor to `last`, the last event applied, in the current era. */
 void follower_advance(struct event_follower *follower, const Screening__V1__Event *last);
 
+/* Records that `first` and the events after it are being applied, for the lag. */
+void follower_note_in_flight(struct event_follower *follower, const Screening__V1__Event *first);
+
+/* Sleeps for `pause_ns`, or until the follower is closed. Returns false if the follower is closed. */
+bool follower_sleep(struct event_follower *follower, int64_t pause_ns);
+
+/* Logs as cursor_kind.note_fetch must. */
+void follower_note_fetch(struct event_follower *follower, enum status status, const struct error *error);
+
 void follower_forget_held(struct event_follower *follower);
 
 /*
@@ -157,7 +169,7 @@ void follower_fetch_at(struct event_follower *follower, int64_t at_ns);
 
 /* ---- the kinds of cursor ---- */
 
-extern const struct cursor_kind CURSOR_IN_DATABASE, CURSOR_LIVE;
+extern const struct cursor_kind CURSOR_IN_DATABASE, CURSOR_LIVE, CURSOR_OUTSIDE;
 
 /*
  * Opens the connection that reads the cursor, and reads the cursor. destroy() closes the connection, even

@@ -82,4 +82,5 @@ const struct cursor_kind CURSOR_LIVE = {
     .apply = apply,
     .lost = lost,
     .note_fetch = note_fetch,
+    .may_skip = true,
 };

@@ -37,7 +37,8 @@ void play_follow(struct play *play, const struct event_follower_options *wished)
     options.log = "booking";
     options.subscriber = "test";
     options.channel = play->channel;
-    options.writer = wished->live.take == NULL ? play->service.writer : NULL;
+    const bool has_cursor = wished->live.take == NULL && wished->outside.load == NULL;
+    options.writer = has_cursor ? play->service.writer : NULL;
     options.database_url = play->service.stage->service_url;
     if (options.events_addresses == NULL)
         options.events_addresses = play->service.stage->by_hand;

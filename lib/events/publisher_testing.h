@@ -29,7 +29,8 @@ void play_close(struct play *play);
 /* Opens `publisher`. play_open calls this; call it again after closing `publisher`. */
 void play_publish(struct play *play);
 
-/* Opens the follower. Fills in the names and addresses, and the database unless `live` is set. */
+/* Opens the follower. Fills in the names and addresses, and the database unless `live` or `outside` is set.
+ */
 void play_follow(struct play *play, const struct event_follower_options *wished);
 
 /*
