@@ -183,7 +183,7 @@ void event_follower_close(struct event_follower *follower);
 /*
  * Makes the follower read the cursor again and fetch the events after it, even if the log has diverged. Call
  * it if the cursor may have been moved by anything other than the follower, or if the publisher's database
- * was replaced. Only for a cursor in a database. Any thread.
+ * was replaced. Do not call it for a live follower. Any thread.
  */
 void event_follower_reread(struct event_follower *follower);
 

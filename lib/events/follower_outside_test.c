@@ -169,6 +169,20 @@ static void test_follower_outside_notices_what_others_have_passed_on(void **stat
     play_close(&outside.play);
 }
 
+static void test_follower_outside_asks_again_when_it_is_told_to(void **state)
+{
+    struct outside outside;
+    open_outside(&outside, state, 5);
+    follow(&outside);
+    wait_arrived(&outside, 5);
+    int loads = atomic_load(&outside.loads);
+    atomic_store(&outside.count, 3); /* the last two have been lost */
+    event_follower_reread(outside.play.follower);
+    wait_arrived(&outside, 5);
+    assert_int_equal(atomic_load(&outside.loads), loads + 1);
+    play_close(&outside.play);
+}
+
 static void test_follower_outside_ahead_of_the_log_stops(void **state)
 {
     struct outside outside;
@@ -233,6 +247,7 @@ int main(void)
         TEST_SQLITE(test_follower_outside_of_a_forgotten_event_continues_after_its_seq),
         TEST_SQLITE(test_follower_outside_of_half_a_failure_passes_on_the_rest_only),
         TEST_SQLITE(test_follower_outside_notices_what_others_have_passed_on),
+        TEST_SQLITE(test_follower_outside_asks_again_when_it_is_told_to),
         TEST_SQLITE(test_follower_outside_ahead_of_the_log_stops),
         TEST_SQLITE(test_follower_outside_of_another_event_at_its_seq_stops),
         TEST_SQLITE(test_follower_outside_of_another_log_stops),

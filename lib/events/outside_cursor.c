@@ -13,10 +13,20 @@ static enum status load(struct event_follower *follower, struct error *error)
     return STATUS_OK;
 }
 
+/* Makes the next fetch load the cursor. */
+static void forget(struct event_follower *follower)
+{
+    struct event_cursor unknown = follower->cursor;
+    unknown.log_id = (struct uuid){{0}};
+    follower_note_cursor(follower, &unknown);
+}
+
+/* The next fetch will tell. A follower that has halted only asks whether the log has the cursor's event. */
 static bool moved(struct event_follower *follower)
 {
-    (void)follower;
-    return false; /* whoever else passes events on is noticed by the next failure */
+    if (!follower_halted(follower))
+        forget(follower);
+    return false;
 }
 
 /* Logs only the first of a series of failures. */
@@ -48,9 +58,7 @@ static enum apply_result apply(struct event_follower *follower, Screening__V1__E
     }
     if (!follower_sleep(follower, backoff_next_ns(&follower->apply_backoff)))
         return APPLY_ENDED;
-    struct event_cursor unknown = follower->cursor;
-    unknown.log_id = (struct uuid){{0}}; /* so that the next fetch loads the cursor */
-    follower_note_cursor(follower, &unknown);
+    forget(follower);
     return APPLY_LOST;
 }
 
