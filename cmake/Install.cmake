@@ -2,6 +2,9 @@
 include(GNUInstallDirs)
 
 install(TARGETS hospital-svc booking-svc history-svc gateway-svc screenctl)
+if(NATS_FOUND)
+  install(TARGETS jetstream-bridge)
+endif()
 
 # What all of these are made of.
 install(FILES ${SBOM} DESTINATION ${CMAKE_INSTALL_DATADIR}/screening)
@@ -29,6 +32,9 @@ install(FILES deploy/wires/haproxy.cfg deploy/wires/screening-wires@.service DES
 install(PROGRAMS deploy/ha/cluster DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/ha)
 install(FILES deploy/ha/etcd.env deploy/ha/patroni.env deploy/ha/patroni.yml deploy/ha/patroni-watchdog.conf
         DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/ha)
+
+# Connectors of Debezium, which read the logs.
+install(DIRECTORY deploy/debezium DESTINATION ${CMAKE_INSTALL_DATADIR}/screening)
 
 # The units of the services, and their defaults.
 install(DIRECTORY deploy/systemd/ DESTINATION ${CMAKE_INSTALL_DATADIR}/screening/systemd)

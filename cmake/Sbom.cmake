@@ -1,6 +1,9 @@
 # The target sbom: a list, in SPDX 2.3, of what is installed and of every package whose library it loads.
 set(SBOM ${CMAKE_BINARY_DIR}/screening.spdx.json)
 set(SBOM_TARGETS hospital-svc booking-svc history-svc gateway-svc screenctl screening_client)
+if(NATS_FOUND)
+  list(APPEND SBOM_TARGETS jetstream-bridge)
+endif()
 list(TRANSFORM SBOM_TARGETS REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE SBOM_FILES)
 add_custom_command(
   OUTPUT ${SBOM}

@@ -1,9 +1,9 @@
 # Sourced by ./demo, ./test and bench/measuring.sh. Installs and builds what they need before they can start.
-#   require_packages [tests] [node] [fuzz] [ha] [k8s]
+#   require_packages [tests] [node] [fuzz] [ha] [k8s] [outward]
 #                                     Installs the missing Debian packages: a few more for tests; Node and npm unless they are
 #                                     already installed from any source; a compiler for fuzzers on Debian 12; Patroni and etcd for
-#                                     deploy/ha; kubectl unless it is already installed from any source. If it cannot, prints the
-#                                     commands to type and exits with 1.
+#                                     deploy/ha; kubectl unless it is already installed from any source; NATS and its library for
+#                                     jetstream-bridge. If it cannot, prints the commands to type and exits with 1.
 #   build_release [TARGET...]         Builds these targets of the release build (all if none is named), in $SCREENING_BUILD or
 #                                     build/release.
 # For Debian 12 and 13, where the packages have the same names.
@@ -23,8 +23,9 @@ FUZZ_PACKAGES=()
 ! grep -qs '^VERSION_ID="12"' /etc/os-release || FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)
 HA_PACKAGES=(patroni etcd-server)
 K8S_PACKAGES=(kubernetes-client)
+OUTWARD_PACKAGES=(libnats-dev nats-server)
 CREATECLUSTER_CONF=/etc/postgresql-common/createcluster.conf
-ETCD_UNIT=/etc/systemd/system/etcd.service
+UNITS=/etc/systemd/system
 
 # A step runs in its own process group, which a signal ends as a whole, so that no compiler is left running.
 group=
@@ -66,7 +67,8 @@ missing_packages() { # missing_packages WANTED...: prints the packages that are 
 }
 
 # Prints the script that must run as root. Its arguments are the packages to install.
-# A new PostgreSQL neither creates nor starts its own cluster, and a new etcd does not start (`systemctl unmask etcd` undoes that).
+# A new PostgreSQL neither creates nor starts its own cluster, and a new etcd or NATS server does not start (`systemctl unmask etcd`
+# undoes that).
 # Debian's Patroni does not start without /etc/patroni/config.yml. Existing installations are not changed.
 root_script() {
   cat <<SCRIPT
@@ -76,9 +78,11 @@ if ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 && [ ! -e $CREATECLUSTER_CO
   mkdir -p ${CREATECLUSTER_CONF%/*}
   echo 'create_main_cluster = false' >$CREATECLUSTER_CONF
 fi
-case " \$* " in
-  *' etcd-server '*) [ -e $ETCD_UNIT ] || { mkdir -p ${ETCD_UNIT%/*} && ln -sf /dev/null $ETCD_UNIT; } ;;
-esac
+mask() { # mask UNIT
+  [ -e "$UNITS/\$1" ] || { mkdir -p $UNITS && ln -sf /dev/null "$UNITS/\$1"; }
+}
+case " \$* " in *' etcd-server '*) mask etcd.service ;; esac
+case " \$* " in *' nats-server '*) mask nats-server.service ;; esac
 apt-get update -q
 # Another installation may be running, for example after the machine has started.
 apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "\$@"
@@ -89,9 +93,13 @@ print_root_commands() { # print_root_commands PACKAGE...: prints commands for a 
   if ! compgen -G '/usr/lib/postgresql/*/bin' >/dev/null && [ ! -e "$CREATECLUSTER_CONF" ]; then
     echo "  mkdir -p ${CREATECLUSTER_CONF%/*} && echo 'create_main_cluster = false' >$CREATECLUSTER_CONF"
   fi
-  case " $* " in
-    *' etcd-server '*) [ -e "$ETCD_UNIT" ] || echo "  mkdir -p ${ETCD_UNIT%/*} && ln -sf /dev/null $ETCD_UNIT" ;;
-  esac
+  local unit
+  for unit in etcd nats-server; do
+    case " $* " in
+      *" $unit "* | *" $unit-server "*)
+        [ -e "$UNITS/$unit.service" ] || echo "  mkdir -p $UNITS && ln -sf /dev/null $UNITS/$unit.service" ;;
+    esac
+  done
   echo "  apt-get update && apt-get install -y --no-install-recommends $*"
 }
 
@@ -103,6 +111,7 @@ require_packages() {
       fuzz) wanted+=("${FUZZ_PACKAGES[@]}") ;;
       ha) wanted+=("${HA_PACKAGES[@]}") ;;
       k8s) command -v kubectl >/dev/null || wanted+=("${K8S_PACKAGES[@]}") ;;
+      outward) wanted+=("${OUTWARD_PACKAGES[@]}") ;;
       node) command -v node >/dev/null && command -v npm >/dev/null || wanted+=("${NODE_PACKAGES[@]}") ;;
     esac
   done

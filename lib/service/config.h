@@ -52,7 +52,9 @@ void config_log(const struct setting *settings, size_t count);
 
 /* Of security.h. */
 struct security_settings {
-    const char *issuers;   /* path of issuers.json; empty = every caller is trusted, if `insecure` */
+    /* Path of issuers.json. Empty = every caller is trusted, if `insecure`. NULL = nobody calls the program.
+     */
+    const char *issuers;
     const char *token_key; /* path of the program's private key; empty = it shows no token */
     int64_t changes_per_s, changes_burst, reads_per_s, reads_burst; /* limits for each person */
     bool public_catalogue; /* whether hospitals and availability need no token */

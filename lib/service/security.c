@@ -36,9 +36,9 @@ static enum status open_files(struct security *security, const char *program, st
         [AUTH_READ] = {(uint32_t)settings->reads_per_s, (uint32_t)settings->reads_burst},
     };
     const struct auth_options options = {.issuers_path = settings->issuers, .program = program};
-    if (settings->issuers[0] == '\0' && !settings->insecure)
+    if (settings->issuers != NULL && settings->issuers[0] == '\0' && !settings->insecure)
         return error_invalid(error, "issuers: must be given, or --insecure, which trusts every caller");
-    if (settings->issuers[0] != '\0')
+    if (settings->issuers != NULL && settings->issuers[0] != '\0')
         TRY(auth_open(&options, &security->auth, error));
     if (settings->token_key[0] != '\0')
         TRY(auth_signer_open(settings->token_key, program, &security->signer, error));

@@ -1,6 +1,6 @@
 /*
  * What a program needs to check its callers and to prove who it is: the issuers of tokens, and the program's
- * own key. The same for every service and for gateway-svc.
+ * own key. The same for every program that calls services.
  */
 #ifndef SCREENING_SERVICE_SECURITY_H
 #define SCREENING_SERVICE_SECURITY_H

@@ -5,6 +5,7 @@ import subprocess
 
 SERVICES = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc")
 WITH_DATABASE = SERVICES[:3]
+BRIDGE = "jetstream-bridge"  # built only where its library is installed
 NONE = "–"
 # A tuple is (path of the page, replacements of defaults that are words, headings of the tables).
 PAGES = (
@@ -44,7 +45,8 @@ def tables(build):
     rows = {name: service_rows(_help(build, name, name)) for name in SERVICES}
     common = [row for row in rows[WITH_DATABASE[0]] if all(row in rows[name] for name in WITH_DATABASE)]
     found = {name: [row for row in rows[name] if row not in common] for name in WITH_DATABASE}
-    return {"common": common, **found, "gateway-svc": rows["gateway-svc"],
+    bridge = {BRIDGE: service_rows(_help(build, BRIDGE, BRIDGE))} if os.path.exists(os.path.join(build, BRIDGE, BRIDGE)) else {}
+    return {"common": common, **found, "gateway-svc": rows["gateway-svc"], **bridge,
             "screenctl": screenctl_rows(_help(build, "cli", "screenctl"))}
 
 
@@ -57,6 +59,8 @@ def filled(page, heads, words, wanted):
     that it already lists."""
     def table(match):
         begin, name, old, end = match.groups()
+        if name == BRIDGE and name not in wanted:
+            return match[0]
         kept = dict(re.findall(r"^\| `(.+?)` \|.*\| (.*?) \|$", old, re.M)) if words else {}
         lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
         for flag, environment, default, meaning in wanted[name]:

@@ -5,7 +5,7 @@ import json
 import re
 
 HEADER, DOCUMENT, OPENAPI, STATUS = "proto/screening/v1/words.h", "docs/wire-protocol.md", "gateway-svc/openapi.json", "lib/base/status.h"
-PRODUCT = re.compile(r"^(lib|hospital-svc|booking-svc|history-svc|gateway-svc|cli)/.*\.[ch]$")
+PRODUCT = re.compile(r"^(lib|hospital-svc|booking-svc|history-svc|gateway-svc|jetstream-bridge|cli)/.*\.[ch]$")
 TEST = re.compile(r"(_test|_testing|_fake|_fuzz|_fixture|_support|/play|/test_\w+)\.[ch]$")
 COMMENT_OR_LITERAL = re.compile(r"/\*.*?\*/|'(?:\\.|[^'\\\n])'|(?:\bN_\()?\"((?:\\.|[^\"\\\n])*)\"", re.S)
 

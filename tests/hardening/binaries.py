@@ -8,9 +8,11 @@ import tempfile
 
 from hardening.elf import installed, output
 from kit.marks import once
-from kit.stack import BUILD, DEADLINE_S
+from kit.stack import BUILD, DEADLINE_S, program
 
 PROGRAMS = {"hospital-svc", "booking-svc", "history-svc", "gateway-svc", "screenctl"}
+if os.path.exists(program("jetstream-bridge")):
+    PROGRAMS.add("jetstream-bridge")
 X86, ENDBR64 = platform.machine() == "x86_64", b"\xf3\x0f\x1e\xfa"
 # The start files of the C library have a few of these instructions in any program.
 FEWEST_ENDBR64 = 20
