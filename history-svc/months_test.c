@@ -229,7 +229,8 @@ static void test_history_months_are_read_by_index(void **state)
            &error);
     for (uint32_t i = 2; i < 500; i++)
         apply_at(place, i, NOVEMBER_ENDS_US + i % 2);
-    snprintf(sql, sizeof sql, "EXPLAIN (COSTS OFF) EXECUTE load_history('%s')", uuid_format(&id, text));
+    snprintf(sql, sizeof sql, "EXPLAIN (COSTS OFF) EXECUTE load_history('%s', 1, NULL, '')",
+             uuid_format(&id, text));
     const struct db_statement explain = {.name = "test_explain", .sql = sql};
     expect(db_run(place->db, &explain, NULL, take_plan_line, &plan, &error), STATUS_OK, &error);
     assert_non_null(strstr(plan.text, "timeline_entry_2026_11_pkey"));
