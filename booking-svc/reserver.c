@@ -250,6 +250,7 @@ static void send_call(struct reserver *reserver, const struct departure *departu
     reserve->era = era;
     reserve->call.unguarded = true;
     reserve->call.own_token = true;
+    reserve->call.idempotent = true; /* by booking_id */
     reserve->call.timeout_ms =
         budget_timeout_ms(&departure->placements, reserver->options.timeout_ms, now_ns);
     reserve->call.traceparent =

@@ -10,7 +10,7 @@ void settings_load(struct settings *settings, int argc, char **argv)
         // clang-format off
         SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7201", "127.0.0.1:7209", "sqlite:booking.db"),
         ADDRESS("events-listen", settings->events_listen, "tcp://127.0.0.1:7202", "address on which the booking log is published"),
-        ADDRESS("hospital-rpc", settings->hospital_rpc, "tcp://127.0.0.1:7101", "address of hospital-svc's calls"),
+        ADDRESSES("hospital-rpc", settings->hospital_rpc, "tcp://127.0.0.1:7101", "addresses of hospital-svc's calls, separated by commas"),
         ADDRESSES("hospital-events", settings->hospital_events, "tcp://127.0.0.1:7102", "addresses of the replicas that publish the hospital log, separated by commas"),
         NUMBER("reserve-timeout-ms", settings->reserve_timeout_ms, "600", 10, 60000, "longest wait for hospital-svc's answer to one call, in ms"),
         NUMBER("reserve-calls-max", settings->reserve_calls_max, "32", 1, 1024, "calls to hospital-svc in flight at once"),

@@ -31,7 +31,7 @@ static enum status check_listener(const struct session *session, enum peer_name 
 {
     enum { PROBE_MS = 300 };
     const char *address = session->addresses[peer], *program = PEERS[peer].program;
-    if (tls_is_address(address))
+    if (tls_is_address(address) || strchr(address, ',') != NULL) /* of several, one may serve */
         return STATUS_OK;
     switch (probe(address, session->timeout_ms < PROBE_MS ? session->timeout_ms : PROBE_MS)) {
     case PROBE_EVENTS:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address_list.h"
 #include "client/address.h"
 
 char *option_split(char *word)
@@ -25,6 +26,12 @@ bool option_is(const char *word)
 
 /* ---- addresses ---- */
 
+/* Parses one address or several, separated by commas. */
+static bool read_addresses(const char *value, struct address_list *out)
+{
+    return address_list_parse(value, ADDRESS_TCP | ADDRESS_TLS | ADDRESS_IPC, out, NULL) == STATUS_OK;
+}
+
 static bool has_port(const char *text)
 {
     enum { PORT_MAX = 65535 };
@@ -35,10 +42,10 @@ static bool has_port(const char *text)
 
 bool options_check_environment(const struct session *session)
 {
-    struct address address;
+    struct address_list list;
     for (int i = 0; i < PEER_COUNT; i++) {
         const char *value = getenv(PEERS[i].environment);
-        if (value != NULL && session->addresses[i] == value && !address_parse(value, &address)) {
+        if (value != NULL && session->addresses[i] == value && !read_addresses(value, &list)) {
             usage_error(NULL, "%s %s: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc://PATH",
                         PEERS[i].environment, value);
             return false;
@@ -59,18 +66,31 @@ bool options_check_environment(const struct session *session)
     return true;
 }
 
+/* Returns whether one of the addresses is open (client/address.h). Sets *tls if one is for TLS. */
+static bool has_open_address(const struct address_list *list, bool *tls)
+{
+    bool open = false;
+    for (size_t i = 0; i < list->count; i++) {
+        struct address address;
+        if (!address_parse(list->items[i].text, &address)) /* read_addresses allows nothing else */
+            return true;
+        *tls = *tls || address.tls;
+        open = open || address_is_open(&address);
+    }
+    return open;
+}
+
 bool options_check_addresses(const struct session *session, const struct command *command)
 {
     bool tls = false;
     for (int i = 0; i < PEER_COUNT; i++) {
-        struct address address;
+        struct address_list list;
         const char *value = session->addresses[i], *environment = getenv(PEERS[i].environment);
         const char *named_by =
             environment != NULL && value == environment ? PEERS[i].environment : PEERS[i].option;
-        if (!address_parse(value, &address)) /* checked before */
+        if (!read_addresses(value, &list)) /* checked before */
             return false;
-        tls = tls || address.tls;
-        if (address_is_open(&address) && !session->insecure) {
+        if (has_open_address(&list, &tls) && !session->insecure) {
             usage_error(command,
                         "%s %s: is not on this machine, and others could read the token and the answers: use "
                         "tls+tcp://HOST:PORT, or give --insecure",
@@ -141,8 +161,8 @@ static enum option_result take_timeout(struct session *session, const struct com
 static enum option_result take_address(struct session *session, const struct command *command,
                                        enum peer_name peer, const char *value)
 {
-    struct address address;
-    if (!address_parse(value, &address)) {
+    struct address_list list;
+    if (!read_addresses(value, &list)) {
         usage_error(command, "%s %s: must be tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc://PATH",
                     PEERS[peer].option, value);
         return OPTION_WRONG;

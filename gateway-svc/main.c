@@ -82,17 +82,13 @@ static void wait_for_services(struct gateway_service *service)
     }
 }
 
-/* Returns whether nng is stuck. Also updates the streams of gRPC, and reconnects channels whose connection
- * broke while being established. */
+/* Returns whether nng is stuck. Also updates the streams of gRPC. */
 static bool is_stuck(void *context)
 {
     struct gateway_service *service = context;
     security_look_after(service->security, service_take_hangup());
     say_ready(service);
     grpc_streams_look(service->gateway.grpc_streams, not_ready(service) == NULL);
-    for (int i = 0; i < BACKEND_COUNT; i++)
-        if (!rpc_channel_connected(backend_channel(service->gateway.backend, i)))
-            rpc_channel_look_after(backend_channel(service->gateway.backend, i));
     return transport_watch_is_stuck(service->watch);
 }
 

@@ -54,6 +54,7 @@ static enum status follow(struct intake *intake, enum intake_log log, struct err
     struct rpc_channel_options channel = {
         .address = source->rpc_address,
         .message_max_bytes = intake->options.message_max_bytes,
+        .peer = source->peer.audience,
     };
     security_introduce(&source->peer, &channel);
     enum status status = STATUS_OK;

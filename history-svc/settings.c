@@ -18,9 +18,9 @@ void settings_load(struct settings *settings, int argc, char **argv)
     const struct setting table[] = {
         // clang-format off
         SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7301", "127.0.0.1:7309", NULL),
-        ADDRESS("hospital-rpc", settings->hospital_rpc, "tcp://127.0.0.1:7101", "address of hospital-svc's calls"),
+        ADDRESSES("hospital-rpc", settings->hospital_rpc, "tcp://127.0.0.1:7101", "addresses of hospital-svc's calls, separated by commas"),
         ADDRESSES("hospital-events", settings->hospital_events, "tcp://127.0.0.1:7102", "addresses of the replicas that publish the hospital log, separated by commas"),
-        ADDRESS("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "address of booking-svc's calls"),
+        ADDRESSES("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "addresses of booking-svc's calls, separated by commas"),
         ADDRESSES("booking-events", settings->booking_events, "tcp://127.0.0.1:7202", "addresses of the replicas that publish the booking log, separated by commas"),
         NUMBER("rebuild-timeout-s", settings->rebuild_timeout_s, "600", 1, 86400, "longest wait of --rebuild without progress, in s"),
         ACTION("rebuild", settings->rebuild, "rebuild all tables from both logs, then exit; a running history-svc continues with the new tables"),

@@ -65,6 +65,7 @@ static enum status open_channel(void *context, struct error *error)
     struct rpc_channel_options options = {
         .address = service->settings.booking_rpc,
         .message_max_bytes = (size_t)service->settings.service.message_max_bytes,
+        .peer = "booking-svc",
     };
     service->booking_peer = (struct security_peer){service->app.security, "booking-svc"};
     security_introduce(&service->booking_peer, &options);

@@ -47,7 +47,8 @@ static void fill_request(struct pair_request *request, const struct pair_look *l
 static enum status call(struct rpc_client *client, const struct pair_request *request, struct arena *arena,
                         const Screening__V1__PairResponse **out, struct error *error)
 {
-    struct rpc_client_call call = {.timeout_ms = CALL_TIMEOUT_MS, .unguarded = true, .own_token = true};
+    struct rpc_client_call call = {
+        .timeout_ms = CALL_TIMEOUT_MS, .unguarded = true, .own_token = true, .idempotent = true};
     ProtobufCMessage *response = NULL;
     enum status status =
         rpc_client_call_wait(client, "Pair", &request->message.base, &call, arena, &response);

@@ -9,7 +9,7 @@ void settings_load(struct settings *settings, int argc, char **argv)
         SERVICE_SETTINGS(settings->service, "tcp://127.0.0.1:7101", "127.0.0.1:7109", "sqlite:hospital.db"),
         SWITCH("public-catalogue", settings->service.security.public_catalogue, "hospitals and availability may be read without a token"),
         ADDRESS("events-listen", settings->events_listen, "tcp://127.0.0.1:7102", "address on which the hospital log is published"),
-        ADDRESS("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "address of booking-svc's calls, to fetch its log and to pair with it"),
+        ADDRESSES("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "addresses of booking-svc's calls, separated by commas, to fetch its log and to pair with it"),
         ADDRESSES("booking-events", settings->booking_events, "tcp://127.0.0.1:7202", "addresses of the replicas that publish the booking log, separated by commas"),
         NUMBER("reservation-retention-days", settings->reservation_retention_days, "7", 1, 36500, "days after the screening date for which released reservations are kept"),
         ACTION("replay-dead-letters", settings->replay_dead_letters, "apply the dead letters again, print how many, and exit"),

@@ -22,7 +22,7 @@ struct fetch_call *follower_begin_fetch(struct event_follower *follower, uint64_
     metric_add(&fetches_total, 1);
     /* Unguarded, because the follower has its own backoff. */
     const struct rpc_client_call options = {
-        .timeout_ms = FETCH_TIMEOUT_MS, .unguarded = true, .own_token = true};
+        .timeout_ms = FETCH_TIMEOUT_MS, .unguarded = true, .own_token = true, .idempotent = true};
     return fetch_call_begin(follower->client, &request, &options, &follower->monitor);
 }
 
@@ -183,7 +183,7 @@ bool follower_ask_again(struct event_follower *follower)
 void follower_catch_up(struct event_follower *follower)
 {
     metric_register(&fetches_total);
-    follower_look_after_connections(follower);
+    inbox_look_after(&follower->inbox);
     follower->gap_ns = follower->fetch_ns = 0;
     monitor_lock(&follower->monitor);
     if (follower->inbox.fetch_wanted || follower->inbox.dropped)

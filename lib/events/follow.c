@@ -255,16 +255,15 @@ static bool log_is_back(struct event_follower *follower, bool asked)
 }
 
 /*
- * Waits while halted, and maintains the connections, because other users of the channel may need them.
- * Returns true once a diverged log contains the cursor's event, because the right database is back, the
- * earlier answer came from an old copy, or the cursor was moved back. Returns false when the follower is
- * closed.
+ * Waits while halted, and maintains the pub/sub connections. Returns true once a diverged log contains the
+ * cursor's event, because the right database is back, the earlier answer came from an old copy, or the cursor
+ * was moved back. Returns false when the follower is closed.
  */
 static bool wait_halted(struct event_follower *follower)
 {
     bool asked;
     while (sleep_halted(follower, &asked)) {
-        follower_look_after_connections(follower);
+        inbox_look_after(&follower->inbox);
         if (follower->progress.halted == FOLLOWER_DIVERGED && log_is_back(follower, asked)) {
             follower_resume(follower);
             return true;
@@ -287,7 +286,7 @@ void *follower_run(void *context)
             reread(follower);
             break;
         case STEP_LOOK:
-            follower_look_after_connections(follower);
+            inbox_look_after(&follower->inbox);
             break;
         case STEP_FETCH:
             follower_catch_up(follower);

@@ -28,13 +28,6 @@ bool follower_closing(struct event_follower *follower)
     return closing;
 }
 
-void follower_look_after_connections(struct event_follower *follower)
-{
-    if (follower->kind != &CURSOR_LIVE) /* otherwise the channel's owner maintains it */
-        rpc_channel_look_after(follower->channel);
-    inbox_look_after(&follower->inbox);
-}
-
 bool follower_halted(const struct event_follower *follower)
 {
     enum follower_state state = follower->progress.halted;

@@ -123,12 +123,6 @@ struct event_follower {
 bool follower_closing(struct event_follower *follower);
 
 /*
- * Maintains the pub/sub connections and, unless the follower is live, the channel. Call it about once a
- * second while a connection is down, and when the addresses have changed.
- */
-void follower_look_after_connections(struct event_follower *follower);
-
-/*
  * Stops applying events, sets the state and logs `why`. A follower in state FOLLOWER_DIVERGED resumes once
  * the log contains the cursor's event.
  */

@@ -2,146 +2,167 @@
 
 #include <errno.h>
 #include <nng/nng.h>
-#include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/util/platform.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/check.h"
+#include "base/random.h"
+#include "base/ticker.h"
 #include "nng/stuck_reaper.h"
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
 
-enum { RECONNECT_MIN_MS = 20, RECONNECT_MAX_MS = 500, CLOSE_SETTLE_MS = 20 };
+enum { CLOSE_SETTLE_MS = 20, SCHEMES = ADDRESS_TCP | ADDRESS_IPC | ADDRESS_TLS | ADDRESS_INPROC };
 
-static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *context)
-{
-    struct rpc_channel *channel = context;
-    int id = nng_pipe_id(pipe);
-    if (event == NNG_PIPE_EV_ADD_POST) {
-        atomic_store(&channel->pipe_id, id);
-    } else {
-        /* Reset only the current id, because nng also reports the removal of a refused connection. */
-        (void)atomic_compare_exchange_strong(&channel->pipe_id, &id, 0);
-    }
-}
-
-/* Sets the options of the socket. Returns nng's error code, or 0. */
-static int set_options(struct rpc_channel *channel)
-{
-    int rv = nng_socket_set_size(channel->socket, NNG_OPT_RECVMAXSZ,
-                                 channel->message_max_bytes + RPC_NNG_HEADER_BYTES);
-    if (rv == 0) {
-        /*
-         * Without this, nng itself would resend a request after it has lost the connection, and the server
-         * could execute the request twice.
-         */
-        rv = nng_socket_set_ms(channel->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
-    }
-    if (rv == 0)
-        rv = nng_socket_set_ms(channel->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
-    if (rv == 0)
-        rv = nng_socket_set_ms(channel->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
-    if (rv == 0)
-        rv = nng_pipe_notify(channel->socket, NNG_PIPE_EV_ADD_POST, on_pipe, channel);
-    if (rv == 0)
-        rv = nng_pipe_notify(channel->socket, NNG_PIPE_EV_REM_POST, on_pipe, channel);
-    return rv;
-}
-
-static enum status dial(struct rpc_channel *channel, bool connect_now, struct error *error)
-{
-    int rv = redial_start(&channel->redial, channel->socket, channel->address, &channel->tls,
-                          connect_now ? 0 : NNG_FLAG_NONBLOCK);
-    switch (rv) {
-    case 0:
-        return STATUS_OK;
-    case NNG_EADDRINVAL:
-    case NNG_ENOTSUP:
-    case NNG_EINVAL:
-        return error_invalid(error, "address: %s: %s", channel->address, nng_strerror(rv));
-    default:
-        return error_set(error, STATUS_UNAVAILABLE, NULL, "not connected to %s: %s", channel->address,
-                         nng_strerror(rv));
-    }
-}
+/* ---- opening ---- */
 
 /* Checks what TLS needs. nng would not say which file is wrong. */
-static enum status check_tls(const struct rpc_channel_options *options, struct error *error)
+static enum status check_tls(const struct rpc_channel_options *options, const struct address_list *list,
+                             struct error *error)
 {
-    if (!tls_is_address(options->address))
-        return STATUS_OK;
-    if (options->tls_ca == NULL || options->tls_name == NULL)
-        return error_invalid(error, "address: %s: needs the certificates of the trusted authorities",
-                             options->address);
-    if (access(options->tls_ca, R_OK) != 0)
-        return error_invalid(error, "%s: %s", options->tls_ca, strerror(errno));
+    for (size_t i = 0; i < list->count; i++) {
+        if (!tls_is_address(list->items[i].text))
+            continue;
+        if (options->tls_ca == NULL || options->tls_name == NULL)
+            return error_invalid(error, "address: %s: needs the certificates of the trusted authorities",
+                                 list->items[i].text);
+        if (access(options->tls_ca, R_OK) != 0)
+            return error_invalid(error, "%s: %s", options->tls_ca, strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+static void want(void *context, const struct resolved *now)
+{
+    struct rpc_channel *channel = context;
+    pthread_mutex_lock(&channel->mutex);
+    channel->wanted = *now;
+    pthread_mutex_unlock(&channel->mutex);
+    rpc_keeper_wake(channel);
+}
+
+/* Returns UNAVAILABLE, with the reason if it is a name's. */
+static enum status not_connected(const struct rpc_channel *channel, const struct resolved *wanted,
+                                 struct error *error)
+{
+    for (size_t part = 0; part < channel->list.count; part++)
+        if (wanted->failures[part] != NULL)
+            return error_set(error, STATUS_UNAVAILABLE, NULL, "not connected to %s: %s: %s", channel->address,
+                             channel->list.items[part].host, wanted->failures[part]);
+    return error_set(error, STATUS_UNAVAILABLE, NULL, "not connected to %s", channel->address);
+}
+
+/*
+ * Opens the backends that are known. With `connect_now`, waits for each, and fails if none is connected.
+ */
+static enum status open_backends(struct rpc_channel *channel, bool connect_now, struct error *error)
+{
+    struct resolved wanted;
+    rpc_keeper_get_wanted(channel, &wanted);
+    bool only = wanted.count == 1;
+    for (size_t i = 0; i < wanted.count; i++) {
+        const char *address = wanted.items[i].text, *name = rpc_keeper_name_of(channel, &wanted.items[i]);
+        enum status status = rpc_backend_open(channel, address, name, connect_now, error);
+        if (status == STATUS_UNAVAILABLE && !only)
+            status = rpc_backend_open(channel, address, name, false, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (connect_now && !rpc_channel_connected(channel))
+        return not_connected(channel, &wanted, error);
+    return STATUS_OK;
+}
+
+/* Closes all backends. Returns false if nng's callbacks may still use one of them. */
+static bool close_backends(struct rpc_channel *channel)
+{
+    bool closed = true;
+    for (size_t slot = 0; slot < BALANCE_MAX; slot++)
+        if (channel->backends[slot] != NULL && !rpc_backend_close(channel->backends[slot]))
+            closed = false;
+    return closed;
+}
+
+/* Frees the channel. All backends must be closed. */
+static void destroy(struct rpc_channel *channel)
+{
+    resolver_close(channel->resolver);
+    ticker_close(atomic_load(&channel->keeper));
+    pthread_mutex_destroy(&channel->mutex);
+    rpc_guard_fini(&channel->guard);
+    free(channel->tls_ca);
+    free(channel->address);
+    free(channel);
+}
+
+/* Sets the members that need no thread and no socket. On failure, the channel needs to be freed only. */
+static enum status fill_in(struct rpc_channel *channel, const struct rpc_channel_options *options,
+                           struct error *error)
+{
+    struct error found;
+    channel->address = strdup(options->address);
+    channel->tls_ca = options->tls_ca != NULL ? strdup(options->tls_ca) : NULL;
+    channel->tls_name = options->tls_name;
+    channel->message_max_bytes =
+        options->message_max_bytes != 0 ? options->message_max_bytes : RPC_MESSAGE_MAX_DEFAULT;
+    channel->calls_max = options->calls_max;
+    channel->authorize = options->authorize;
+    channel->authorize_context = options->authorize_context;
+    random_fill(&channel->random, sizeof channel->random);
+    channel->random |= 1; /* xorshift must not begin with 0 */
+    if (channel->address == NULL || (channel->tls_ca == NULL && options->tls_ca != NULL))
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc channel: out of memory");
+    if (address_list_parse(options->address, SCHEMES, &channel->list, &found) != STATUS_OK)
+        return error_invalid(error, "address: %s", found.message);
+    TRY(check_tls(options, &channel->list, error));
+    if (rpc_guard_init(&channel->guard, options->peer, &options->breaker, &options->retry) != STATUS_OK)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc channel: out of memory");
     return STATUS_OK;
 }
 
 enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
                              struct error *error)
 {
-    TRY(check_tls(options, error));
     struct rpc_channel *channel = calloc(1, sizeof *channel);
-    char *address = strdup(options->address);
-    char *tls_ca = options->tls_ca != NULL ? strdup(options->tls_ca) : NULL;
-    if (channel == NULL || address == NULL || (tls_ca == NULL && options->tls_ca != NULL)) {
-        free(tls_ca);
-        free(address);
-        free(channel);
+    if (channel == NULL)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc channel: out of memory");
-    }
-    channel->address = address;
-    channel->tls_ca = tls_ca;
-    channel->tls = (struct tls_dialing){.ca = tls_ca, .fallback = options->tls_name};
-    channel->message_max_bytes =
-        options->message_max_bytes != 0 ? options->message_max_bytes : RPC_MESSAGE_MAX_DEFAULT;
-    channel->calls_max = options->calls_max;
-    channel->authorize = options->authorize;
-    channel->authorize_context = options->authorize_context;
-    enum status status = rpc_guard_init(&channel->guard, options->peer, &options->breaker, &options->retry);
+    enum status status = fill_in(channel, options, error);
     if (status != STATUS_OK) {
-        (void)error_set(error, status, NULL, "rpc channel: out of memory");
-        goto free_memory;
+        free(channel->tls_ca);
+        free(channel->address);
+        free(channel);
+        return status;
     }
     pthread_mutex_init(&channel->mutex, NULL);
-    int rv = nng_req0_open(&channel->socket);
-    if (rv != 0) {
-        status = error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "rpc channel: %s", nng_strerror(rv));
-        goto free_channel;
+    const struct resolver_options resolving = {
+        .list = &channel->list, .changed = want, .context = channel, .now = options->connect_now};
+    status = resolver_open(&resolving, &channel->resolver, error);
+    if (status == STATUS_OK)
+        status = open_backends(channel, options->connect_now, error);
+    if (status == STATUS_OK)
+        status = rpc_keeper_open(channel, error);
+    if (status != STATUS_OK) {
+        if (close_backends(channel))
+            destroy(channel);
+        return status;
     }
-    rv = set_options(channel);
-    if (rv != 0) {
-        status = error_set(error, STATUS_INTERNAL, NULL, "rpc channel: %s", nng_strerror(rv));
-        goto close_socket;
-    }
-    status = dial(channel, options->connect_now, error);
-    if (status != STATUS_OK)
-        goto close_socket;
     *out = channel;
     return STATUS_OK;
-
-close_socket:
-    (void)nng_close(channel->socket);
-free_channel:
-    pthread_mutex_destroy(&channel->mutex);
-    rpc_guard_fini(&channel->guard);
-free_memory:
-    free(channel->tls_ca);
-    free(channel->address);
-    free(channel);
-    return status;
 }
+
+/* ---- closing ---- */
 
 void rpc_channel_stop(struct rpc_channel *channel)
 {
     pthread_mutex_lock(&channel->mutex);
-    if (!channel->closing)
+    bool closing = channel->closing;
+    if (!closing)
         channel->answers_may_come = channel->busy > 0;
     channel->closing = true; /* no exchange is added to `all` from here on */
     pthread_mutex_unlock(&channel->mutex);
+    if (!closing)
+        ticker_stop(atomic_load(&channel->keeper)); /* from here on, no exchange is removed either */
     for (struct rpc_exchange *exchange = channel->all; exchange != NULL; exchange = exchange->next_of_all)
         rpc_exchange_stop(exchange);
 }
@@ -151,31 +172,18 @@ void rpc_channel_close(struct rpc_channel *channel)
     if (channel == NULL)
         return;
     rpc_channel_stop(channel);
-    while (channel->all != NULL) {
-        struct rpc_exchange *exchange = channel->all;
-        channel->all = exchange->next_of_all;
-        rpc_exchange_destroy(exchange);
-    }
     /* Do not close a connection while a message is arriving (stuck_reaper.h). */
     if (channel->answers_may_come)
         nng_msleep(CLOSE_SETTLE_MS);
-    if (!socket_close(channel->socket))
-        return; /* nng's callbacks may still use the channel */
-    pthread_mutex_destroy(&channel->mutex);
-    rpc_guard_fini(&channel->guard);
-    free(channel->tls_ca);
-    free(channel->address);
-    free(channel);
+    if (close_backends(channel))
+        destroy(channel); /* otherwise nng's callbacks may still use the channel */
 }
+
+/* ---- state ---- */
 
 bool rpc_channel_connected(struct rpc_channel *channel)
 {
-    return atomic_load(&channel->pipe_id) != 0;
-}
-
-void rpc_channel_look_after(struct rpc_channel *channel)
-{
-    redial_look(&channel->redial, rpc_channel_connected(channel));
+    return atomic_load(&channel->connections) != 0;
 }
 
 struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel)
@@ -186,82 +194,4 @@ struct rpc_guard *rpc_channel_guard(struct rpc_channel *channel)
 const char *rpc_channel_address(const struct rpc_channel *channel)
 {
     return channel->address;
-}
-
-/*
- * Returns UNAVAILABLE if the channel is closing, and RESOURCE_EXHAUSTED if calls_max calls are in flight.
- * Lock held.
- */
-static enum status check_room(const struct rpc_channel *channel, struct error *error)
-{
-    if (channel->closing)
-        return error_set(error, STATUS_UNAVAILABLE, NULL, "closed the channel to %s", channel->address);
-    if (channel->calls_max != 0 && channel->busy >= channel->calls_max) {
-        if (channel->guard.metrics != NULL)
-            metric_add(&channel->guard.metrics->refused_by_bulkhead, 1);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, "CALLS_MAX", "%zu calls to %s are in flight",
-                         channel->busy, channel->address);
-    }
-    return STATUS_OK;
-}
-
-/* Changes the number of busy exchanges. Lock held. */
-static void change_busy(struct rpc_channel *channel, int delta)
-{
-    CHECK(delta > 0 || channel->busy > 0);
-    channel->busy += (size_t)delta;
-    if (channel->guard.metrics != NULL)
-        metric_add(&channel->guard.metrics->in_flight, delta);
-}
-
-/*
- * Creates an exchange and adds it to `all`. The caller has already counted it in `busy`. On failure,
- * decrements `busy`, sets `error` and returns NULL.
- */
-static struct rpc_exchange *add_exchange(struct rpc_channel *channel, struct error *error)
-{
-    struct rpc_exchange *exchange = rpc_exchange_create(channel);
-    pthread_mutex_lock(&channel->mutex);
-    bool closing = channel->closing;
-    if (exchange != NULL && !closing) {
-        exchange->next_of_all = channel->all;
-        channel->all = exchange;
-    } else {
-        change_busy(channel, -1);
-    }
-    pthread_mutex_unlock(&channel->mutex);
-    if (exchange == NULL) {
-        /* Clients see this message. */
-        error_set(error, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory for a call");
-        return NULL;
-    }
-    if (closing) {
-        rpc_exchange_destroy(exchange);
-        error_set(error, STATUS_UNAVAILABLE, NULL, "closed the channel to %s", channel->address);
-        return NULL;
-    }
-    return exchange;
-}
-
-struct rpc_exchange *rpc_channel_acquire(struct rpc_channel *channel, struct error *error)
-{
-    pthread_mutex_lock(&channel->mutex);
-    enum status status = check_room(channel, error);
-    struct rpc_exchange *exchange = status == STATUS_OK ? channel->idle : NULL;
-    if (exchange != NULL)
-        channel->idle = exchange->next_idle;
-    if (status == STATUS_OK)
-        change_busy(channel, 1);
-    pthread_mutex_unlock(&channel->mutex);
-    return exchange != NULL || status != STATUS_OK ? exchange : add_exchange(channel, error);
-}
-
-void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange)
-{
-    pthread_mutex_lock(&channel->mutex);
-    CHECK(channel->idle != exchange && exchange->state == RPC_EXCHANGE_IDLE);
-    exchange->next_idle = channel->idle;
-    channel->idle = exchange;
-    change_busy(channel, -1);
-    pthread_mutex_unlock(&channel->mutex);
 }

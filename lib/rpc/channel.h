@@ -1,6 +1,6 @@
 /*
- * The client side of RPC: a channel to one server. Calls have deadlines, and protobuf-c generates a typed
- * stub for each method.
+ * The client side of RPC: a channel to a service, with a backend for each of its addresses. Calls have
+ * deadlines, and protobuf-c generates a typed stub for each method.
  *
  * An asynchronous call with a generated stub:
  *
@@ -13,12 +13,18 @@
  * thread before the stub returns. `on_answer` must not block. The response is valid only until `on_answer`
  * returns, unless call.into is set.
  *
- * Three options protect an overloaded or failing server: a circuit breaker, a bulkhead (a limit on calls in
- * flight) and a retry budget. Each is off by default. The channel retries a request only within the retry
- * budget and the call's own budget, and only if nothing was executed or the call is marked idempotent. nng's
- * own resending is off. Regardless of the options, the channel sends nothing to a draining server for the
- * time that the server requests (at most 10 s). It sends nothing for up to 2 s more on the connection on
- * which the server replied DRAINING, because the server is about to close that connection.
+ * Each call goes to one backend (balance.h). A call that was not executed, because it never left or was
+ * answered DRAINING or NOT_READY, goes to another usable backend at once, and so does an idempotent call
+ * without an answer: when the connection is lost, and when half of its remaining budget has passed. The
+ * channel tries each backend at most once in this way. The following begins when no other backend is usable.
+ *
+ * Three options protect an overloaded or failing service, for all of its backends together: a circuit
+ * breaker, a bulkhead (a limit on calls in flight) and a retry budget. Each is off by default. The channel
+ * retries a request only within the retry budget and the call's own budget, and only if nothing was executed
+ * or the call is marked idempotent. nng's own resending is off. Regardless of the options, the channel sends
+ * nothing to a draining server for the time that the server requests (at most 10 s). It sends nothing for up
+ * to 2 s more on the connection on which the server replied DRAINING, because the server is about to close
+ * that connection.
  *
  * A call that the channel itself refuses fails with UNAVAILABLE `BREAKER_OPEN` or `DRAINING`, both with
  * retry_after_ms, or with RESOURCE_EXHAUSTED `CALLS_MAX`. Nothing was sent (left = false).
@@ -48,6 +54,10 @@ typedef enum status (*rpc_authorize_fn)(void *context, struct arena *arena, cons
                                         struct error *error);
 
 struct rpc_channel_options {
+    /*
+     * One address or several, separated by commas (base/address_list.h). A name stands for all of its
+     * addresses. The channel resolves it every 5 s and after a lost connection.
+     */
     const char *address;
     /*
      * The maximum size of a message; 0 = 1 MiB. A larger request fails with RESOURCE_EXHAUSTED before it is
@@ -55,8 +65,8 @@ struct rpc_channel_options {
      */
     size_t message_max_bytes;
     /*
-     * If true, rpc_channel_open connects before it returns, and fails with UNAVAILABLE if it cannot. If
-     * false, the channel connects in the background.
+     * If true, rpc_channel_open connects before it returns, and fails with UNAVAILABLE if it cannot connect
+     * to any address. If false, the channel connects in the background.
      */
     bool connect_now;
     /*
@@ -71,8 +81,8 @@ struct rpc_channel_options {
     void *authorize_context;    /* the first argument of `authorize`; must outlive the channel */
     /*
      * For an address tls+tcp://HOST:PORT: a PEM file with the trusted authorities, read at each dialling, and
-     * the name that the server's certificate must have if the host is an IP address (nng/tls.h), which must
-     * outlive the channel.
+     * the name that the server's certificate must have if the host is given as a number (nng/tls.h), which
+     * must outlive the channel. If a name is given, the certificate must have that name.
      */
     const char *tls_ca, *tls_name;
 };
@@ -94,10 +104,13 @@ struct rpc_client_call {
     bool own_token;
     /*
      * Whether executing the call twice is harmless. If so, the channel also retries a call that the server
-     * may have executed.
+     * may have executed, and sends one without an answer to another backend. Do not set it for a long poll.
      */
     bool idempotent;
-    /* Whether the caller itself queries the breaker, records the outcome and decides about retries. */
+    /*
+     * Whether the caller itself queries the breaker, records the outcome and decides about retries. The call
+     * may still go to another backend.
+     */
     bool unguarded;
     struct arena *into; /* the arena for the response; NULL = the response is valid only during the closure */
     /* out */
@@ -106,9 +119,9 @@ struct rpc_client_call {
 };
 
 /*
- * Opens a channel, which can carry many calls at the same time. Returns INVALID_ARGUMENT if the address is
- * malformed, or is one for TLS and tls_ca is missing or cannot be read, and UNAVAILABLE if `connect_now` is
- * set and the connection fails.
+ * Opens a channel, which can carry many calls at the same time. Returns INVALID_ARGUMENT if an address is
+ * malformed or given twice, or is one for TLS and tls_ca is missing or cannot be read, and UNAVAILABLE if
+ * `connect_now` is set and the connection fails.
  */
 MUST_CHECK enum status rpc_channel_open(const struct rpc_channel_options *options, struct rpc_channel **out,
                                         struct error *error);
@@ -126,15 +139,8 @@ void rpc_channel_stop(struct rpc_channel *channel);
  */
 void rpc_channel_close(struct rpc_channel *channel);
 
-/* Returns whether there is a connection. Any thread. */
+/* Returns whether a backend is connected. Any thread. */
 bool rpc_channel_connected(struct rpc_channel *channel);
-
-/*
- * Replaces the dialer after a long time without a connection. Call this function about once a second while
- * the channel is not connected, always from the same thread, which must not be one of nng's. Otherwise the
- * channel might never reconnect after a connection broke during its setup (redial.h).
- */
-void rpc_channel_look_after(struct rpc_channel *channel);
 
 /*
  * Returns the channel's guard, for callers that make unguarded calls. The guard lives as long as the channel.

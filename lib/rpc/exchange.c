@@ -8,6 +8,7 @@
 #include "base/fault_point.h"
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
+#include "rpc/outcome.h"
 #include "rpc/wire.h"
 
 #include "rpc/v1/envelope.pb-c.h"
@@ -18,10 +19,14 @@
  */
 enum { SEND_TIMEOUT_MAX_MS = 100 };
 
+/* The same while another backend is usable: the connection has just been lost, or takes nothing. */
+enum { SEND_TIMEOUT_SHORT_MS = 20 };
+
 /* The bounds of the pause before a retry; the server may ask for a longer pause. */
 enum { PAUSE_FIRST_MS = 20, PAUSE_MAX_MS = 500 };
 
 static void on_event(void *context);
+static bool hop(struct rpc_exchange *exchange);
 
 /* Ends the call. If `response` is NULL, the call's error has the reason. */
 static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *response)
@@ -45,52 +50,15 @@ static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_
     return begun;
 }
 
-/* ---- the outcome of an attempt ---- */
-
-static enum breaker_outcome judge(const struct rpc_exchange *exchange)
+static bool is_stopped(struct rpc_exchange *exchange)
 {
-    const struct error *error = &exchange->call->error;
-    int64_t now_ns = clock_monotonic_ns();
-    /*
-     * A message that was never sent has been waiting since the call began. If the message was sent, the
-     * server had the budget that remained when the attempt began.
-     */
-    int64_t began_ns = exchange->deadline_ns - (int64_t)exchange->timeout_ms * NS_PER_MS;
-    int64_t had_ns = exchange->left ? exchange->deadline_ns - exchange->begun_ns : now_ns - began_ns;
-    return breaker_judge(error->status, error->reason, exchange->left, had_ns / NS_PER_MS,
-                         exchange->channel->guard.breaker.options.fair_ms);
+    pthread_mutex_lock(&exchange->mutex);
+    bool stopped = exchange->stopped;
+    pthread_mutex_unlock(&exchange->mutex);
+    return stopped;
 }
 
-/* Reports the outcome to the breaker if the breaker admitted the attempt. */
-static void record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
-{
-    if (!exchange->admitted)
-        return;
-    exchange->admitted = false;
-    const struct breaker_count count = {
-        .successes = outcome == BREAKER_SUCCESS,
-        .failures = outcome == BREAKER_FAILURE,
-        .nothing = outcome == BREAKER_NOTHING,
-    };
-    rpc_guard_record(&exchange->channel->guard, exchange->era, &count);
-}
-
-/*
- * Returns the pause in ms before the failed call is retried, or 0 if it is not retried. Takes the retry from
- * the retry budget.
- */
-static nng_duration next_pause(struct rpc_exchange *exchange)
-{
-    const struct rpc_client_call *call = exchange->call;
-    if (exchange->kept == NULL || !retry_may_help(&call->error, exchange->left, call->idempotent))
-        return 0;
-    int64_t pause_ms = backoff_next_ns(&exchange->backoff) / NS_PER_MS + 1;
-    if (pause_ms < call->error.retry_after_ms)
-        pause_ms = call->error.retry_after_ms;
-    if (pause_ms >= clock_remaining_ms(exchange->deadline_ns))
-        return 0;
-    return rpc_guard_take_retry(&exchange->channel->guard) ? (nng_duration)pause_ms : 0;
-}
+/* ---- the end of an attempt ---- */
 
 /* Begins the pause. Returns false if the exchange has been stopped. */
 static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
@@ -105,25 +73,38 @@ static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
     return begun;
 }
 
-/*
- * Ends an attempt: begins the pause before a retry, or ends the call. If `response` is NULL, the call's error
- * has the reason.
- */
-static void conclude(struct rpc_exchange *exchange, const ProtobufCMessage *response)
+/* Ends the call. If `response` is NULL, the call's error has the reason. */
+static void end(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
-    nng_duration pause_ms = response == NULL ? next_pause(exchange) : 0;
-    if (pause_ms > 0) {
-        record(exchange, BREAKER_NOTHING); /* only the last attempt's result counts */
-        if (begin_pause(exchange, pause_ms))
-            return;
-    }
-    record(exchange, judge(exchange));
+    outcome_record(exchange, outcome_judge(exchange));
+    if (response == NULL)
+        outcome_tell_doubt(exchange);
     finish(exchange, response);
 }
 
-static void fail(struct rpc_exchange *exchange, enum status status, const char *format)
+/*
+ * Ends an attempt: sends the call to another backend, begins the pause before a retry, or ends the call. If
+ * `response` is NULL, the call's error has the reason.
+ */
+static void conclude(struct rpc_exchange *exchange, const ProtobufCMessage *response)
 {
-    (void)error_set(&exchange->call->error, status, NULL, "%s %s", format, exchange->channel->address);
+    outcome_note(exchange, response != NULL);
+    if (response == NULL && hop(exchange))
+        return;
+    nng_duration pause_ms = response == NULL ? outcome_pause(exchange) : 0;
+    if (pause_ms > 0) {
+        outcome_record(exchange, BREAKER_NOTHING); /* only the last attempt's result counts */
+        exchange->hops = false;
+        if (begin_pause(exchange, pause_ms))
+            return;
+    }
+    end(exchange, response);
+}
+
+static void fail(struct rpc_exchange *exchange, enum rpc_fate fate, enum status status, const char *format)
+{
+    exchange->fate = fate;
+    (void)error_set(&exchange->call->error, status, NULL, "%s %s", format, exchange->backend->address);
     conclude(exchange, NULL);
 }
 
@@ -141,22 +122,39 @@ static nng_duration remaining(const struct rpc_exchange *exchange)
     return left_ms > INT32_MAX ? INT32_MAX : (nng_duration)left_ms;
 }
 
+/*
+ * Returns how long to wait for the reply. If the call may then go to another backend, this is only half of
+ * the remaining budget, because this backend may be frozen.
+ */
+static nng_duration patience(struct rpc_exchange *exchange)
+{
+    nng_duration left_ms = remaining(exchange);
+    exchange->halved = exchange->several && left_ms > 1 && exchange->kept != NULL &&
+                       exchange->call->idempotent && rpc_channel_has_other(exchange);
+    return exchange->halved ? left_ms / 2 : left_ms;
+}
+
 static void on_sent(struct rpc_exchange *exchange)
 {
     int rv = nng_aio_result(exchange->aio);
     if (rv != 0) {
         nng_msg_free(nng_aio_get_msg(exchange->aio));
         nng_aio_set_msg(exchange->aio, NULL);
-        fail(exchange, STATUS_UNAVAILABLE,
+        fail(exchange, RPC_FATE_UNSENT, STATUS_UNAVAILABLE,
              rv == NNG_ETIMEDOUT ? "not connected to" : "closed the channel to");
         return;
     }
     exchange->left = exchange->call->left = true;
+    exchange->sent_ns = clock_monotonic_ns();
     FAULT_POINT("rpc.client.after_send");
     exchange->state = RPC_EXCHANGE_RECEIVING;
-    nng_aio_set_timeout(exchange->receive.aio, remaining(exchange));
+    nng_duration wait_ms = patience(exchange);
+    exchange->receive_until_ns = exchange->deadline_ns;
+    if (exchange->halved)
+        exchange->receive_until_ns -= wait_ms * (int64_t)NS_PER_MS; /* `wait_ms` is one half of the rest */
+    nng_aio_set_timeout(exchange->receive.aio, wait_ms);
     if (!begin(exchange, nng_ctx_recv, exchange->receive.aio))
-        fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
+        fail(exchange, RPC_FATE_NONE, STATUS_UNAVAILABLE, "closed the channel to");
 }
 
 /* Returns the status that the server sent, or INTERNAL for an unknown code. */
@@ -169,7 +167,7 @@ static enum status status_of(uint32_t code)
 static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
 {
     struct error *error = &exchange->call->error;
-    const char *address = exchange->channel->address;
+    const char *address = exchange->backend->address;
     Rpc__V1__Response *envelope = (Rpc__V1__Response *)wire_unpack_answer(
         &rpc__v1__response__descriptor, nng_msg_body(msg), nng_msg_len(msg), &exchange->arena, NULL);
     if (envelope == NULL) {
@@ -179,10 +177,8 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
     if (envelope->code != STATUS_OK) {
         (void)error_set(error, status_of(envelope->code), envelope->reason, "%s", envelope->message);
         error->retry_after_ms = envelope->retry_after_ms;
-        if (strcmp(error->reason, SCREENING_REASON_DRAINING) == 0) {
-            rpc_guard_record_draining(&exchange->channel->guard, error->retry_after_ms,
-                                      nng_pipe_id(nng_msg_get_pipe(msg)));
-        }
+        if (strcmp(error->reason, SCREENING_REASON_DRAINING) == 0)
+            rpc_channel_note_draining(exchange, error->retry_after_ms, nng_pipe_id(nng_msg_get_pipe(msg)));
         return NULL;
     }
     struct error problem;
@@ -201,17 +197,18 @@ static void on_received(struct rpc_exchange *exchange)
     case 0: {
         nng_msg *msg = nng_aio_get_msg(exchange->receive.aio);
         nng_aio_set_msg(exchange->receive.aio, NULL);
-        expiring_aio_note(&exchange->receive, exchange->deadline_ns);
+        expiring_aio_note(&exchange->receive, exchange->receive_until_ns);
+        exchange->fate = RPC_FATE_ANSWERED;
         ProtobufCMessage *response = decode(exchange, msg);
         nng_msg_free(msg);
         conclude(exchange, response);
         return;
     }
     case NNG_ETIMEDOUT:
-        fail(exchange, STATUS_DEADLINE_EXCEEDED, "no answer in time from");
+        fail(exchange, RPC_FATE_SILENT, STATUS_DEADLINE_EXCEEDED, "no answer in time from");
         return;
     default:
-        fail(exchange, STATUS_UNAVAILABLE, "lost the connection to");
+        fail(exchange, RPC_FATE_LOST, STATUS_UNAVAILABLE, "lost the connection to");
         return;
     }
 }
@@ -222,15 +219,13 @@ static void on_received(struct rpc_exchange *exchange)
  */
 static bool may_be_asked(struct rpc_exchange *exchange)
 {
-    struct rpc_channel *channel = exchange->channel;
     struct error *error = &exchange->call->error;
-    uint32_t wait_ms = rpc_guard_pause_ms(&channel->guard, atomic_load(&channel->pipe_id));
-    if (wait_ms > 0) {
+    if (exchange->pause_ms > 0) {
         (void)error_set(error, STATUS_UNAVAILABLE, SCREENING_REASON_DRAINING, "%s is shutting down",
-                        channel->address);
-        error->retry_after_ms = wait_ms;
+                        exchange->backend->address);
+        error->retry_after_ms = exchange->pause_ms;
     }
-    return wait_ms == 0;
+    return exchange->pause_ms == 0;
 }
 
 /* Returns whether the breaker admits the attempt. If not, sets the call's error. */
@@ -249,11 +244,32 @@ static bool admit(struct rpc_exchange *exchange, bool first)
     return exchange->admitted;
 }
 
+/* Sends `msg` to the backend. Takes ownership of `msg`. */
+static void send_to_backend(struct rpc_exchange *exchange, nng_msg *msg)
+{
+    FAULT_POINT("rpc.client.before_send");
+    nng_duration budget_ms = remaining(exchange);
+    bool has_other = exchange->several && exchange->kept != NULL && rpc_channel_has_other(exchange);
+    nng_duration most_ms = has_other ? SEND_TIMEOUT_SHORT_MS : SEND_TIMEOUT_MAX_MS;
+    exchange->left = false;
+    exchange->fate = RPC_FATE_NONE;
+    exchange->state = RPC_EXCHANGE_SENDING;
+    nng_aio_set_msg(exchange->aio, msg);
+    nng_aio_set_timeout(exchange->aio, budget_ms < most_ms ? budget_ms : most_ms);
+    if (!begin(exchange, nng_ctx_send, exchange->aio)) {
+        nng_aio_set_msg(exchange->aio, NULL);
+        nng_msg_free(msg);
+        fail(exchange, RPC_FATE_NONE, STATUS_UNAVAILABLE, "closed the channel to");
+    }
+}
+
 /* Sends `msg`, unless the server is draining or the breaker refuses the attempt. Takes ownership of `msg`. */
 static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
 {
     CHECK(!exchange->admitted); /* the result of the previous attempt must have been recorded */
     exchange->left = false;
+    exchange->fate = RPC_FATE_NONE;
+    exchange->tried = 0;
     exchange->begun_ns = clock_monotonic_ns();
     if (!may_be_asked(exchange)) {
         nng_msg_free(msg);
@@ -266,28 +282,61 @@ static void attempt(struct rpc_exchange *exchange, nng_msg *msg, bool first)
         finish(exchange, NULL);
         return;
     }
-    FAULT_POINT("rpc.client.before_send");
-    nng_duration budget_ms = remaining(exchange);
-    exchange->state = RPC_EXCHANGE_SENDING;
-    nng_aio_set_msg(exchange->aio, msg);
-    nng_aio_set_timeout(exchange->aio, budget_ms < SEND_TIMEOUT_MAX_MS ? budget_ms : SEND_TIMEOUT_MAX_MS);
-    if (!begin(exchange, nng_ctx_send, exchange->aio)) {
-        nng_aio_set_msg(exchange->aio, NULL);
-        nng_msg_free(msg);
-        fail(exchange, STATUS_UNAVAILABLE, "closed the channel to");
+    send_to_backend(exchange, msg);
+}
+
+/* Returns a copy of the kept message with the remaining budget, or NULL when out of memory. */
+static nng_msg *copy_kept(struct rpc_exchange *exchange)
+{
+    nng_msg *msg;
+    if (nng_msg_dup(&msg, exchange->kept) != 0)
+        return NULL;
+    arena_reset(&exchange->arena);
+    rpc_envelope_shorten(msg, exchange->timeout_ms, (uint32_t)remaining(exchange));
+    error_clear(&exchange->call->error);
+    return msg;
+}
+
+/*
+ * Sends the failed call to another backend at once, if that is safe and one is usable. Returns whether the
+ * call goes on. The breaker's admission and the retry budget are not asked again.
+ */
+static bool hop(struct rpc_exchange *exchange)
+{
+    if (!outcome_may_hop(exchange) || is_stopped(exchange))
+        return false;
+    exchange->tried |= UINT64_C(1) << exchange->backend->slot;
+    /* The wait for a silent backend was cut short, so the rest of the budget must be used in any case. */
+    if (!rpc_channel_move(exchange, exchange->fate == RPC_FATE_SILENT))
+        return false;
+    if (exchange->channel->guard.metrics != NULL)
+        metric_add(&exchange->channel->guard.metrics->failovers, 1);
+    if (exchange->receive.spent) {
+        exchange->hops = true; /* expiring_aio_renew must not run in a callback of its aio */
+        return begin_pause(exchange, 1);
     }
+    nng_msg *msg = copy_kept(exchange);
+    if (msg == NULL)
+        return false;
+    send_to_backend(exchange, msg);
+    return true;
 }
 
 static void on_paused(struct rpc_exchange *exchange)
 {
     nng_msg *msg;
-    if (nng_aio_result(exchange->aio) != NNG_ETIMEDOUT || nng_msg_dup(&msg, exchange->kept) != 0) {
-        finish(exchange, NULL); /* with the error of the previous attempt */
+    if (nng_aio_result(exchange->aio) != NNG_ETIMEDOUT ||
+        !expiring_aio_renew(&exchange->receive, &exchange->mutex, &exchange->stopped) ||
+        (msg = copy_kept(exchange)) == NULL) {
+        end(exchange, NULL); /* with the error of the previous attempt */
         return;
     }
-    arena_reset(&exchange->arena);
-    rpc_envelope_shorten(msg, exchange->timeout_ms, (uint32_t)remaining(exchange));
-    error_clear(&exchange->call->error);
+    if (exchange->hops) {
+        send_to_backend(exchange, msg);
+        return;
+    }
+    exchange->tried = 0;
+    (void)rpc_channel_move(exchange, true); /* the channel has at least one backend, or had one */
     attempt(exchange, msg, false);
 }
 
@@ -309,17 +358,18 @@ static void on_event(void *context)
     }
 }
 
-struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel)
+struct rpc_exchange *rpc_exchange_create(struct rpc_backend *backend)
 {
     struct rpc_exchange *exchange = calloc(1, sizeof *exchange);
     if (exchange == NULL)
         return NULL;
-    exchange->channel = channel;
+    exchange->channel = backend->channel;
+    exchange->backend = backend;
     if (nng_aio_alloc(&exchange->aio, on_event, exchange) != 0)
         goto free_exchange;
     if (expiring_aio_alloc(&exchange->receive, on_event, exchange) != 0)
         goto free_aio;
-    if (nng_ctx_open(&exchange->ctx, channel->socket) != 0)
+    if (nng_ctx_open(&exchange->ctx, backend->socket) != 0)
         goto free_receive_aio;
     pthread_mutex_init(&exchange->mutex, NULL);
     arena_init(&exchange->arena);
@@ -345,10 +395,22 @@ void rpc_exchange_destroy(struct rpc_exchange *exchange)
     free(exchange);
 }
 
+bool rpc_exchange_bind(struct rpc_exchange *exchange, struct rpc_backend *backend)
+{
+    nng_ctx ctx;
+    if (nng_ctx_open(&ctx, backend->socket) != 0)
+        return false;
+    (void)nng_ctx_close(exchange->ctx);
+    exchange->ctx = ctx;
+    exchange->backend = backend;
+    return true;
+}
+
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
     CHECK(exchange->state == RPC_EXCHANGE_IDLE && exchange->kept == NULL);
-    exchange->admitted = false;
+    exchange->admitted = exchange->doubtful = false;
+    exchange->fate = RPC_FATE_NONE;
     if (!expiring_aio_renew(&exchange->receive, &exchange->mutex, &exchange->stopped)) {
         nng_msg_free(msg);
         (void)error_no_memory(&exchange->call->error);
@@ -356,8 +418,9 @@ void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
         return;
     }
     exchange->backoff = (struct backoff){.first_ms = PAUSE_FIRST_MS, .max_ms = PAUSE_MAX_MS};
-    if (!exchange->call->unguarded && exchange->channel->guard.has_retries)
-        (void)nng_msg_dup(&exchange->kept, msg); /* if this fails, the call is not retried */
+    exchange->retries = !exchange->call->unguarded && exchange->channel->guard.has_retries;
+    if (exchange->retries || exchange->several)
+        (void)nng_msg_dup(&exchange->kept, msg); /* if this fails, the call is not sent again */
     attempt(exchange, msg, true);
 }
 

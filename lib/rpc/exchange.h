@@ -1,9 +1,10 @@
 /*
- * One request and its reply over a channel: an nng context of the channel's REQ socket, with an arena for the
- * response.
+ * One request and its reply over a channel: an nng context of the REQ socket of a backend, with an arena for
+ * the response.
  *
  *   IDLE --started--> SENDING --handed to a connection--> RECEIVING --answered or failed--> IDLE
- *                        ^------PAUSING <--to be sent again-----/
+ *                      ^   ^---PAUSING <--to be sent again-----/ |
+ *                      \-------to another backend at once--------/
  *
  * The receive starts only after the send has ended, and a send is never cancelled while a receive is pending,
  * because nng before 1.6.0 crashes otherwise. Once the send has started, the exchange is owned by its
@@ -31,8 +32,20 @@ enum rpc_exchange_state {
     RPC_EXCHANGE_PAUSING,
 };
 
+/* How an attempt ended. */
+enum rpc_fate {
+    RPC_FATE_NONE,     /* it has not ended, or was refused or stopped in this process */
+    RPC_FATE_UNSENT,   /* the message never left */
+    RPC_FATE_ANSWERED, /* the backend replied, also with an error */
+    RPC_FATE_LOST,     /* the connection was lost after the message had left */
+    RPC_FATE_SILENT,   /* no reply came in time */
+};
+
+struct rpc_backend;
+
 struct rpc_exchange {
     struct rpc_channel *channel;
+    struct rpc_backend *backend; /* to whose socket `ctx` belongs; changes only between two attempts */
     struct rpc_exchange *next_idle;
     struct rpc_exchange *next_of_all;
     nng_ctx ctx;
@@ -43,13 +56,24 @@ struct rpc_exchange {
     bool stopped;
     enum rpc_exchange_state state;
     /* The following members belong to the current attempt. */
-    bool admitted; /* whether the breaker admitted the attempt, in era `era` */
     bool left;
+    bool halved; /* whether the attempt has only half of the remaining budget */
+    bool hops;   /* while pausing: whether the attempt goes to another backend, so that it is no retry */
+    enum rpc_fate fate;
+    int64_t sent_ns, receive_until_ns;
+    /* The following members belong to the attempts since the call's begin or its last pause. */
+    bool admitted; /* whether the breaker admitted them, in era `era` */
     uint64_t era;
     int64_t begun_ns;
+    uint64_t tried;    /* bits of the slots of the backends that have failed */
+    uint32_t pause_ms; /* how long the backend must be left alone; set when it is chosen */
     /* The following members belong to the call. */
+    bool check;    /* whether it is a health check, which goes to one backend, once */
+    bool several;  /* whether the channel had several backends when the call began */
+    bool retries;  /* whether it is retried within the retry budget */
+    bool doubtful; /* whether an earlier attempt may have been executed */
     struct backoff backoff;
-    nng_msg *kept; /* the message to send again; NULL = the call is not retried */
+    nng_msg *kept; /* the message to send again; NULL = the call is not sent again */
     uint32_t timeout_ms;
     int64_t deadline_ns;
     struct rpc_client_call *call;
@@ -60,10 +84,13 @@ struct rpc_exchange {
 };
 
 /* Creates an idle exchange. Returns NULL when out of memory. */
-struct rpc_exchange *rpc_exchange_create(struct rpc_channel *channel);
+struct rpc_exchange *rpc_exchange_create(struct rpc_backend *backend);
 
 /* Frees the exchange. Call it after rpc_exchange_stop. */
 void rpc_exchange_destroy(struct rpc_exchange *exchange);
+
+/* Binds the exchange, between two attempts, to another backend. Returns false when out of memory. */
+bool rpc_exchange_bind(struct rpc_exchange *exchange, struct rpc_backend *backend);
 
 /*
  * Sends `msg` and takes ownership of it. The caller must have set the fields from timeout_ms to `into`. The

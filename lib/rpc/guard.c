@@ -4,15 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* The maximum retry_after_ms that is accepted from a draining server. */
-enum { DRAINING_PAUSE_MAX_MS = 10000 };
-
-/*
- * A draining server closes the connections on which it replied DRAINING. If it has not done so after
- * CLOSING_MAX_MS, the channel sends requests again.
- */
-enum { CLOSING_MAX_MS = 2000, CLOSING_LOOK_MS = 50 };
-
 enum status rpc_guard_init(struct rpc_guard *guard, const char *peer, const struct breaker_options *breaker,
                            const struct retry_options *retry)
 {
@@ -27,8 +18,6 @@ enum status rpc_guard_init(struct rpc_guard *guard, const char *peer, const stru
     breaker_init(&guard->breaker, breaker);
     retry_budget_init(&guard->budget, retry, clock_monotonic_ns());
     atomic_init(&guard->state, BREAKER_CLOSED);
-    atomic_init(&guard->paused_until_ns, 0);
-    atomic_init(&guard->drained, 0);
     pthread_mutex_init(&guard->mutex, NULL);
     return STATUS_OK;
 }
@@ -136,29 +125,4 @@ bool rpc_guard_take_retry(struct rpc_guard *guard)
     if (guard->metrics != NULL)
         metric_add(taken ? &guard->metrics->retries : &guard->metrics->retries_refused, 1);
     return taken;
-}
-
-/* ---- a server that drains ---- */
-
-void rpc_guard_record_draining(struct rpc_guard *guard, uint32_t retry_after_ms, int connection)
-{
-    atomic_store(&guard->drained, connection);
-    uint32_t pause_ms = retry_after_ms < DRAINING_PAUSE_MAX_MS ? retry_after_ms : DRAINING_PAUSE_MAX_MS;
-    int64_t until_ns = clock_monotonic_ns() + (int64_t)pause_ms * NS_PER_MS;
-    int64_t known_ns = atomic_load(&guard->paused_until_ns);
-    while (known_ns < until_ns &&
-           !atomic_compare_exchange_weak(&guard->paused_until_ns, &known_ns, until_ns)) {
-    }
-}
-
-uint32_t rpc_guard_pause_ms(struct rpc_guard *guard, int connection)
-{
-    int64_t until_ns = atomic_load_explicit(&guard->paused_until_ns, memory_order_relaxed);
-    if (until_ns == 0)
-        return 0;
-    int64_t left_ns = until_ns - clock_monotonic_ns();
-    if (left_ns > 0)
-        return (uint32_t)((left_ns + NS_PER_MS - 1) / NS_PER_MS);
-    bool closing = connection != 0 && connection == atomic_load(&guard->drained);
-    return closing && left_ns > -(int64_t)CLOSING_MAX_MS * NS_PER_MS ? CLOSING_LOOK_MS : 0;
 }

@@ -1,7 +1,6 @@
 /*
- * Protects a channel's server from its callers with a circuit breaker, a retry budget, and a pause while the
- * server is draining. Any thread. While the breaker is closed, rpc_guard_room and rpc_guard_wait_ms take no
- * lock. rpc_guard_pause_ms never takes one.
+ * Protects a service from its callers with a circuit breaker and a retry budget, one of each for all backends
+ * of a channel. Any thread. While the breaker is closed, rpc_guard_room and rpc_guard_wait_ms take no lock.
  */
 #ifndef SCREENING_RPC_GUARD_H
 #define SCREENING_RPC_GUARD_H
@@ -20,9 +19,7 @@ struct rpc_guard {
     const char *peer;
     struct rpc_peer_metrics *metrics; /* NULL = no metrics */
     bool has_breaker, has_retries;
-    _Atomic int state;               /* a copy of the breaker's state that can be read without the lock */
-    _Atomic int64_t paused_until_ns; /* nothing is sent to a draining server before this time */
-    _Atomic int drained;             /* id of the connection on which the server replied DRAINING; 0 = none */
+    _Atomic int state; /* a copy of the breaker's state that can be read without the lock */
     /* Guards the members below. Nothing that may block is called while it is held, except the log. */
     pthread_mutex_t mutex;
     struct breaker breaker;
@@ -55,19 +52,5 @@ uint32_t rpc_guard_wait_ms(struct rpc_guard *guard);
 
 /* Takes one retry from the budget. Returns false if there is none now. */
 bool rpc_guard_take_retry(struct rpc_guard *guard);
-
-/*
- * Records that the server replied DRAINING on the connection with the id `connection`. Nothing is then sent
- * to the server for `retry_after_ms`, but for at most 10 s.
- */
-void rpc_guard_record_draining(struct rpc_guard *guard, uint32_t retry_after_ms, int connection);
-
-/*
- * Returns the time in ms, rounded up, until a request may be sent to the server, or 0 if one may be sent now.
- * `connection` is the id of the current connection, or 0 if there is none. If the server replied DRAINING on
- * this connection, the wait continues for up to 2 s, in steps of 50 ms, because the server is about to close
- * this connection, and a request sent on it may be lost.
- */
-uint32_t rpc_guard_pause_ms(struct rpc_guard *guard, int connection);
 
 #endif

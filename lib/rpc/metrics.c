@@ -139,6 +139,7 @@ static const struct rpc_peer_metrics NEW = {
     .retries = METRIC("rpc_retries_total", "Retries that the budget allowed"),
     .retries_refused = METRIC("rpc_retries_refused_total", "Retries that the budget put off or refused"),
     .in_flight = METRIC("rpc_calls_in_flight", "Calls sent and not yet answered"),
+    .failovers = METRIC("rpc_failovers_total", "Calls sent to another backend at once"),
 };
 
 static void register_peer(struct rpc_peer_metrics *metrics, const char *labels)
@@ -147,6 +148,7 @@ static void register_peer(struct rpc_peer_metrics *metrics, const char *labels)
         &metrics->breaker_state,  &metrics->breaker_opened,     &metrics->breaker_half_opened,
         &metrics->breaker_closed, &metrics->refused_by_breaker, &metrics->refused_by_bulkhead,
         &metrics->retries,        &metrics->retries_refused,    &metrics->in_flight,
+        &metrics->failovers,
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         all[i]->labels = labels;
@@ -184,4 +186,79 @@ struct rpc_peer_metrics *rpc_peer_metrics_of(const char *name)
         peer = add_peer(name);
     pthread_mutex_unlock(&mutex);
     return peer != NULL ? &peer->metrics : NULL;
+}
+
+/* ---- backends ---- */
+
+struct backend {
+    struct rpc_backend_metrics metrics;
+    struct backend *next;
+    struct arena labels;
+    const char *label;
+};
+
+static struct backend *backends;
+static size_t backend_count;
+
+static const struct rpc_backend_metrics NEW_BACKEND = {
+    .connected = METRIC("rpc_backend_connected", "1 = connected to the backend"),
+    .in_flight = METRIC("rpc_backend_in_flight", "Calls sent to the backend and not yet answered"),
+    .ejected = METRIC("rpc_backend_ejected", "1 = ejected: it gets no call until it answers a health check"),
+    .ejections = METRIC("rpc_backend_ejected_total", "Times that the backend was ejected"),
+};
+
+/* Replaces what must not occur in a label's value. */
+static void clean(char *value)
+{
+    for (char *c = value; *c != '\0'; c++)
+        if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
+            *c = '_';
+}
+
+/* Adds and registers the metrics of a backend. Returns NULL when out of memory. Lock held. */
+static struct backend *add_backend(const char *label)
+{
+    struct backend *backend = calloc(1, sizeof *backend);
+    if (backend == NULL)
+        return NULL;
+    arena_init(&backend->labels);
+    backend->label = arena_strdup(&backend->labels, label);
+    if (backend->label == NULL) {
+        arena_fini(&backend->labels);
+        free(backend);
+        return NULL;
+    }
+    memcpy(&backend->metrics, &NEW_BACKEND, sizeof NEW_BACKEND);
+    struct metric *all[] = {&backend->metrics.connected, &backend->metrics.in_flight,
+                            &backend->metrics.ejected, &backend->metrics.ejections};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        all[i]->labels = backend->label;
+        metric_register(all[i]);
+    }
+    backend->next = backends;
+    backend_count++;
+    return backends = backend;
+}
+
+struct rpc_backend_metrics *rpc_backend_metrics_of(const char *peer, const char *address)
+{
+    struct arena arena;
+    arena_init(&arena);
+    char *cleaned = arena_strdup(&arena, address);
+    if (cleaned != NULL)
+        clean(cleaned);
+    const char *label =
+        cleaned != NULL ? arena_printf(&arena, "peer=\"%s\",backend=\"%s\"", peer, cleaned) : NULL;
+    struct backend *backend = NULL;
+    if (label != NULL) {
+        pthread_mutex_lock(&mutex);
+        backend = backends;
+        while (backend != NULL && strcmp(backend->label, label) != 0)
+            backend = backend->next;
+        if (backend == NULL && backend_count < RPC_BACKEND_METRICS_MAX)
+            backend = add_backend(label);
+        pthread_mutex_unlock(&mutex);
+    }
+    arena_fini(&arena);
+    return backend != NULL ? &backend->metrics : NULL;
 }

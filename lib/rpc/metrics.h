@@ -56,6 +56,7 @@ struct rpc_peer_metrics {
     struct metric retries;
     struct metric retries_refused;
     struct metric in_flight;
+    struct metric failovers;
 };
 
 /*
@@ -63,5 +64,21 @@ struct rpc_peer_metrics {
  * of memory.
  */
 struct rpc_peer_metrics *rpc_peer_metrics_of(const char *peer);
+
+/* Client-side metrics for one backend of a peer, by the address that is dialled. */
+struct rpc_backend_metrics {
+    struct metric connected; /* 0 or 1 */
+    struct metric in_flight;
+    struct metric ejected; /* 0 or 1 */
+    struct metric ejections;
+};
+
+/*
+ * Returns the metrics of the backend at `address`. The first call for a backend creates and registers them.
+ * Returns NULL when out of memory, and after RPC_BACKEND_METRICS_MAX different addresses in the process, so
+ * that addresses that change for ever do not fill the memory.
+ */
+enum { RPC_BACKEND_METRICS_MAX = 256 };
+struct rpc_backend_metrics *rpc_backend_metrics_of(const char *peer, const char *address);
 
 #endif

@@ -43,12 +43,16 @@ bool retry_budget_take(struct retry_budget *budget, int64_t now_ns)
     return true;
 }
 
+bool retry_elsewhere(enum status status, const char *reason)
+{
+    return status == STATUS_UNAVAILABLE && (strcmp(reason, SCREENING_REASON_DRAINING) == 0 ||
+                                            strcmp(reason, SCREENING_REASON_NOT_READY) == 0);
+}
+
 bool retry_was_refused(enum status status, const char *reason)
 {
-    return status == STATUS_RESOURCE_EXHAUSTED ||
-           (status == STATUS_UNAVAILABLE && (strcmp(reason, SCREENING_REASON_DRAINING) == 0 ||
-                                             strcmp(reason, SCREENING_REASON_NOT_READY) == 0 ||
-                                             strcmp(reason, SCREENING_REASON_RECOVERING) == 0));
+    return status == STATUS_RESOURCE_EXHAUSTED || retry_elsewhere(status, reason) ||
+           (status == STATUS_UNAVAILABLE && strcmp(reason, SCREENING_REASON_RECOVERING) == 0);
 }
 
 bool retry_is_harmless(enum status status, const char *reason, bool left)

@@ -39,6 +39,12 @@ bool retry_budget_take(struct retry_budget *budget, int64_t now_ns);
 bool retry_was_refused(enum status status, const char *reason);
 
 /*
+ * Returns whether another backend may serve the call at once, because this one refused it for its own state
+ * before it executed anything: true for DRAINING and NOT_READY.
+ */
+bool retry_elsewhere(enum status status, const char *reason);
+
+/*
  * Returns whether the server certainly executed nothing, because the message never left or the server refused
  * the call.
  */

@@ -125,6 +125,13 @@ def test_screenctl_sends_nothing_in_clear_text_to_another_machine(driver):
         for words in (("--hospital-addr", far, "hospital", "list"), ("hospital", "list", "--hospital-addr", far),
                       ("--hospital-addr", far, "--tls-ca", "/nowhere", "health")):
             check_error(screenctl(stack, *words, services=()), 2, said, "--insecure")
+        # Each part of a list counts.
+        for near in ("ipc:///nowhere", "tcp://127.0.0.1:1", "tls+tcp://db.example:1"):
+            for both in ("%s,%s" % (near, far), "%s,%s" % (far, near)):
+                check_error(screenctl(stack, "--hospital-addr", both, "hospital", "list", services=()), 2,
+                            "--hospital-addr %s: is not on this machine" % both)
+        near = "tcp://127.0.0.1:1,tcp://127.0.0.1:2"
+        check_error(screenctl(stack, "--timeout", "100", "--hospital-addr", near, "hospital", "list", services=()), 1, near)
         check_error(screenctl(stack, "book", services=(), SCREENING_BOOKING_ADDR="tcp://db.example:1"), 2, "--customer: must be given")
         check_error(screenctl(stack, "stats", services=(), SCREENING_BOOKING_ADDR="tcp://db.example:1"), 2,
                     "SCREENING_BOOKING_ADDR tcp://db.example:1: is not on this machine")

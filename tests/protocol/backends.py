@@ -1,0 +1,226 @@
+"""Tests two hospital-svc on one PostgreSQL database behind the channel of one booking-svc: a list of addresses, and a name."""
+import contextlib
+import itertools
+import os
+import socket
+import subprocess
+import threading
+import time
+
+from kit import rpc
+from kit.marks import Skipped, once
+from kit.stack import DEADLINE_S, Service, Stack, wait_for
+from kit.workers import Workers
+from kit.world import CONFIRMED, booking_request, register, wait_agreement
+
+CUSTOMERS = 6
+BUDGET_MS = 5000
+PERIOD_S = 5  # of the resolver
+RESERVES = {"reserve-timeout-ms": 600}  # the default, which other tests raise
+
+# Binds the file named first over /etc/hosts, in a mount namespace of its own, and runs the rest.
+WITH_HOSTS = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"']
+
+
+def replica_of(stack, name, **flags):
+    """Returns another hospital-svc on the database of the stack's own. Services call it at `flags["rpc_listen"]`, or at an address of the stack."""
+    flags = {key.replace("_", "-"): value for key, value in flags.items()}
+    own = {**stack.hospital_svc.flags, "rpc-listen": stack.address(name + ".rpc"), "client-listen": stack.address(name + ".clients"),
+           "events-listen": stack.address(name + ".events")}
+    service = Service(stack, "hospital", {**own, **flags})
+    service.log_path = os.path.join(stack.folder, name + ".log")
+    stack.services[name] = service
+    return service
+
+
+def backend(stack, metric, service):
+    return stack.stat("booking", 'rpc_backend_%s{peer="hospital-svc",backend="%s"}' % (metric, service.for_services))
+
+
+def wait_connected(stack, *services):
+    for service in services:
+        wait_for("booking-svc is connected to " + service.for_services, lambda s=service: backend(stack, "connected", s) == 1)
+
+
+@contextlib.contextmanager
+def closing(*services):
+    """Stops the services, which the stack does not know, at the end."""
+    try:
+        yield
+    finally:
+        for service in services:
+            if service.process is not None and service.process.poll() is None:
+                service.resume()
+            service.kill()
+
+
+@contextlib.contextmanager
+def two_replicas():
+    stack = Stack("postgresql", without=("history",), flags={"booking": RESERVES})
+    other = replica_of(stack, "hospital-b")
+    stack.without += ("hospital-b",)
+    stack.booking_svc.flags["hospital-rpc"] = stack.hospital_svc.for_services + "," + other.for_services
+    with stack, closing(other):
+        other.start()
+        wait_connected(stack, stack.hospital_svc, other)
+        yield stack, (stack.hospital_svc, other)
+
+
+class Customers:
+    """Customers who book without a pause, each on a connection of its own. `wrong` has the replies that are no confirmed booking."""
+
+    def __init__(self, stack, hospital_id):
+        self.stack, self.hospital_id, self.wrong, self.booked = stack, hospital_id, [], itertools.count()
+        self.count, self.lock = 0, threading.Lock()
+        self.workers = Workers([(self._book, ())] * CUSTOMERS)
+
+    def _book(self):
+        client = rpc.Client(self.stack.services["booking"].rpc, timeout=DEADLINE_S)
+        while not self.workers.stopping.is_set():
+            reply = client.CreateBooking(timeout_ms=BUDGET_MS, **booking_request(self.hospital_id))
+            with self.lock:
+                self.count += 1
+                if reply.code != rpc.OK or reply.message.status != CONFIRMED:
+                    self.wrong.append((time.monotonic(), reply))
+        client.close()
+
+    def wait_for(self, more):
+        """Waits until so many more calls have been answered."""
+        wanted = self.count + more
+        wait_for("customers have booked", lambda: self.count >= wanted)
+
+    def __enter__(self):
+        self.workers.start()
+        return self
+
+    def __exit__(self, *_):
+        self.workers.stop()
+        assert not self.workers.died, self.workers.died
+
+
+@once
+def test_a_rolling_restart_of_each_replica_fails_no_call(driver):
+    del driver
+    with two_replicas() as (stack, replicas):
+        hospital_id = register(stack, capacity=100000)
+        with Customers(stack, hospital_id) as customers:
+            customers.wait_for(20)
+            for service in replicas * 2:
+                service.stop()
+                customers.wait_for(20)
+                service.start()
+                wait_connected(stack, service)
+                customers.wait_for(20)
+        assert not customers.wrong, customers.wrong[:3]
+        wait_agreement(stack, with_history=False)
+
+
+@once
+def test_a_killed_replica_rejects_no_booking(driver):
+    del driver
+    with two_replicas() as (stack, replicas):
+        hospital_id = register(stack, capacity=100000)
+        with Customers(stack, hospital_id) as customers:
+            for service in replicas * 3:
+                customers.wait_for(20)
+                service.kill()
+                customers.wait_for(20)
+                service.start()
+                wait_connected(stack, service)
+        assert not customers.wrong, customers.wrong[:3]
+        wait_agreement(stack, with_history=False)
+
+
+@once
+def test_a_frozen_replica_is_ejected_and_returns(driver):
+    del driver
+    with two_replicas() as (stack, replicas):
+        hospital_id = register(stack, capacity=100000)
+        frozen = replicas[1]
+        with Customers(stack, hospital_id) as customers:
+            customers.wait_for(20)
+            frozen.pause()
+            wait_for("the frozen replica is ejected", lambda: backend(stack, "ejected", frozen) == 1)
+            customers.wait_for(100)
+            frozen.resume()
+            wait_for("the replica is back", lambda: backend(stack, "ejected", frozen) == 0)
+            customers.wait_for(20)
+        assert backend(stack, "ejected_total", frozen) >= 1
+        assert not customers.wrong, customers.wrong[:3]
+        wait_agreement(stack, with_history=False)
+
+
+def shared_port(hosts):
+    """Returns a port that is free on each of these hosts now."""
+    while True:
+        with contextlib.ExitStack() as sockets:
+            first = sockets.enter_context(socket.socket())
+            first.bind((hosts[0], 0))
+            port = first.getsockname()[1]
+            try:
+                for host in hosts[1:]:
+                    sockets.enter_context(socket.socket()).bind((host, port))
+            except OSError:
+                continue
+            return port
+
+
+@once
+def test_a_name_stands_for_all_of_its_addresses(driver):
+    del driver
+    if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        raise Skipped("needs unshare -m, which only root may")
+    hosts = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+    port = shared_port(hosts)
+    stack = Stack("postgresql", without=("history", "hospital"), flags={"booking": RESERVES})
+    path = os.path.join(stack.folder, "hosts")
+
+    def name(*addresses):
+        with open(path, "w", encoding="ascii") as file:  # in place, because the file is bound by its inode
+            file.write("".join("%s hsvc\n" % address for address in addresses))
+
+    name()
+    replicas = [replica_of(stack, "hospital-%d" % i, rpc_listen="tcp://%s:%d" % (host, port)) for i, host in enumerate(hosts)]
+    replicas[0].flags["events-listen"] = stack.hospital_svc.flags["events-listen"]
+    stack.without += tuple(stack.services)[-len(hosts):]
+    stack.services["hospital"] = stack.hospital_svc = replicas[0]
+    stack.booking_svc.prefix = WITH_HOSTS + [path]
+    stack.booking_svc.flags["hospital-rpc"] = "tcp://hsvc:%d" % port
+    with stack, closing(*replicas):
+        for replica in replicas:
+            replica.start()
+        wait_for("the name is logged", lambda: [line for line in stack.booking_svc.log_lines() if line.get("event") == "names.unresolved"])
+        assert stack.stat("booking", "name_lookups_failed_total") > 0
+        name(*hosts[:2])
+        wait_connected(stack, *replicas[:2])
+        hospital_id = register(stack, capacity=100000)
+        wait_for("places are granted", lambda: stack.stat("hospital", "hospital_paired") == 1)
+        with Customers(stack, hospital_id) as customers:
+            customers.wait_for(20)
+            replicas[1].kill()
+            customers.wait_for(20)
+            name(hosts[0], hosts[2])
+            wait_connected(stack, replicas[2])
+            customers.wait_for(20)
+            name()  # resolves to nothing: the backends stay
+            time.sleep(PERIOD_S + 1)
+            wait_connected(stack, replicas[0], replicas[2])
+            customers.wait_for(20)
+            name(hosts[2])
+            wait_for("the removed one is left", lambda: backend(stack, "connected", replicas[0]) == 0)
+            customers.wait_for(20)
+        assert not customers.wrong, customers.wrong[:3]
+        unresolved = [line for line in stack.booking_svc.log_lines() if line.get("event") == "names.unresolved"]
+        assert len(unresolved) == 2, unresolved  # once each time that it began
+
+
+@once
+def test_a_wrong_part_of_a_list_is_named(driver):
+    del driver
+    with Stack("sqlite", without=("hospital", "booking", "history")) as stack:
+        for value, message in (
+                ("tcp://127.0.0.1:1,", "part 2 is empty"),
+                ("tcp://127.0.0.1:1,tcp://hsvc", "part 2 (tcp://hsvc): must be tcp://HOST:PORT (port 1 to 65535) or ipc://PATH"),
+                ("tcp://127.0.0.1:1,tcp://127.0.0.1:1", "part 2 (tcp://127.0.0.1:1) is already part 1")):
+            ended = stack.booking_svc.run_once(hospital_rpc=value)
+            assert ended.returncode == 2 and ended.stderr == "booking-svc: --hospital-rpc: %s\n" % message, ended
