@@ -55,6 +55,7 @@ static enum status follow(struct intake *intake, enum intake_log log, struct err
         .address = source->rpc_address,
         .message_max_bytes = intake->options.message_max_bytes,
         .peer = source->peer.audience,
+        .retry = {.min_per_s = 1}, /* how often a call may leave a silent replica */
     };
     security_introduce(&source->peer, &channel);
     enum status status = STATUS_OK;

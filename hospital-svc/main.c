@@ -66,6 +66,7 @@ static enum status open_channel(void *context, struct error *error)
         .address = service->settings.booking_rpc,
         .message_max_bytes = (size_t)service->settings.service.message_max_bytes,
         .peer = "booking-svc",
+        .retry = {.min_per_s = 1}, /* how often a call may leave a silent replica */
     };
     service->booking_peer = (struct security_peer){service->app.security, "booking-svc"};
     security_introduce(&service->booking_peer, &options);

@@ -3,8 +3,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-/* The maximum retry_after_ms that is accepted from a draining server. */
-enum { DRAINING_PAUSE_MAX_MS = 10000 };
+/* The maximum retry_after_ms that is accepted from a server that drains or refuses a call. */
+enum { PAUSE_MAX_MS = 10000 };
 
 /*
  * A draining server closes the connections on which it replied DRAINING. If it has not done so after
@@ -26,10 +26,15 @@ static bool takes_calls(const struct balance_mark *mark)
     return mark->used && !mark->leaving;
 }
 
-static bool is_connected(const struct balance_mark *mark, int64_t now_ns)
+static enum balance_kind kind_of(const struct balance_mark *mark, int64_t now_ns)
 {
-    return takes_calls(mark) && mark->connection != 0 &&
-           balance_pause_ms(mark, mark->connection, now_ns) == 0;
+    if (balance_pause_ms(mark, mark->connection, now_ns) > 0)
+        return BALANCE_DRAINING;
+    if (mark->connection == 0)
+        return BALANCE_APART;
+    if (mark->refuses_until_ns > now_ns)
+        return BALANCE_REFUSING;
+    return is_ejected(mark) ? BALANCE_EJECTED : BALANCE_USABLE;
 }
 
 /* A set of slots. */
@@ -38,70 +43,75 @@ struct slots {
     size_t count;
 };
 
-static void find_usable(const struct balance *balance, uint64_t skip, int64_t now_ns, struct slots *out)
+/* Finds the backends of the best kind of `kinds`. */
+static enum balance_kind find_best(const struct balance *balance, uint64_t skip, unsigned kinds,
+                                   int64_t now_ns, struct slots *out)
 {
+    enum balance_kind best = BALANCE_KINDS;
     out->count = 0;
     for (size_t i = 0; i < balance->count; i++) {
         const struct balance_mark *mark = &balance->marks[i];
-        if ((skip & (UINT64_C(1) << i)) == 0 && is_connected(mark, now_ns) && !is_ejected(mark))
-            out->slots[out->count++] = (uint8_t)i;
+        if (!takes_calls(mark) || (skip & (UINT64_C(1) << i)) != 0)
+            continue;
+        enum balance_kind kind = kind_of(mark, now_ns);
+        if ((kinds & (1U << kind)) == 0 || kind > best)
+            continue;
+        if (kind < best)
+            out->count = 0;
+        best = kind;
+        out->slots[out->count++] = (uint8_t)i;
     }
+    return best;
 }
 
-size_t balance_pick(const struct balance *balance, uint64_t skip, uint32_t random, int64_t now_ns)
+/* Returns the backend whose pause ends first. */
+static size_t first_back(const struct balance *balance, const struct slots *draining)
 {
-    struct slots usable;
-    find_usable(balance, skip, now_ns, &usable);
-    if (usable.count == 0)
+    size_t first = draining->slots[0];
+    for (size_t i = 1; i < draining->count; i++)
+        if (balance->marks[draining->slots[i]].paused_until_ns < balance->marks[first].paused_until_ns)
+            first = draining->slots[i];
+    return first;
+}
+
+size_t balance_pick(const struct balance *balance, uint64_t skip, unsigned kinds, uint32_t random,
+                    int64_t now_ns)
+{
+    struct slots found;
+    enum balance_kind kind = find_best(balance, skip, kinds, now_ns, &found);
+    if (found.count == 0)
         return BALANCE_NONE;
-    if (usable.count == 1)
-        return usable.slots[0];
+    if (found.count == 1)
+        return found.slots[0];
+    if (kind == BALANCE_DRAINING)
+        return first_back(balance, &found);
     /* Two different ones: the second is 1 to count - 1 places after the first. */
-    const uint32_t count = (uint32_t)usable.count, low = random & UINT16_MAX, high = random >> 16;
-    size_t first = usable.slots[low % count];
-    size_t second = usable.slots[(low % count + 1 + high % (count - 1)) % count];
+    const uint32_t count = (uint32_t)found.count, low = random & UINT16_MAX, high = random >> 16;
+    size_t first = found.slots[low % count];
+    size_t second = found.slots[(low % count + 1 + high % (count - 1)) % count];
     return balance->marks[second].in_flight < balance->marks[first].in_flight ? second : first;
 }
 
-size_t balance_last_resort(const struct balance *balance, uint32_t random, int64_t now_ns)
+/* ---- refusals ---- */
+
+/* Moves the time in *until_ns to `retry_after_ms` from now, but not back. */
+static void extend(int64_t *until_ns, uint32_t retry_after_ms, int64_t now_ns)
 {
-    struct slots connected = {.count = 0}, apart = {.count = 0};
-    size_t draining = BALANCE_NONE;
-    uint32_t shortest_ms = UINT32_MAX;
-    for (size_t i = 0; i < balance->count; i++) {
-        const struct balance_mark *mark = &balance->marks[i];
-        if (!takes_calls(mark))
-            continue;
-        uint32_t pause_ms = balance_pause_ms(mark, mark->connection, now_ns);
-        if (pause_ms > 0 && pause_ms < shortest_ms) {
-            shortest_ms = pause_ms;
-            draining = i;
-        }
-        if (pause_ms == 0 && mark->connection != 0)
-            connected.slots[connected.count++] = (uint8_t)i;
-        else if (pause_ms == 0)
-            apart.slots[apart.count++] = (uint8_t)i;
-    }
-    const struct slots *best = connected.count > 0 ? &connected : &apart;
-    return best->count > 0 ? best->slots[random % best->count] : draining;
+    uint32_t pause_ms = retry_after_ms < PAUSE_MAX_MS ? retry_after_ms : PAUSE_MAX_MS;
+    int64_t wanted_ns = now_ns + (int64_t)pause_ms * NS_PER_MS;
+    if (*until_ns < wanted_ns)
+        *until_ns = wanted_ns;
 }
 
-bool balance_has_other(const struct balance *balance, uint64_t skip, int64_t now_ns)
+void balance_note_refusal(struct balance_mark *mark, uint32_t retry_after_ms, int64_t now_ns)
 {
-    struct slots usable;
-    find_usable(balance, skip, now_ns, &usable);
-    return usable.count > 0;
+    extend(&mark->refuses_until_ns, retry_after_ms, now_ns);
 }
-
-/* ---- draining ---- */
 
 void balance_note_draining(struct balance_mark *mark, uint32_t retry_after_ms, int connection, int64_t now_ns)
 {
     mark->drained = connection;
-    uint32_t pause_ms = retry_after_ms < DRAINING_PAUSE_MAX_MS ? retry_after_ms : DRAINING_PAUSE_MAX_MS;
-    int64_t until_ns = now_ns + (int64_t)pause_ms * NS_PER_MS;
-    if (mark->paused_until_ns < until_ns)
-        mark->paused_until_ns = until_ns;
+    extend(&mark->paused_until_ns, retry_after_ms, now_ns);
 }
 
 uint32_t balance_pause_ms(const struct balance_mark *mark, int connection, int64_t now_ns)
@@ -161,7 +171,8 @@ bool balance_note_silence(struct balance *balance, size_t slot, int64_t now_ns)
 void balance_note_connected(struct balance_mark *mark, int connection, int64_t now_ns)
 {
     mark->connection = connection;
-    mark->silent = 0; /* the calls before were lost with the connection, or with the process */
+    mark->silent = mark->ejections = 0; /* the connection may be to another process */
+    mark->refuses_until_ns = 0;
     if (is_ejected(mark))
         mark->ejected_until_ns = now_ns;
 }
@@ -171,14 +182,20 @@ bool balance_check_is_due(const struct balance_mark *mark, int64_t now_ns)
     return mark->used && is_ejected(mark) && now_ns >= mark->ejected_until_ns && mark->connection != 0;
 }
 
-void balance_note_check(struct balance_mark *mark, bool good, int64_t now_ns)
+void balance_note_check(struct balance_mark *mark, enum balance_health health, int64_t now_ns)
 {
     if (!is_ejected(mark))
         return;
-    if (good) {
+    switch (health) {
+    case BALANCE_SERVING:
         mark->ejected_until_ns = 0;
         mark->silent = 0;
-    } else {
+        break;
+    case BALANCE_NOT_SERVING:
+        mark->ejected_until_ns = now_ns + EJECTION_FIRST_MS * (int64_t)NS_PER_MS;
+        break;
+    case BALANCE_SILENT:
         eject(mark, now_ns);
+        break;
     }
 }

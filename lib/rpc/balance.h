@@ -3,12 +3,14 @@
  * the calls of a channel. Pure: the caller passes in the current time and the random number, and there are no
  * locks. Not thread-safe.
  *
- * A backend is usable if it is connected, not draining, not ejected and not leaving. A call goes to the one
- * of two random usable backends that has fewer calls in flight.
+ * A backend is usable if it is connected, not draining, not ejected, not leaving, and if the time has passed
+ * that it asked for when it last refused a call. A call goes to the one of two random usable backends that
+ * has fewer calls in flight.
  *
  * A backend is ejected after BALANCE_SILENT_MAX tries in a row without an answer, but at most half of the
  * connected backends are ejected at a time. The ejection lasts 1 s, and each further one twice as long, up to
- * 30 s, until the backend has answered a call. After that time, the backend returns with a good health check.
+ * 30 s, until the backend has answered a call or has a new connection. After that time, the backend returns
+ * with a good health check.
  */
 #ifndef SCREENING_RPC_BALANCE_H
 #define SCREENING_RPC_BALANCE_H
@@ -20,12 +22,23 @@
 enum { BALANCE_MAX = 64 /* bits of the masks of slots */, BALANCE_SILENT_MAX = 3 };
 #define BALANCE_NONE SIZE_MAX
 
+/* What a backend is good for at a time, the best first. */
+enum balance_kind {
+    BALANCE_USABLE,
+    BALANCE_REFUSING, /* connected, but it has refused a call and asked for some time */
+    BALANCE_EJECTED,  /* connected, not refusing */
+    BALANCE_APART,    /* without a connection */
+    BALANCE_DRAINING,
+    BALANCE_KINDS,
+};
+
 /* The marks of a backend. */
 struct balance_mark {
     bool used;      /* whether the slot has a backend */
     bool leaving;   /* whether the backend is no longer wanted, so that it gets no new call */
     int connection; /* id of the current connection; 0 = none */
     size_t in_flight;
+    int64_t refuses_until_ns; /* no call is sent to it before this time while another backend is usable */
     int64_t paused_until_ns;  /* nothing is sent to a draining server before this time; 0 = never drained */
     int drained;              /* id of the connection on which the server replied DRAINING; 0 = none */
     unsigned silent;          /* tries in a row without an answer */
@@ -38,20 +51,25 @@ struct balance {
     size_t count;                           /* the slots from this one on are unused */
 };
 
-/*
- * Returns the slot of a usable backend, or BALANCE_NONE. A slot whose bit is set in `skip` is not returned.
- */
-size_t balance_pick(const struct balance *balance, uint64_t skip, uint32_t random, int64_t now_ns);
+/* The sets of kinds that balance_pick may return: bits of enum balance_kind. */
+enum {
+    BALANCE_ONLY_USABLE = 1U << BALANCE_USABLE,
+    BALANCE_ALSO_EJECTED = BALANCE_ONLY_USABLE | 1U << BALANCE_EJECTED,
+    BALANCE_ANY = (1U << BALANCE_KINDS) - 1,
+};
 
 /*
- * For when no backend is usable: returns the slot of the backend with the best chance, or BALANCE_NONE if
- * there is none. A connected one comes first, even if ejected, then one without a connection, then the
- * draining one with the shortest pause.
+ * Returns the slot of a backend of the best kind of `kinds`, or BALANCE_NONE. A slot whose bit is set in
+ * `skip` is not returned.
  */
-size_t balance_last_resort(const struct balance *balance, uint32_t random, int64_t now_ns);
+size_t balance_pick(const struct balance *balance, uint64_t skip, unsigned kinds, uint32_t random,
+                    int64_t now_ns);
 
-/* Returns whether a usable backend exists whose bit is not set in `skip`. */
-bool balance_has_other(const struct balance *balance, uint64_t skip, int64_t now_ns);
+/*
+ * Records that the server refused a call, with NOT_READY or for overload, and asked for `retry_after_ms`, of
+ * which at most 10 s count.
+ */
+void balance_note_refusal(struct balance_mark *mark, uint32_t retry_after_ms, int64_t now_ns);
 
 /*
  * Records that the server replied DRAINING on the connection with the id `connection`. Nothing is then sent
@@ -75,15 +93,20 @@ void balance_note_answer(struct balance_mark *mark);
 bool balance_note_silence(struct balance *balance, size_t slot, int64_t now_ns);
 
 /*
- * Records a new connection. Tries before it no longer count, and the health check of an ejected backend is
- * due immediately.
+ * Records a new connection. Tries, refusals and ejections before it no longer count, and the health check of
+ * an ejected backend is due immediately.
  */
 void balance_note_connected(struct balance_mark *mark, int connection, int64_t now_ns);
 
 /* Returns whether a health check of an ejected backend is due. */
 bool balance_check_is_due(const struct balance_mark *mark, int64_t now_ns);
 
-/* Records the result of a health check. A bad one doubles the ejection. */
-void balance_note_check(struct balance_mark *mark, bool good, int64_t now_ns);
+enum balance_health { BALANCE_SERVING, BALANCE_NOT_SERVING, BALANCE_SILENT };
+
+/*
+ * Records the result of a health check. Silence doubles the ejection. A backend that answers, but does not
+ * serve yet, is checked again after 1 s.
+ */
+void balance_note_check(struct balance_mark *mark, enum balance_health health, int64_t now_ns);
 
 #endif

@@ -7,11 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/ticker.h"
 #include "nng/stuck_reaper.h"
 #include "rpc/channel_state.h"
 #include "rpc/envelope.h"
+
+/* The longest wait for the first connection to one of several addresses. A single one is dialled in turn. */
+enum { CONNECT_MAX_MS = 2000, CONNECT_LOOK_MS = 2 };
 
 enum { CLOSE_SETTLE_MS = 20, SCHEMES = ADDRESS_TCP | ADDRESS_IPC | ADDRESS_TLS | ADDRESS_INPROC };
 
@@ -53,41 +57,52 @@ static enum status not_connected(const struct rpc_channel *channel, const struct
     return error_set(error, STATUS_UNAVAILABLE, NULL, "not connected to %s", channel->address);
 }
 
+/* Waits for the first connection. */
+static void wait_connected(struct rpc_channel *channel)
+{
+    int64_t until_ns = clock_monotonic_ns() + CONNECT_MAX_MS * (int64_t)NS_PER_MS;
+    while (!rpc_channel_connected(channel) && clock_monotonic_ns() < until_ns)
+        nng_msleep(CONNECT_LOOK_MS);
+}
+
 /*
- * Opens the backends that are known. With `connect_now`, waits for each, and fails if none is connected.
+ * Opens the backends that are known, or one that stands for nobody if none is. With `connect_now`, fails if
+ * none is connected in time. All are dialled at once.
  */
 static enum status open_backends(struct rpc_channel *channel, bool connect_now, struct error *error)
 {
     struct resolved wanted;
     rpc_keeper_get_wanted(channel, &wanted);
-    bool only = wanted.count == 1;
-    for (size_t i = 0; i < wanted.count; i++) {
-        const char *address = wanted.items[i].text, *name = rpc_keeper_name_of(channel, &wanted.items[i]);
-        enum status status = rpc_backend_open(channel, address, name, connect_now, error);
-        if (status == STATUS_UNAVAILABLE && !only)
-            status = rpc_backend_open(channel, address, name, false, error);
-        if (status != STATUS_OK)
-            return status;
-    }
-    if (connect_now && !rpc_channel_connected(channel))
-        return not_connected(channel, &wanted, error);
-    return STATUS_OK;
+    const bool only = wanted.count == 1;
+    for (size_t i = 0; i < wanted.count; i++)
+        TRY(rpc_backend_open(channel, &wanted.items[i], connect_now && only, error));
+    if (wanted.count == 0)
+        TRY(rpc_backend_open(channel, NULL, false, error));
+    if (!connect_now)
+        return STATUS_OK;
+    if (wanted.count > 1)
+        wait_connected(channel);
+    return rpc_channel_connected(channel) ? STATUS_OK : not_connected(channel, &wanted, error);
 }
 
 /* Closes all backends. Returns false if nng's callbacks may still use one of them. */
 static bool close_backends(struct rpc_channel *channel)
 {
     bool closed = true;
-    for (size_t slot = 0; slot < BALANCE_MAX; slot++)
-        if (channel->backends[slot] != NULL && !rpc_backend_close(channel->backends[slot]))
+    for (size_t slot = 0; slot < BALANCE_MAX; slot++) {
+        struct rpc_backend *backend = channel->backends[slot];
+        if (backend != NULL && (backend->stuck || !rpc_backend_close(backend)))
             closed = false;
+    }
     return closed;
 }
 
-/* Frees the channel. All backends must be closed. */
-static void destroy(struct rpc_channel *channel)
+/* Closes the backends, then frees the channel, unless nng's callbacks may still use it. No keeper may run. */
+static void close_all(struct rpc_channel *channel)
 {
     resolver_close(channel->resolver);
+    if (!close_backends(channel))
+        return;
     ticker_close(atomic_load(&channel->keeper));
     pthread_mutex_destroy(&channel->mutex);
     rpc_guard_fini(&channel->guard);
@@ -143,8 +158,7 @@ enum status rpc_channel_open(const struct rpc_channel_options *options, struct r
     if (status == STATUS_OK)
         status = rpc_keeper_open(channel, error);
     if (status != STATUS_OK) {
-        if (close_backends(channel))
-            destroy(channel);
+        close_all(channel);
         return status;
     }
     *out = channel;
@@ -153,12 +167,21 @@ enum status rpc_channel_open(const struct rpc_channel_options *options, struct r
 
 /* ---- closing ---- */
 
+/* Returns whether a call or a health check is in flight. Lock held. */
+static bool is_busy(const struct rpc_channel *channel)
+{
+    for (size_t slot = 0; slot < channel->balance.count; slot++)
+        if (channel->balance.marks[slot].in_flight > 0)
+            return true;
+    return false;
+}
+
 void rpc_channel_stop(struct rpc_channel *channel)
 {
     pthread_mutex_lock(&channel->mutex);
     bool closing = channel->closing;
     if (!closing)
-        channel->answers_may_come = channel->busy > 0;
+        channel->answers_may_come = is_busy(channel);
     channel->closing = true; /* no exchange is added to `all` from here on */
     pthread_mutex_unlock(&channel->mutex);
     if (!closing)
@@ -175,8 +198,7 @@ void rpc_channel_close(struct rpc_channel *channel)
     /* Do not close a connection while a message is arriving (stuck_reaper.h). */
     if (channel->answers_may_come)
         nng_msleep(CLOSE_SETTLE_MS);
-    if (close_backends(channel))
-        destroy(channel); /* otherwise nng's callbacks may still use the channel */
+    close_all(channel);
 }
 
 /* ---- state ---- */

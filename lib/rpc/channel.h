@@ -15,8 +15,9 @@
  *
  * Each call goes to one backend (balance.h). A call that was not executed, because it never left or was
  * answered DRAINING or NOT_READY, goes to another usable backend at once, and so does an idempotent call
- * without an answer: when the connection is lost, and when half of its remaining budget has passed. The
- * channel tries each backend at most once in this way. The following begins when no other backend is usable.
+ * whose connection is lost. An idempotent call that has no answer when half of its remaining budget has
+ * passed does so once, if the retry budget allows it. The channel tries each backend at most once in these
+ * ways. The following begins when no other backend is usable.
  *
  * Three options protect an overloaded or failing service, for all of its backends together: a circuit
  * breaker, a bulkhead (a limit on calls in flight) and a retry budget. Each is off by default. The channel

@@ -1,6 +1,6 @@
 /*
- * State shared by the channel's source files. channel.c opens and closes, backends.c holds the backends and
- * gives them calls, keeper.c maintains them, exchange.c makes the calls.
+ * State shared by the channel's source files. channel.c opens and closes, backends.c holds the backends,
+ * routing.c gives them calls, keeper.c maintains them, exchange.c makes the calls.
  */
 #ifndef SCREENING_RPC_CHANNEL_STATE_H
 #define SCREENING_RPC_CHANNEL_STATE_H
@@ -27,12 +27,18 @@ struct rpc_backend {
     struct rpc_channel *channel;
     size_t slot;
     char *address; /* as it is dialled */
+    /*
+     * Whether it stands for names that have no address yet, and is never connected. Calls then fail as with
+     * an address at which nobody listens.
+     */
+    bool nobody;
     struct tls_dialing tls;
     nng_socket socket;
     struct redial redial;                /* used only by rpc_channel_open, then only by the keeper */
     struct rpc_backend_metrics *metrics; /* NULL = none */
     int64_t left_ns;                     /* used only by the keeper: since when the backend leaves idle */
     /* The following members are guarded by the channel's mutex. */
+    bool stuck; /* whether closing the socket has hung, so that nng's callbacks may run at any time */
     struct rpc_exchange *idle; /* the most recently used first, because its memory is likely to be cached */
     bool checking;             /* whether a health check is in flight */
     struct rpc_client_call check;
@@ -46,15 +52,18 @@ struct rpc_channel {
     rpc_authorize_fn authorize;
     void *authorize_context;
     size_t calls_max;                /* maximum number of calls in flight; 0 = no limit */
-    struct resolver *resolver;       /* NULL if no address is a name */
+    struct resolver *resolver;       /* NULL if no address is a name; used by the keeper */
     _Atomic(struct ticker *) keeper; /* NULL until the channel is open */
+    int64_t look_ns;                 /* used only by the keeper: when it looks at the backends again */
+    _Atomic bool woken;              /* whether it must look now */
     _Atomic size_t connections;      /* number of backends with a connection */
     struct rpc_guard guard;
     pthread_mutex_t mutex;  /* guards the fields below; no other lock is taken while it is held */
     struct resolved wanted; /* the addresses that should have a backend */
     struct balance balance;
     struct rpc_backend *backends[BALANCE_MAX]; /* by slot */
-    size_t backend_count;
+    size_t used_count;                         /* number of backends that may get calls */
+    bool lost; /* whether a connection was lost since the keeper last looked */
     uint32_t random;
     bool closing;
     bool answers_may_come; /* whether calls were in flight when the channel was stopped */
@@ -65,18 +74,20 @@ struct rpc_channel {
 /* ---- backends.c ---- */
 
 /*
- * Opens a backend and dials it; with `wait`, until it is connected. `name` is the host's name if `address` is
- * one of its numbers, otherwise NULL. Returns INVALID_ARGUMENT, RESOURCE_EXHAUSTED or, with `wait`,
- * UNAVAILABLE. One thread at a time.
+ * Opens a backend and dials it; with `wait`, until it is connected. If `address` is NULL, opens one that
+ * stands for nobody. Returns INVALID_ARGUMENT, RESOURCE_EXHAUSTED or, with `wait`, UNAVAILABLE. One thread at
+ * a time.
  */
-MUST_CHECK enum status rpc_backend_open(struct rpc_channel *channel, const char *address, const char *name,
+MUST_CHECK enum status rpc_backend_open(struct rpc_channel *channel, const struct resolved_address *address,
                                         bool wait, struct error *error);
 
 /*
- * Closes a backend that has no call in flight. Returns false if nng's callbacks may still use it and the
- * channel (stuck_reaper.h); it then stays in memory.
+ * Closes a backend that has no call in flight and is not stuck. Returns false if it is stuck now, because
+ * nng's callbacks may still use it and the channel (stuck_reaper.h). It then stays in memory and in its slot.
  */
 bool rpc_backend_close(struct rpc_backend *backend);
+
+/* ---- routing.c ---- */
 
 /*
  * Chooses a backend, and returns an idle exchange for it, or a new one if none is idle. On failure, sets
@@ -90,26 +101,27 @@ struct rpc_exchange *rpc_channel_acquire_check(struct rpc_backend *backend, stru
 void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *exchange);
 
 /*
- * Gives the exchange, which is between two attempts, another usable backend that it has not tried. With
- * `any`, one that it has tried, or the last resort, serves too. Returns false if there is none.
+ * Gives the exchange, which is between two attempts, a backend of one of the `kinds` (balance.h) that it has
+ * not tried. Returns false if there is none.
  */
-bool rpc_channel_move(struct rpc_exchange *exchange, bool any);
+bool rpc_channel_move(struct rpc_exchange *exchange, unsigned kinds);
 
 /* Returns whether a usable backend exists that the exchange has not tried. */
 bool rpc_channel_has_other(const struct rpc_exchange *exchange);
 
 /*
- * Record a try without an answer, and the reply DRAINING, of the backend of the exchange. rpc_channel_release
- * and rpc_channel_move record an answer.
+ * Record a try without an answer, and refusals, of the backend of the exchange (balance.h).
+ * rpc_channel_release and rpc_channel_move record an answer.
  */
 void rpc_channel_note_silence(struct rpc_exchange *exchange);
+void rpc_channel_note_refusal(struct rpc_exchange *exchange, uint32_t retry_after_ms);
 void rpc_channel_note_draining(struct rpc_exchange *exchange, uint32_t retry_after_ms, int connection);
 
 /* ---- keeper.c ---- */
 
 /*
- * Starts the channel's own thread, which redials, opens and closes backends as their names change, and checks
- * ejected ones. Returns RESOURCE_EXHAUSTED when out of memory or threads.
+ * Starts the channel's own thread, which redials, opens and closes backends as their names change, checks
+ * ejected ones, and ends the waits for silent ones. Returns RESOURCE_EXHAUSTED when out of memory or threads.
  */
 MUST_CHECK enum status rpc_keeper_open(struct rpc_channel *channel, struct error *error);
 
@@ -118,8 +130,5 @@ void rpc_keeper_wake(struct rpc_channel *channel);
 
 /* Copies the addresses that should have a backend to `out`. Any thread. */
 void rpc_keeper_get_wanted(struct rpc_channel *channel, struct resolved *out);
-
-/* Returns the host's name if the address is one of its numbers, otherwise NULL. */
-const char *rpc_keeper_name_of(const struct rpc_channel *channel, const struct resolved_address *address);
 
 #endif

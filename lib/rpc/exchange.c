@@ -34,18 +34,19 @@ static void finish(struct rpc_exchange *exchange, const ProtobufCMessage *respon
     exchange->state = RPC_EXCHANGE_IDLE;
     nng_msg_free(exchange->kept);
     exchange->kept = NULL;
+    exchange->call->left = exchange->left || exchange->doubtful;
     exchange->closure(response, exchange->call);
     arena_reset(&exchange->arena);
     rpc_channel_release(exchange->channel, exchange);
 }
 
-/* Starts `operation` on `aio`. Returns false if the exchange has been stopped. */
-static bool begin(struct rpc_exchange *exchange, void (*operation)(nng_ctx, nng_aio *), nng_aio *aio)
+/* Starts to send. Returns false if the exchange has been stopped. */
+static bool begin_send(struct rpc_exchange *exchange)
 {
     pthread_mutex_lock(&exchange->mutex);
     bool begun = !exchange->stopped;
     if (begun)
-        operation(exchange->ctx, aio);
+        nng_ctx_send(exchange->ctx, exchange->aio);
     pthread_mutex_unlock(&exchange->mutex);
     return begun;
 }
@@ -94,7 +95,6 @@ static void conclude(struct rpc_exchange *exchange, const ProtobufCMessage *resp
     nng_duration pause_ms = response == NULL ? outcome_pause(exchange) : 0;
     if (pause_ms > 0) {
         outcome_record(exchange, BREAKER_NOTHING); /* only the last attempt's result counts */
-        exchange->hops = false;
         if (begin_pause(exchange, pause_ms))
             return;
     }
@@ -123,15 +123,57 @@ static nng_duration remaining(const struct rpc_exchange *exchange)
 }
 
 /*
- * Returns how long to wait for the reply. If the call may then go to another backend, this is only half of
- * the remaining budget, because this backend may be frozen.
+ * Returns the time from which the call may go to another backend if this one is silent (it may be frozen):
+ * when half of the remaining budget has passed. 0 = never.
  */
-static nng_duration patience(struct rpc_exchange *exchange)
+static int64_t when_to_give_up(const struct rpc_exchange *exchange)
 {
-    nng_duration left_ms = remaining(exchange);
-    exchange->halved = exchange->several && left_ms > 1 && exchange->kept != NULL &&
-                       exchange->call->idempotent && rpc_channel_has_other(exchange);
-    return exchange->halved ? left_ms / 2 : left_ms;
+    if (!exchange->several || exchange->kept == NULL || !exchange->call->idempotent || exchange->gave_up)
+        return 0;
+    return exchange->sent_ns + (exchange->deadline_ns - exchange->sent_ns) / 2;
+}
+
+/* Starts to receive. Returns false if the exchange has been stopped. */
+static bool begin_receive(struct rpc_exchange *exchange)
+{
+    int64_t give_up_ns = when_to_give_up(exchange);
+    exchange->watched = give_up_ns != 0;
+    pthread_mutex_lock(&exchange->mutex);
+    bool begun = !exchange->stopped;
+    if (begun) {
+        exchange->give_up_ns = give_up_ns;
+        nng_ctx_recv(exchange->ctx, exchange->receive.aio);
+    }
+    pthread_mutex_unlock(&exchange->mutex);
+    return begun;
+}
+
+void rpc_exchange_look(struct rpc_exchange *exchange, int64_t now_ns)
+{
+    pthread_mutex_lock(&exchange->mutex);
+    if (!exchange->stopped && exchange->give_up_ns != 0 && now_ns >= exchange->give_up_ns &&
+        rpc_channel_has_other(exchange)) {
+        exchange->give_up_ns = 0;
+        if (rpc_guard_take_retry(&exchange->channel->guard)) {
+            exchange->cut = true;
+            nng_aio_cancel(exchange->receive.aio);
+        }
+    }
+    pthread_mutex_unlock(&exchange->mutex);
+}
+
+/* Ends the watch of rpc_exchange_look. Returns whether it has ended the wait for the reply. */
+static bool end_watch(struct rpc_exchange *exchange)
+{
+    if (!exchange->watched)
+        return false;
+    exchange->watched = false;
+    pthread_mutex_lock(&exchange->mutex);
+    bool cut = exchange->cut;
+    exchange->cut = false;
+    exchange->give_up_ns = 0;
+    pthread_mutex_unlock(&exchange->mutex);
+    return cut;
 }
 
 static void on_sent(struct rpc_exchange *exchange)
@@ -144,16 +186,13 @@ static void on_sent(struct rpc_exchange *exchange)
              rv == NNG_ETIMEDOUT ? "not connected to" : "closed the channel to");
         return;
     }
-    exchange->left = exchange->call->left = true;
-    exchange->sent_ns = clock_monotonic_ns();
+    exchange->left = true;
+    if (exchange->several)
+        exchange->sent_ns = clock_monotonic_ns();
     FAULT_POINT("rpc.client.after_send");
     exchange->state = RPC_EXCHANGE_RECEIVING;
-    nng_duration wait_ms = patience(exchange);
-    exchange->receive_until_ns = exchange->deadline_ns;
-    if (exchange->halved)
-        exchange->receive_until_ns -= wait_ms * (int64_t)NS_PER_MS; /* `wait_ms` is one half of the rest */
-    nng_aio_set_timeout(exchange->receive.aio, wait_ms);
-    if (!begin(exchange, nng_ctx_recv, exchange->receive.aio))
+    nng_aio_set_timeout(exchange->receive.aio, remaining(exchange));
+    if (!begin_receive(exchange))
         fail(exchange, RPC_FATE_NONE, STATUS_UNAVAILABLE, "closed the channel to");
 }
 
@@ -177,8 +216,7 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
     if (envelope->code != STATUS_OK) {
         (void)error_set(error, status_of(envelope->code), envelope->reason, "%s", envelope->message);
         error->retry_after_ms = envelope->retry_after_ms;
-        if (strcmp(error->reason, SCREENING_REASON_DRAINING) == 0)
-            rpc_channel_note_draining(exchange, error->retry_after_ms, nng_pipe_id(nng_msg_get_pipe(msg)));
+        outcome_note_refusal(exchange, nng_pipe_id(nng_msg_get_pipe(msg)));
         return NULL;
     }
     struct error problem;
@@ -193,23 +231,24 @@ static ProtobufCMessage *decode(struct rpc_exchange *exchange, nng_msg *msg)
 
 static void on_received(struct rpc_exchange *exchange)
 {
-    switch (nng_aio_result(exchange->receive.aio)) {
-    case 0: {
+    bool cut = end_watch(exchange);
+    int rv = nng_aio_result(exchange->receive.aio);
+    if (rv != NNG_ETIMEDOUT)
+        expiring_aio_note(&exchange->receive, exchange->deadline_ns);
+    if (rv == 0) {
         nng_msg *msg = nng_aio_get_msg(exchange->receive.aio);
         nng_aio_set_msg(exchange->receive.aio, NULL);
-        expiring_aio_note(&exchange->receive, exchange->receive_until_ns);
         exchange->fate = RPC_FATE_ANSWERED;
         ProtobufCMessage *response = decode(exchange, msg);
         nng_msg_free(msg);
         conclude(exchange, response);
-        return;
-    }
-    case NNG_ETIMEDOUT:
+    } else if (rv == NNG_ETIMEDOUT) {
         fail(exchange, RPC_FATE_SILENT, STATUS_DEADLINE_EXCEEDED, "no answer in time from");
-        return;
-    default:
+    } else if (rv == NNG_ECANCELED && cut) {
+        exchange->gave_up = true;
+        fail(exchange, RPC_FATE_GIVEN_UP, STATUS_UNAVAILABLE, "no answer yet from");
+    } else {
         fail(exchange, RPC_FATE_LOST, STATUS_UNAVAILABLE, "lost the connection to");
-        return;
     }
 }
 
@@ -256,7 +295,7 @@ static void send_to_backend(struct rpc_exchange *exchange, nng_msg *msg)
     exchange->state = RPC_EXCHANGE_SENDING;
     nng_aio_set_msg(exchange->aio, msg);
     nng_aio_set_timeout(exchange->aio, budget_ms < most_ms ? budget_ms : most_ms);
-    if (!begin(exchange, nng_ctx_send, exchange->aio)) {
+    if (!begin_send(exchange)) {
         nng_aio_set_msg(exchange->aio, NULL);
         nng_msg_free(msg);
         fail(exchange, RPC_FATE_NONE, STATUS_UNAVAILABLE, "closed the channel to");
@@ -298,23 +337,19 @@ static nng_msg *copy_kept(struct rpc_exchange *exchange)
 }
 
 /*
- * Sends the failed call to another backend at once, if that is safe and one is usable. Returns whether the
- * call goes on. The breaker's admission and the retry budget are not asked again.
+ * Sends the failed call to another backend at once, if that is safe and there is one. Returns whether the
+ * call goes on. The breaker's admission is not asked again.
  */
 static bool hop(struct rpc_exchange *exchange)
 {
     if (!outcome_may_hop(exchange) || is_stopped(exchange))
         return false;
     exchange->tried |= UINT64_C(1) << exchange->backend->slot;
-    /* The wait for a silent backend was cut short, so the rest of the budget must be used in any case. */
-    if (!rpc_channel_move(exchange, exchange->fate == RPC_FATE_SILENT))
+    bool silent = exchange->fate == RPC_FATE_GIVEN_UP; /* then an ejected one would be silent, too */
+    if (!rpc_channel_move(exchange, silent ? BALANCE_ONLY_USABLE : BALANCE_ALSO_EJECTED))
         return false;
     if (exchange->channel->guard.metrics != NULL)
         metric_add(&exchange->channel->guard.metrics->failovers, 1);
-    if (exchange->receive.spent) {
-        exchange->hops = true; /* expiring_aio_renew must not run in a callback of its aio */
-        return begin_pause(exchange, 1);
-    }
     nng_msg *msg = copy_kept(exchange);
     if (msg == NULL)
         return false;
@@ -324,19 +359,13 @@ static bool hop(struct rpc_exchange *exchange)
 
 static void on_paused(struct rpc_exchange *exchange)
 {
-    nng_msg *msg;
-    if (nng_aio_result(exchange->aio) != NNG_ETIMEDOUT ||
-        !expiring_aio_renew(&exchange->receive, &exchange->mutex, &exchange->stopped) ||
+    nng_msg *msg = NULL;
+    exchange->tried = 0;
+    if (nng_aio_result(exchange->aio) != NNG_ETIMEDOUT || !rpc_channel_move(exchange, BALANCE_ANY) ||
         (msg = copy_kept(exchange)) == NULL) {
         end(exchange, NULL); /* with the error of the previous attempt */
         return;
     }
-    if (exchange->hops) {
-        send_to_backend(exchange, msg);
-        return;
-    }
-    exchange->tried = 0;
-    (void)rpc_channel_move(exchange, true); /* the channel has at least one backend, or had one */
     attempt(exchange, msg, false);
 }
 
@@ -395,21 +424,20 @@ void rpc_exchange_destroy(struct rpc_exchange *exchange)
     free(exchange);
 }
 
-bool rpc_exchange_bind(struct rpc_exchange *exchange, struct rpc_backend *backend)
+bool rpc_exchange_connect(struct rpc_exchange *exchange, nng_socket socket)
 {
     nng_ctx ctx;
-    if (nng_ctx_open(&ctx, backend->socket) != 0)
+    if (nng_ctx_open(&ctx, socket) != 0)
         return false;
     (void)nng_ctx_close(exchange->ctx);
     exchange->ctx = ctx;
-    exchange->backend = backend;
     return true;
 }
 
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
     CHECK(exchange->state == RPC_EXCHANGE_IDLE && exchange->kept == NULL);
-    exchange->admitted = exchange->doubtful = false;
+    exchange->admitted = exchange->left = exchange->doubtful = exchange->gave_up = false;
     exchange->fate = RPC_FATE_NONE;
     if (!expiring_aio_renew(&exchange->receive, &exchange->mutex, &exchange->stopped)) {
         nng_msg_free(msg);

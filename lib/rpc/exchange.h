@@ -38,6 +38,7 @@ enum rpc_fate {
     RPC_FATE_UNSENT,   /* the message never left */
     RPC_FATE_ANSWERED, /* the backend replied, also with an error */
     RPC_FATE_LOST,     /* the connection was lost after the message had left */
+    RPC_FATE_GIVEN_UP, /* no reply came within half of the budget (rpc_exchange_look) */
     RPC_FATE_SILENT,   /* no reply came in time */
 };
 
@@ -45,7 +46,8 @@ struct rpc_backend;
 
 struct rpc_exchange {
     struct rpc_channel *channel;
-    struct rpc_backend *backend; /* to whose socket `ctx` belongs; changes only between two attempts */
+    /* To whose socket `ctx` belongs. Changes only between two attempts, with the channel's mutex held. */
+    struct rpc_backend *backend;
     struct rpc_exchange *next_idle;
     struct rpc_exchange *next_of_all;
     nng_ctx ctx;
@@ -53,14 +55,16 @@ struct rpc_exchange {
     struct expiring_aio receive; /* a separate aio, as explained in expiring_aio.h */
     pthread_mutex_t mutex; /* held while an operation starts, so that rpc_exchange_stop either cancels the
                               operation or prevents it */
+    /* The following three members are guarded by `mutex`. */
     bool stopped;
+    int64_t give_up_ns; /* when rpc_exchange_look may end the wait for the reply; 0 = never */
+    bool cut;           /* whether rpc_exchange_look has ended it */
     enum rpc_exchange_state state;
     /* The following members belong to the current attempt. */
     bool left;
-    bool halved; /* whether the attempt has only half of the remaining budget */
-    bool hops;   /* while pausing: whether the attempt goes to another backend, so that it is no retry */
+    bool watched; /* whether give_up_ns is set */
     enum rpc_fate fate;
-    int64_t sent_ns, receive_until_ns;
+    int64_t sent_ns; /* set if the channel has several backends */
     /* The following members belong to the attempts since the call's begin or its last pause. */
     bool admitted; /* whether the breaker admitted them, in era `era` */
     uint64_t era;
@@ -72,6 +76,7 @@ struct rpc_exchange {
     bool several;  /* whether the channel had several backends when the call began */
     bool retries;  /* whether it is retried within the retry budget */
     bool doubtful; /* whether an earlier attempt may have been executed */
+    bool gave_up;  /* whether the call has already left a silent backend */
     struct backoff backoff;
     nng_msg *kept; /* the message to send again; NULL = the call is not sent again */
     uint32_t timeout_ms;
@@ -89,8 +94,11 @@ struct rpc_exchange *rpc_exchange_create(struct rpc_backend *backend);
 /* Frees the exchange. Call it after rpc_exchange_stop. */
 void rpc_exchange_destroy(struct rpc_exchange *exchange);
 
-/* Binds the exchange, between two attempts, to another backend. Returns false when out of memory. */
-bool rpc_exchange_bind(struct rpc_exchange *exchange, struct rpc_backend *backend);
+/*
+ * Connects the exchange, between two attempts, to the socket of another backend. Returns false when out of
+ * memory.
+ */
+bool rpc_exchange_connect(struct rpc_exchange *exchange, nng_socket socket);
 
 /*
  * Sends `msg` and takes ownership of it. The caller must have set the fields from timeout_ms to `into`. The
@@ -98,6 +106,13 @@ bool rpc_exchange_bind(struct rpc_exchange *exchange, struct rpc_backend *backen
  * Then the exchange returns to the channel's pool.
  */
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg);
+
+/*
+ * Ends the wait for a reply if half of the remaining budget has passed, another backend is usable, and the
+ * retry budget allows it. The call then goes to the other backend. Call it
+ * often, on the keeper's thread.
+ */
+void rpc_exchange_look(struct rpc_exchange *exchange, int64_t now_ns);
 
 /*
  * Fails the call in flight, if any, with UNAVAILABLE and waits until its closure has returned. No operation

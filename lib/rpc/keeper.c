@@ -1,4 +1,7 @@
-/* The channel's own thread: it redials, follows the names, and checks ejected backends. */
+/*
+ * The channel's own thread: it redials, follows the names, checks ejected backends, and ends the waits for
+ * silent ones.
+ */
 #include <string.h>
 
 #include "base/check.h"
@@ -11,7 +14,8 @@
 
 #include "grpc/health/v1/health.pb-c.h"
 
-enum { PERIOD_MS = 500, CHECK_TIMEOUT_MS = 1000 };
+/* PATIENCE_MS is the period of a channel that may have several backends, whose calls must not wait long. */
+enum { PERIOD_MS = 500, PATIENCE_MS = 20, CHECK_TIMEOUT_MS = 1000 };
 
 /*
  * A backend that leaves is closed after this time without a call. The reply to a call that was given up may
@@ -34,35 +38,50 @@ void rpc_keeper_get_wanted(struct rpc_channel *channel, struct resolved *out)
     pthread_mutex_unlock(&channel->mutex);
 }
 
-const char *rpc_keeper_name_of(const struct rpc_channel *channel, const struct resolved_address *address)
-{
-    const struct listed_address *part = &channel->list.items[address->part];
-    return part->named ? part->host : NULL;
-}
-
-/* Lets the backends leave that are not wanted, and takes back those that had left and are wanted again. */
-static void mark_leaving(struct rpc_channel *channel, const struct resolved *wanted)
+/* Returns whether the backend of a wanted address is connected and gets calls. Lock held. */
+static bool is_wanted_connected(const struct rpc_channel *channel, const struct resolved *wanted)
 {
     for (size_t slot = 0; slot < BALANCE_MAX; slot++) {
-        const struct rpc_backend *backend = channel->backends[slot];
-        if (backend == NULL)
-            continue;
-        bool leaving = !resolved_contains(wanted, backend->address);
-        pthread_mutex_lock(&channel->mutex);
-        bool changed = channel->balance.marks[slot].leaving != leaving;
-        channel->balance.marks[slot].leaving = leaving;
-        pthread_mutex_unlock(&channel->mutex);
-        if (changed && leaving)
-            log_event(LOG_INFO, "rpc.backend_left", LOG_TEXT("peer", peer_of(channel)),
-                      LOG_TEXT("address", backend->address));
+        const struct balance_mark *mark = &channel->balance.marks[slot];
+        if (mark->used && mark->connection != 0 &&
+            resolved_contains(wanted, channel->backends[slot]->address))
+            return true;
     }
+    return false;
+}
+
+/*
+ * Lets the backends leave that are not wanted, once a wanted one is connected. Takes back those that had left
+ * and are wanted again.
+ */
+static void mark_leaving(struct rpc_channel *channel, const struct resolved *wanted)
+{
+    uint64_t left = 0;
+    pthread_mutex_lock(&channel->mutex);
+    bool replaced = is_wanted_connected(channel, wanted);
+    for (size_t slot = 0; slot < BALANCE_MAX; slot++) {
+        struct balance_mark *mark = &channel->balance.marks[slot];
+        if (!mark->used)
+            continue;
+        bool is_wanted = resolved_contains(wanted, channel->backends[slot]->address);
+        if (!is_wanted && replaced && !mark->leaving && !channel->backends[slot]->nobody)
+            left |= UINT64_C(1) << slot;
+        mark->leaving = !is_wanted && (replaced || mark->leaving);
+    }
+    pthread_mutex_unlock(&channel->mutex);
+    for (size_t slot = 0; slot < BALANCE_MAX; slot++)
+        if ((left & UINT64_C(1) << slot) != 0)
+            log_event(LOG_INFO, "rpc.backend_left", LOG_TEXT("peer", peer_of(channel)),
+                      LOG_TEXT("address", channel->backends[slot]->address));
 }
 
 static bool has_backend(const struct rpc_channel *channel, const char *address)
 {
-    for (size_t slot = 0; slot < BALANCE_MAX; slot++) /* only this thread changes the backends */
-        if (channel->backends[slot] != NULL && strcmp(channel->backends[slot]->address, address) == 0)
+    for (size_t slot = 0; slot < BALANCE_MAX; slot++) { /* only this thread changes the backends */
+        const struct rpc_backend *backend = channel->backends[slot];
+        if (backend != NULL && !backend->stuck && strcmp(backend->address, address) == 0)
             return true;
+    }
     return false;
 }
 
@@ -70,8 +89,7 @@ static bool has_backend(const struct rpc_channel *channel, const char *address)
 static void add_backend(struct rpc_channel *channel, const struct resolved_address *added)
 {
     struct error error;
-    if (rpc_backend_open(channel, added->text, rpc_keeper_name_of(channel, added), false, &error) ==
-        STATUS_OK)
+    if (rpc_backend_open(channel, added, false, &error) == STATUS_OK)
         log_event(LOG_INFO, "rpc.backend_came", LOG_TEXT("peer", peer_of(channel)),
                   LOG_TEXT("address", added->text));
     else
@@ -84,6 +102,8 @@ static void follow_names(struct rpc_channel *channel)
 {
     struct resolved wanted;
     rpc_keeper_get_wanted(channel, &wanted);
+    if (wanted.count == 0)
+        return;
     mark_leaving(channel, &wanted);
     for (size_t i = 0; i < wanted.count; i++)
         if (!has_backend(channel, wanted.items[i].text))
@@ -109,20 +129,28 @@ static void close_idle(struct rpc_channel *channel, size_t slot, int64_t now_ns)
 
 /* ---- health checks ---- */
 
+static enum balance_health health_of(const struct rpc_client_call *call,
+                                     const Grpc__Health__V1__HealthCheckResponse *answer)
+{
+    if (answer == NULL)
+        return call->error.status == STATUS_DEADLINE_EXCEEDED ? BALANCE_SILENT : BALANCE_NOT_SERVING;
+    return answer->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+               ? BALANCE_SERVING
+               : BALANCE_NOT_SERVING;
+}
+
 static void on_check(const ProtobufCMessage *response, void *closure_data)
 {
     struct rpc_backend *backend = container_of(closure_data, struct rpc_backend, check);
     struct rpc_channel *channel = backend->channel;
-    const Grpc__Health__V1__HealthCheckResponse *answer = (const void *)response;
-    bool good =
-        answer != NULL && answer->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+    enum balance_health health = health_of(&backend->check, (const void *)response);
     pthread_mutex_lock(&channel->mutex);
-    balance_note_check(&channel->balance.marks[backend->slot], good, clock_monotonic_ns());
+    balance_note_check(&channel->balance.marks[backend->slot], health, clock_monotonic_ns());
     backend->checking = false;
-    if (good && backend->metrics != NULL)
+    if (health == BALANCE_SERVING && backend->metrics != NULL)
         metric_set(&backend->metrics->ejected, 0);
     pthread_mutex_unlock(&channel->mutex);
-    if (good)
+    if (health == BALANCE_SERVING)
         log_event(LOG_INFO, "rpc.backend_back", LOG_TEXT("peer", peer_of(channel)),
                   LOG_TEXT("address", backend->address));
 }
@@ -169,6 +197,12 @@ static void check_if_due(struct rpc_backend *backend, int64_t now_ns)
 
 /* ---- the thread ---- */
 
+/* Returns whether the channel has several backends, or may get several. */
+static bool has_several(const struct rpc_channel *channel)
+{
+    return channel->resolver != NULL || channel->list.count > 1;
+}
+
 static void redial(struct rpc_backend *backend)
 {
     struct rpc_channel *channel = backend->channel;
@@ -178,25 +212,54 @@ static void redial(struct rpc_backend *backend)
     redial_look(&backend->redial, connected);
 }
 
-static void tick(void *context, struct ticker *ticker)
+static void look_at_backends(struct rpc_channel *channel, struct ticker *ticker)
 {
-    struct rpc_channel *channel = context;
-    if (channel->resolver != NULL)
-        follow_names(channel);
     for (size_t slot = 0; slot < BALANCE_MAX && !ticker_stopping(ticker); slot++) {
         struct rpc_backend *backend = channel->backends[slot];
-        if (backend == NULL)
+        if (backend == NULL || backend->stuck)
             continue;
         int64_t now_ns = clock_monotonic_ns();
-        redial(backend);
+        if (!backend->nobody)
+            redial(backend);
         check_if_due(backend, now_ns);
         close_idle(channel, slot, now_ns);
     }
 }
 
+/* Looks at all exchanges. Only this thread removes one. */
+static void look_at_exchanges(struct rpc_channel *channel, int64_t now_ns)
+{
+    pthread_mutex_lock(&channel->mutex);
+    struct rpc_exchange *exchange = channel->busy > 0 ? channel->all : NULL;
+    pthread_mutex_unlock(&channel->mutex);
+    for (; exchange != NULL; exchange = exchange->next_of_all)
+        rpc_exchange_look(exchange, now_ns);
+}
+
+static void tick(void *context, struct ticker *ticker)
+{
+    struct rpc_channel *channel = context;
+    int64_t now_ns = clock_monotonic_ns();
+    if (has_several(channel))
+        look_at_exchanges(channel, now_ns);
+    if (!atomic_exchange(&channel->woken, false) && now_ns < channel->look_ns)
+        return;
+    channel->look_ns = now_ns + PERIOD_MS * (int64_t)NS_PER_MS;
+    pthread_mutex_lock(&channel->mutex);
+    bool lost = channel->lost;
+    channel->lost = false;
+    pthread_mutex_unlock(&channel->mutex);
+    if (lost)
+        resolver_ask(channel->resolver);
+    if (channel->resolver != NULL)
+        follow_names(channel);
+    look_at_backends(channel, ticker);
+}
+
 void rpc_keeper_wake(struct rpc_channel *channel)
 {
     struct ticker *keeper = atomic_load(&channel->keeper);
+    atomic_store(&channel->woken, true);
     if (keeper != NULL)
         ticker_wake(keeper);
 }
@@ -204,7 +267,7 @@ void rpc_keeper_wake(struct rpc_channel *channel)
 enum status rpc_keeper_open(struct rpc_channel *channel, struct error *error)
 {
     struct ticker *keeper;
-    TRY(ticker_open(PERIOD_MS, tick, channel, &keeper, error));
+    TRY(ticker_open(has_several(channel) ? PATIENCE_MS : PERIOD_MS, tick, channel, &keeper, error));
     atomic_store(&channel->keeper, keeper);
     return STATUS_OK;
 }

@@ -1,7 +1,11 @@
 #include "rpc/outcome.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "rpc/channel_state.h"
+
+#include "screening/v1/words.h"
 
 /*
  * A try without an answer counts against the backend only if it waited this long. A caller may have less time
@@ -9,16 +13,31 @@
  */
 enum { FAIR_MS = 50 };
 
+/* How long another backend is preferred to one that answered NOT_READY without a time. */
+enum { REFUSING_MS = 100 };
+
 void outcome_note(struct rpc_exchange *exchange, bool answered_ok)
 {
     const struct error *error = &exchange->call->error;
-    bool silent = exchange->fate == RPC_FATE_LOST ||
-                  (exchange->fate == RPC_FATE_SILENT &&
-                   clock_monotonic_ns() - exchange->sent_ns >= FAIR_MS * (int64_t)NS_PER_MS);
-    if (silent && !exchange->check)
+    bool silent = exchange->fate == RPC_FATE_SILENT || exchange->fate == RPC_FATE_GIVEN_UP;
+    if (silent && exchange->several &&
+        clock_monotonic_ns() - exchange->sent_ns >= FAIR_MS * (int64_t)NS_PER_MS)
         rpc_channel_note_silence(exchange);
     if (!answered_ok && exchange->left && !retry_was_refused(error->status, error->reason))
         exchange->doubtful = true;
+}
+
+void outcome_note_refusal(struct rpc_exchange *exchange, int connection)
+{
+    const struct error *error = &exchange->call->error;
+    if (strcmp(error->reason, SCREENING_REASON_DRAINING) == 0)
+        rpc_channel_note_draining(exchange, error->retry_after_ms, connection);
+    else if (strcmp(error->reason, SCREENING_REASON_TOO_MANY_CALLS) == 0)
+        return; /* other callers may be served */
+    else if (retry_elsewhere(error->status, error->reason))
+        rpc_channel_note_refusal(exchange, error->retry_after_ms > 0 ? error->retry_after_ms : REFUSING_MS);
+    else if (error->status == STATUS_RESOURCE_EXHAUSTED)
+        rpc_channel_note_refusal(exchange, error->retry_after_ms);
 }
 
 bool outcome_may_hop(const struct rpc_exchange *exchange)
@@ -35,13 +54,15 @@ bool outcome_may_hop(const struct rpc_exchange *exchange)
     case RPC_FATE_LOST:
         may = call->idempotent;
         break;
-    case RPC_FATE_SILENT:
-        may = exchange->halved; /* which only an idempotent call is */
+    case RPC_FATE_GIVEN_UP:
+        may = true; /* only an idempotent call is given up */
         break;
+    case RPC_FATE_SILENT:
     case RPC_FATE_NONE:
         break;
     }
-    return may && exchange->several && exchange->kept != NULL && clock_monotonic_ns() < exchange->deadline_ns;
+    return may && exchange->several && exchange->kept != NULL && !exchange->receive.spent &&
+           clock_monotonic_ns() < exchange->deadline_ns;
 }
 
 nng_duration outcome_pause(struct rpc_exchange *exchange)
@@ -88,7 +109,7 @@ void outcome_record(struct rpc_exchange *exchange, enum breaker_outcome outcome)
 void outcome_tell_doubt(struct rpc_exchange *exchange)
 {
     struct error *error = &exchange->call->error;
-    if (!exchange->doubtful || exchange->call->unguarded || !retry_was_refused(error->status, error->reason))
+    if (!exchange->doubtful || !retry_was_refused(error->status, error->reason))
         return;
     uint32_t retry_after_ms = error->retry_after_ms;
     (void)error_set(error, STATUS_UNAVAILABLE, NULL, "an earlier try may have been executed: %s",

@@ -12,9 +12,15 @@
 void outcome_note(struct rpc_exchange *exchange, bool answered_ok);
 
 /*
+ * Records that the backend refused the call, if the call's error says so. `connection` is the id of the
+ * connection on which the reply came.
+ */
+void outcome_note_refusal(struct rpc_exchange *exchange, int connection);
+
+/*
  * Returns whether the failed call may go to another backend at once: it never left, was refused with DRAINING
- * or NOT_READY or, if the call is idempotent, the connection was lost or half of the budget has gone without
- * an answer.
+ * or NOT_READY or, if the call is idempotent, the connection was lost or rpc_exchange_look has ended the wait
+ * for the reply.
  */
 bool outcome_may_hop(const struct rpc_exchange *exchange);
 

@@ -1,0 +1,276 @@
+/* Tests a channel whose address is a host name that the test defines. */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/monitor.h"
+#include "nng/stuck_reaper.h"
+#include "rpc/group_testing.h"
+
+/* ---- names and hanging closes ---- */
+
+enum { NUMBER_SIZE = 16, NUMBERS_MAX = 2, CLOSED_MAX = 16 };
+
+/* What every name resolves to, and which closes of sockets hang. */
+static struct {
+    struct monitor monitor; /* guards the other members */
+    char numbers[NUMBERS_MAX][NUMBER_SIZE];
+    int count;
+    bool hanging;
+    int hung; /* id of the socket whose close has hung; 0 = none */
+    int closes_of_hung;
+} world;
+
+/* One answer, which belongs to the thread that asked. */
+struct answer {
+    struct addrinfo infos[NUMBERS_MAX]; /* must be the first member */
+    struct sockaddr_in addresses[NUMBERS_MAX];
+};
+
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out);
+void __wrap_freeaddrinfo(struct addrinfo *answer);
+bool __wrap_socket_close(nng_socket socket);
+bool __real_socket_close(nng_socket socket);
+
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out)
+{
+    (void)host;
+    (void)service;
+    (void)hints;
+    struct answer *answer = calloc(1, sizeof *answer);
+    assert_non_null(answer);
+    monitor_lock(&world.monitor);
+    int count = world.count;
+    for (int i = 0; i < count; i++) {
+        answer->addresses[i] = (struct sockaddr_in){.sin_family = AF_INET};
+        assert_int_equal(inet_pton(AF_INET, world.numbers[i], &answer->addresses[i].sin_addr), 1);
+        answer->infos[i] = (struct addrinfo){.ai_addr = (void *)&answer->addresses[i],
+                                             .ai_next = i + 1 < count ? &answer->infos[i + 1] : NULL};
+    }
+    monitor_unlock(&world.monitor);
+    if (count == 0) {
+        free(answer);
+        return EAI_NONAME;
+    }
+    *out = answer->infos;
+    return 0;
+}
+
+void __wrap_freeaddrinfo(struct addrinfo *answer)
+{
+    free(answer);
+}
+
+bool __wrap_socket_close(nng_socket socket)
+{
+    monitor_lock(&world.monitor);
+    bool hangs = world.hanging;
+    if (hangs) {
+        world.hanging = false;
+        world.hung = nng_socket_id(socket);
+    }
+    world.closes_of_hung += nng_socket_id(socket) == world.hung;
+    monitor_unlock(&world.monitor);
+    return hangs ? false : __real_socket_close(socket);
+}
+
+static void define(const char *first, const char *second)
+{
+    const char *const given[] = {first, second};
+    monitor_lock(&world.monitor);
+    world.count = 0;
+    for (int i = 0; i < NUMBERS_MAX; i++)
+        if (given[i] != NULL)
+            (void)snprintf(world.numbers[world.count++], NUMBER_SIZE, "%s", given[i]);
+    monitor_unlock(&world.monitor);
+}
+
+static int closes_of_hung(void)
+{
+    monitor_lock(&world.monitor);
+    int count = world.closes_of_hung;
+    monitor_unlock(&world.monitor);
+    return count;
+}
+
+/* ---- a channel to two replicas with one name ---- */
+
+/* Opens the channel. The replicas do not listen yet. The names of their addresses are 127.0.0.2 and .3. */
+static void named_open(struct group *group, struct rpc_channel_options options)
+{
+    int port = test_free_port();
+    struct error error;
+    *group = (struct group){.count = 2};
+    for (int i = 0; i < group->count; i++)
+        (void)snprintf(group->addresses[i], sizeof group->addresses[i], "tcp://127.0.0.%d:%d", i + 2, port);
+    (void)snprintf(group->list, sizeof group->list, "tcp://replicas.test:%d", port);
+    options.address = group->list;
+    assert_int_equal(rpc_channel_open(&options, &group->channel, &error), STATUS_OK);
+    group->client = test_create_client(group->channel);
+}
+
+/* Closes the channel and the first `listening` replicas. */
+static void named_close(struct group *group, int listening)
+{
+    rpc_client_destroy(group->client);
+    rpc_channel_close(group->channel);
+    for (int i = 0; i < listening; i++)
+        nng_close(group->sockets[i]);
+}
+
+/* Returns the backend of the replica that is not stuck, or NULL. Only for tests: it may be freed any time. */
+static struct rpc_backend *find(struct group *group, int i)
+{
+    struct rpc_backend *found = NULL;
+    pthread_mutex_lock(&group->channel->mutex);
+    for (size_t slot = 0; slot < BALANCE_MAX; slot++) {
+        struct rpc_backend *backend = group->channel->backends[slot];
+        if (backend != NULL && !backend->stuck && strcmp(backend->address, group->addresses[i]) == 0)
+            found = backend;
+    }
+    pthread_mutex_unlock(&group->channel->mutex);
+    return found;
+}
+
+static size_t used_count(struct group *group)
+{
+    pthread_mutex_lock(&group->channel->mutex);
+    size_t count = group->channel->used_count;
+    pthread_mutex_unlock(&group->channel->mutex);
+    return count;
+}
+
+/* Lets the channel notice what the names resolve to now. */
+static void look_up(struct group *group)
+{
+    resolver_ask(group->channel->resolver);
+}
+
+/* ---- tests ---- */
+
+static void test_name_without_an_address_is_like_an_address_that_refuses(void **state)
+{
+    (void)state;
+    struct group group;
+    struct test_pending pending;
+    define(NULL, NULL);
+    const struct breaker_options breaker = {
+        .window_ms = 60000, .min_calls = 2, .failure_percent = 50, .open_ms = 60000, .probes = 1};
+    named_open(&group, (struct rpc_channel_options){.breaker = breaker, .peer = "nameless"});
+    for (int i = 0; i < 2; i++) {
+        int64_t begin_ms = test_now_ms();
+        group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 5000});
+        test_assert_outcome(&pending, STATUS_UNAVAILABLE, false);
+        assert_true(test_now_ms() - begin_ms >= 95); /* it waited for a connection */
+        assert_memory_equal(pending.call.error.message, "not connected to tcp://replicas.test:", 37);
+    }
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 5000});
+    test_assert_outcome(&pending, STATUS_UNAVAILABLE, false);
+    assert_string_equal(pending.call.error.reason, "BREAKER_OPEN");
+    assert_soon(test_metric("name_lookups_failed_total") > 0);
+    int64_t begin_ms = test_now_ms();
+    named_close(&group, 0);
+    assert_true(test_now_ms() - begin_ms < 4000);
+}
+
+static void test_call_waits_until_the_name_has_an_address(void **state)
+{
+    (void)state;
+    struct group group;
+    struct test_pending pending;
+    define(NULL, NULL);
+    named_open(&group, (struct rpc_channel_options){.retry = {.percent = 100, .min_per_s = 10}});
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 20000});
+    group_listen(&group, 0);
+    define("127.0.0.2", NULL);
+    group_answer(&group, 0, group_receive_at(&group, 0), STATUS_NOT_FOUND, NULL, 0);
+    test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
+    assert_soon(used_count(&group) == 1); /* without the backend that stands for nobody */
+    named_close(&group, 1);
+}
+
+static void test_backends_that_left_the_name_stay_until_a_wanted_one_is_connected(void **state)
+{
+    (void)state;
+    struct group group;
+    define("127.0.0.2", NULL);
+    named_open(&group, (struct rpc_channel_options){.calls_max = 0});
+    group_listen(&group, 0);
+    assert_soon(rpc_channel_connected(group.channel));
+    define("127.0.0.3", NULL); /* nobody listens there */
+    look_up(&group);
+    assert_soon(find(&group, 1) != NULL);
+    for (int i = 0; i < 20; i++) {
+        struct test_pending pending;
+        group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 30000});
+        group_answer(&group, 0, group_receive_at(&group, 0), STATUS_NOT_FOUND, NULL, 0);
+        test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
+    }
+    group_listen(&group, 1);
+    assert_soon(find(&group, 0) == NULL);
+    assert_soon(used_count(&group) == 1);
+    group_assert_all_go_to(&group, 1, 5);
+    define(NULL, NULL); /* a name that is gone keeps what it had */
+    look_up(&group);
+    group_assert_all_go_to(&group, 1, 5);
+    named_close(&group, 2);
+}
+
+static void test_backend_whose_close_hung_is_neither_closed_again_nor_used(void **state)
+{
+    (void)state;
+    static struct rpc_channel *leaked; /* nng's callbacks may use it until the process exits */
+    struct group group;
+    define("127.0.0.2", NULL);
+    named_open(&group, (struct rpc_channel_options){.peer = "stuck"});
+    group_listen(&group, 0);
+    group_listen(&group, 1);
+    assert_soon(rpc_channel_connected(group.channel));
+    monitor_lock(&world.monitor);
+    world.hanging = true;
+    monitor_unlock(&world.monitor);
+    define("127.0.0.3", NULL);
+    look_up(&group);
+    assert_soon(closes_of_hung() == 1);
+    assert_soon(used_count(&group) == 1);
+    define("127.0.0.2", "127.0.0.3");
+    look_up(&group);
+    assert_soon(find(&group, 0) != NULL); /* another one, because the first is being closed */
+    assert_soon(atomic_load(&group.channel->connections) == 2);
+    assert_soon(used_count(&group) == 2);
+    leaked = group.channel;
+    named_close(&group, 2);
+    assert_int_equal(closes_of_hung(), 1);
+    assert_true(__real_socket_close((nng_socket){.id = (uint32_t)world.hung}));
+    assert_non_null(leaked);
+}
+
+static void test_connect_now_says_which_name_is_unknown(void **state)
+{
+    (void)state;
+    define(NULL, NULL);
+    const struct rpc_channel_options options = {.address = "tcp://nothing.test:1", .connect_now = true};
+    struct rpc_channel *channel;
+    struct error error;
+    assert_int_equal(rpc_channel_open(&options, &channel, &error), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "not connected to tcp://nothing.test:1: nothing.test: "));
+}
+
+int main(void)
+{
+    monitor_init(&world.monitor);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_name_without_an_address_is_like_an_address_that_refuses),
+        cmocka_unit_test(test_call_waits_until_the_name_has_an_address),
+        cmocka_unit_test(test_backends_that_left_the_name_stay_until_a_wanted_one_is_connected),
+        cmocka_unit_test(test_backend_whose_close_hung_is_neither_closed_again_nor_used),
+        cmocka_unit_test(test_connect_now_says_which_name_is_unknown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
