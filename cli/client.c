@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/address_list.h"
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "nng/tls.h"
@@ -49,12 +50,24 @@ static enum status check_listener(const struct session *session, enum peer_name 
     return STATUS_OK;
 }
 
-static enum status check_tls(const struct session *session, const char *address, struct error *error)
+/* Returns whether one of the addresses is for TLS. */
+static bool has_tls(const char *addresses)
 {
-    if (!tls_is_address(address))
+    struct address_list list;
+    if (address_list_parse(addresses, ADDRESS_TCP | ADDRESS_TLS | ADDRESS_IPC, &list, NULL) != STATUS_OK)
+        return false; /* options.c allows nothing else */
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].scheme == ADDRESS_TLS)
+            return true;
+    return false;
+}
+
+static enum status check_tls(const struct session *session, const char *addresses, struct error *error)
+{
+    if (!has_tls(addresses))
         return STATUS_OK;
     if (session->tls_ca == NULL)
-        return error_invalid(error, _("--tls-ca: must be given, because %s uses TLS"), address);
+        return error_invalid(error, _("--tls-ca: must be given, because %s uses TLS"), addresses);
     if (access(session->tls_ca, R_OK) != 0)
         return error_invalid(error, "--tls-ca %s: %s", session->tls_ca, strerror(errno));
     return STATUS_OK;
@@ -64,7 +77,7 @@ static enum status explain_unavailable(const struct session *session, enum peer_
                                        struct error *error)
 {
     const char *address = session->addresses[peer], *program = PEERS[peer].program;
-    if (tls_is_address(address))
+    if (has_tls(address))
         return error_set(error, STATUS_UNAVAILABLE, NULL,
                          _("no TLS connection to %s at %s: check the address, and that its certificate is of "
                            "an authority in --tls-ca %s"),

@@ -61,7 +61,17 @@ def test_screenctl_refuses_servers_that_it_has_no_reason_to_trust(driver):
         untrusted = "no TLS connection to hospital-svc"
         fails("--tls-ca", behind.pki.services.certificate, said=untrusted)  # another authority
         fails("--tls-ca", ca, said=untrusted, address="tls+tcp://" + behind.stack.hospital_svc.rpc[len("tcp://"):])  # no TLS
-        # The certificate must be for the host, or for the service if the host is an IP address.
+        both = "tcp://127.0.0.1:1," + behind.at("localhost")  # each part of a list counts
+        fails(said="--tls-ca: must be given, because %s uses TLS" % both, address=both)
+        fails("--tls-ca", "/nowhere", said="--tls-ca /nowhere: No such file or directory", address=both)
+        # The certificate must be for the host as given, not for the number that is dialled.
+        behind.pki.clients.issue(behind.pki.path("hospital-svc", "client-tls.pem"), "hospital-svc", "hospital-svc 127.0.0.1")
+        behind.door.renew()
+        fails("--tls-ca", ca, said=untrusted)
+        fails("--tls-ca", ca, said=untrusted, address=both)
+        # For an IP address, it must be for the service.
+        done = behind.screenctl("--hospital", behind.at("127.0.0.1"), "--tls-ca", ca, "hospital", "list")
+        assert done.returncode == 0, done
         behind.pki.clients.issue(behind.pki.path("hospital-svc", "client-tls.pem"), "booking-svc", "booking-svc")
         behind.door.renew()
         fails("--tls-ca", ca, said=untrusted)
