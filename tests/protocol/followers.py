@@ -4,11 +4,11 @@ With SCREENING_FULL=1, which needs a quiet machine, measures more often and limi
 import os
 import re
 import statistics
-import subprocess
 import time
 
 from kit import rpc, sse, web
-from kit.marks import Skipped, once
+from kit.hosts import Hosts
+from kit.marks import once
 from kit.stack import PATIENT_MS, Service, Stack, free_port, wait_for
 from kit.world import (CANCELLED, CONFIRMED, DELETED, FORCE_CANCELLED, booking_request, history_shows, register, remaining,
                        wait_agreement, wait_history)
@@ -20,7 +20,7 @@ LOGS = ("hospital", "booking")  # also the names of the services that publish th
 
 class Replicas(Stack):
     """Runs hospital-svc and booking-svc twice, each pair on one PostgreSQL database. The second replicas are the services hospital2
-    and booking2. Each service follows both replicas of a log, and calls the second ones, because the tests kill the first ones."""
+    and booking2. Each service follows both replicas of a log, and calls both."""
 
     def __init__(self, **more):
         super().__init__("postgresql", **more)
@@ -35,8 +35,8 @@ class Replicas(Stack):
             for log in LOGS:
                 if log + "-events" in service.flags:
                     self.follow(service, log, log, log + "2")
-                    second = self.services[log + "2"].flags
-                    service.flags[log + "-rpc"] = second.get("gateway-listen" if service.name == "gateway" else "rpc-listen")
+                    listener = "gateway-listen" if service.name == "gateway" else "rpc-listen"
+                    service.flags[log + "-rpc"] = ",".join(self.services[name].flags[listener] for name in (log, log + "2"))
 
     def follow(self, service, log, *names):
         """Makes the service follow these replicas of the log from its next start on."""
@@ -161,24 +161,6 @@ def test_the_gateway_sends_what_either_replica_publishes(driver):
 HOST = "publishers.test"
 
 
-class Hosts:
-    """A file that one service sees as /etc/hosts."""
-
-    def __init__(self, stack, service):
-        self.path = os.path.join(stack.folder, "hosts")
-        self.write()
-        mount = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c",
-                 'mount --bind "$0" /etc/hosts && exec "$@"', self.path]
-        if subprocess.run(mount + ["true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
-            raise Skipped("unshare -m and mount --bind are not permitted here")
-        service.prefix = mount
-
-    def write(self, *numbers):
-        """Makes HOST resolve to these addresses. Writes to the same file, because only this file is mounted."""
-        with open(self.path, "w", encoding="ascii") as file:
-            file.write("".join("%s %s\n" % (number, HOST) for number in numbers))
-
-
 def publishers(stack, log):
     """Returns the number of publishers of the log that history-svc is connected to."""
     client = web.Client(stack.history_svc.flags["ops-listen"])
@@ -204,7 +186,7 @@ def test_a_host_name_stands_for_all_publishers_that_it_resolves_to(driver):
             service.flags.update({"events-listen": "tcp://%s:%d" % (number, port)})
             service.start()
         stack.hospital_svc.restart(booking_events=second.flags["events-listen"])
-        hosts = Hosts(stack, stack.history_svc)
+        hosts = Hosts(stack, stack.history_svc, HOST)
         stack.history_svc.flags.update({"booking-events": "tcp://%s:%d" % (HOST, port),
                                         "ops-listen": "127.0.0.1:%d" % free_port()})
         stack.history_svc.start()
