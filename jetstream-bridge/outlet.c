@@ -229,8 +229,12 @@ static enum status pass_on(void *context, const struct uuid *log_id, Screening__
 static enum status start(struct outlet *outlet, struct error *error)
 {
     const struct outlet_options *options = &outlet->options;
-    struct rpc_channel_options channel = {.address = options->rpc_address,
-                                          .message_max_bytes = options->message_max_bytes};
+    struct rpc_channel_options channel = {
+        .address = options->rpc_address,
+        .message_max_bytes = options->message_max_bytes,
+        .peer = options->peer.audience,
+        .retry = {.min_per_s = 1}, /* how often a call may leave a silent replica */
+    };
     security_introduce(&options->peer, &channel);
     TRY(rpc_channel_open(&channel, &outlet->channel, error));
     const struct event_follower_options follower = {

@@ -7,9 +7,9 @@ void settings_load(struct settings *settings, int argc, char **argv)
     struct broker_options *broker = &settings->broker;
     const struct setting table[] = {
         // clang-format off
-        ADDRESS("hospital-rpc", settings->hospital_rpc, "tcp://127.0.0.1:7101", "address of hospital-svc's calls"),
+        ADDRESSES("hospital-rpc", settings->hospital_rpc, "tcp://127.0.0.1:7101", "addresses of hospital-svc's calls, separated by commas"),
         ADDRESSES("hospital-events", settings->hospital_events, "tcp://127.0.0.1:7102", "addresses of the replicas that publish the hospital log, separated by commas"),
-        ADDRESS("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "address of booking-svc's calls"),
+        ADDRESSES("booking-rpc", settings->booking_rpc, "tcp://127.0.0.1:7201", "addresses of booking-svc's calls, separated by commas"),
         ADDRESSES("booking-events", settings->booking_events, "tcp://127.0.0.1:7202", "addresses of the replicas that publish the booking log, separated by commas"),
         TEXT("token-key", settings->security.token_key, "", "file with the private key that signs this program's own tokens; empty = none"),
         SWITCH("insecure", settings->security.insecure, "may follow and publish at addresses that other machines reach, in clear; warns once a minute"),
