@@ -61,6 +61,13 @@ static void note_answer(struct group_commit *commit, enum status status)
         start_listening(commit);
 }
 
+/* Notes whether a transaction could begin. A database that is unusable for another reason is not away. */
+static void note_away(struct group_commit *commit, enum status status, const struct error *error)
+{
+    struct error ignored;
+    atomic_store(&commit->away, status == STATUS_UNAVAILABLE && !trouble_report(error, &ignored));
+}
+
 static enum status apply_once(struct group_commit *commit, struct writer_command **commands, size_t count,
                               struct error *error)
 {
@@ -69,6 +76,7 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
         error_clear(&commands[i]->outcome);
     FAULT_POINT("writer.before_begin");
     enum status status = db_begin(commit->db, error); /* PostgreSQL does not answer it yet */
+    note_away(commit, status, error);
     if (status == STATUS_OK) {
         FAULT_POINT("writer.before_apply");
         status = commit->ops.apply(commit->ops.context, commit->db, commands, count, error);
@@ -103,12 +111,15 @@ static enum status apply_with_retries(struct group_commit *commit, struct writer
         if (status == STATUS_OK || !status_is_transient(status))
             return status;
         if (status == STATUS_UNKNOWN) {
+            commit->doubtful = true;
             metric_add(&writer_metrics.commits_unknown, 1);
             log_event(LOG_WARN, "writer.commit_unknown", LOG_INT("commands", count));
         }
         if (give_up_ns != 0) {
             if (clock_monotonic_ns() >= give_up_ns)
                 return status;
+            if (atomic_load(&commit->away))
+                commit->refuse_waiting(commit->owner);
             pause_ms(LOST_PAUSE_MS);
         } else if (status == STATUS_UNKNOWN) {
             give_up_ns = clock_monotonic_ns() + (int64_t)commit->commit_retry_ms * NS_PER_MS;
@@ -146,11 +157,21 @@ static void note_database(struct group_commit *commit, bool up, const struct err
     }
 }
 
-/* Sets the outcome of a command whose batch failed for a transient reason. */
-static void report_unavailable(struct error *outcome, const struct error *error)
+/*
+ * Sets the outcome of a command whose batch failed for a transient reason. If the transaction could not
+ * begin, nothing was executed, unless an earlier COMMIT of the batch has had no answer. This is said of
+ * requests only: a settle belongs to a booking whose intent is committed.
+ */
+static void report_unavailable(const struct group_commit *commit, struct writer_command *command,
+                               const struct error *error)
 {
+    struct error *outcome = &command->outcome;
     if (trouble_report(error, outcome))
         return;
+    if (atomic_load(&commit->away) && !commit->doubtful && command->class == WRITER_REQUEST) {
+        (void)trouble_refuse(outcome);
+        return;
+    }
     error_set(outcome, STATUS_UNAVAILABLE, NULL,
               "the database did not confirm it; ask again with the same id");
     outcome->retry_after_ms = RETRY_AFTER_MS;
@@ -168,7 +189,7 @@ static void fail_unavailable(struct group_commit *commit, struct writer_command 
         log_event(LOG_WARN, "writer.batch_failed", LOG_TEXT("status", status_name(status)),
                   LOG_TEXT("message", error->message), LOG_INT("commands", count));
     for (size_t i = 0; i < count; i++)
-        report_unavailable(&commands[i]->outcome, error);
+        report_unavailable(commit, commands[i], error);
     finish_all(commit, commands, count);
 }
 
@@ -267,6 +288,7 @@ void group_commit_run(struct group_commit *commit, struct writer_command **comma
     histogram_add(&writer_metrics.batch_sizes, (int64_t)count);
     if (metric_get(&writer_metrics.batch_commands_max) < (int64_t)count)
         metric_set(&writer_metrics.batch_commands_max, (int64_t)count);
+    commit->doubtful = false;
     start_listening(commit);
     run(commit, commands, count);
     stop_listening(commit);
@@ -287,14 +309,22 @@ void group_commit_probe(struct group_commit *commit)
     if (status != STATUS_OK)
         metric_add(&writer_metrics.probes_failed, 1);
     note_database(commit, status == STATUS_OK || !status_is_transient(status), &error);
+    if (status == STATUS_OK)
+        atomic_store(&commit->away, false);
 }
 
 /* Returns whether the database has been silent for too long, for example because a commit waits for a
  * standby. */
-static bool is_silent(const struct group_commit *commit)
+static bool is_silent(const struct group_commit *commit, int64_t now_ns)
 {
     int64_t heard_ns = atomic_load(&commit->heard_ns);
-    return heard_ns != 0 && clock_monotonic_ns() - heard_ns >= (int64_t)SILENCE_MAX_MS * NS_PER_MS;
+    return heard_ns != 0 && now_ns - heard_ns >= (int64_t)SILENCE_MAX_MS * NS_PER_MS;
+}
+
+bool group_commit_refuses(const struct group_commit *commit, int64_t now_ns)
+{
+    bool running = atomic_load(&commit->heard_ns) != 0;
+    return running && (atomic_load(&commit->away) || is_silent(commit, now_ns));
 }
 
 const char *group_commit_database_trouble(struct group_commit *commit)
@@ -303,5 +333,5 @@ const char *group_commit_database_trouble(struct group_commit *commit)
     if (!db_in_place(commit->db))
         return trouble_line(&gone);
     const char *trouble = atomic_load(&commit->trouble);
-    return trouble == NULL && is_silent(commit) ? trouble_of_silence : trouble;
+    return trouble == NULL && is_silent(commit, clock_monotonic_ns()) ? trouble_of_silence : trouble;
 }

@@ -164,7 +164,7 @@ static void test_group_commit_lost_answer_waits_for_the_database(void **state)
     fake.begin.list[1] = STATUS_UNAVAILABLE;
     fake.begin.list[2] = STATUS_UNAVAILABLE;
     run(2);
-    assert_string_equal(fake.trace, "BACRBRBRBACffP");
+    assert_string_equal(fake.trace, "BACRBRrBRrBACffP");
     assert_all_ended(0, 2, STATUS_OK, 1);
     assert_null(group_commit_database_trouble(&fake.commit_under_test));
 }

@@ -108,6 +108,12 @@ static void finish(void *owner, struct writer_command *command)
     ((struct test_command *)command)->finished++;
 }
 
+static void refuse_waiting(void *owner)
+{
+    (void)owner;
+    note('r');
+}
+
 /* ---- helpers ---- */
 
 int set_up(void **state)
@@ -115,7 +121,11 @@ int set_up(void **state)
     (void)state;
     memset(&fake, 0, sizeof fake);
     fake.commit_under_test = (struct group_commit){
-        .ops = {.apply = apply, .committed = committed}, .commit_retry_ms = 2000, .finish = finish};
+        .ops = {.apply = apply, .committed = committed},
+        .commit_retry_ms = 2000,
+        .finish = finish,
+        .refuse_waiting = refuse_waiting,
+    };
     atomic_init(&fake.commit_under_test.trouble, NULL);
     return 0;
 }

@@ -32,7 +32,7 @@ struct fake {
     bool lost_commit_lands;              /* whether a COMMIT that returns UNKNOWN takes effect */
     /*
      * One letter per step: B begin, A apply, C commit, R rollback, f finish, P committed, L read probe, W
-     * write probe.
+     * write probe, r refuse the requests that wait.
      */
     char trace[TRACE_SIZE];
     size_t steps;

@@ -18,7 +18,7 @@
 #include "writer/writer_metrics.h"
 
 enum { THREADS_DEFAULT = 2, QUEUE_MAX_DEFAULT = 4096 };
-enum { OVERLOADED_RETRY_AFTER_MS = 200, UNREACHABLE_RETRY_AFTER_MS = 200 };
+enum { OVERLOADED_RETRY_AFTER_MS = 200, LATE_RETRY_AFTER_MS = 200 };
 
 struct reader {
     pthread_t thread;
@@ -83,8 +83,12 @@ void reader_task_explain(struct reader_task *task, const struct error *cause, co
     reader->database_lost = true;
     if (trouble_report(cause, told))
         return;
-    error_set(told, STATUS_UNAVAILABLE, NULL, "the database is not reachable; ask again");
-    told->retry_after_ms = UNREACHABLE_RETRY_AFTER_MS;
+    if (cause->status == STATUS_UNAVAILABLE) {
+        (void)trouble_refuse(told);
+        return;
+    }
+    error_set(told, STATUS_UNAVAILABLE, NULL, "the database did not answer in time; ask again");
+    told->retry_after_ms = LATE_RETRY_AFTER_MS;
 }
 
 static void read_now(struct reader *reader, struct reader_task *task)

@@ -33,9 +33,10 @@ struct reader_task {
 /*
  * Translates the error of a failed read for the client. Call it within `run`. A refusal (such as NOT_FOUND or
  * RESOURCE_EXHAUSTED) is passed on unchanged. A database error may name hosts and paths, so the client only
- * learns that the database is unreachable or unusable (UNAVAILABLE with retry_after_ms) or that the service
- * has failed (INTERNAL). The cause is logged. INTERNAL is logged each time, with `request_id`. A lost
- * database is logged once per thread, and again only after a read on that thread has succeeded.
+ * learns that the database is away (UNAVAILABLE NOT_READY), late or unusable (UNAVAILABLE), each with
+ * retry_after_ms, or that the service has failed (INTERNAL). The cause is logged. INTERNAL is logged each
+ * time, with `request_id`. A lost database is logged once per thread, and again only after a read on that
+ * thread has succeeded.
  */
 void reader_task_explain(struct reader_task *task, const struct error *cause, const char *request_id,
                          struct error *told);

@@ -330,7 +330,8 @@ static void test_reader_full_queue_refuses_at_once(void **state)
     free_rig(rig);
 }
 
-static void assert_explained(enum status cause, enum status explained, const char *message, bool retry)
+static void assert_explained(enum status cause, enum status explained, const char *reason,
+                             const char *message, bool retry)
 {
     struct rig *rig = open_rig(&(struct reader_options){.threads = 1});
     struct test_task task = task_of(rig);
@@ -340,6 +341,7 @@ static void assert_explained(enum status cause, enum status explained, const cha
     submit(rig, &task);
     reader_pool_close(rig->pool);
     assert_int_equal(task.explained.status, explained);
+    assert_string_equal(task.explained.reason, reason);
     assert_string_equal(task.explained.message, message);
     assert_int_equal(task.explained.retry_after_ms > 0, retry);
     free_rig(rig);
@@ -348,18 +350,20 @@ static void assert_explained(enum status cause, enum status explained, const cha
 static void test_reader_failure_hides_what_the_database_said(void **state)
 {
     (void)state;
-    assert_explained(STATUS_UNAVAILABLE, STATUS_UNAVAILABLE, "the database is not reachable; ask again",
-                     true);
-    assert_explained(STATUS_DEADLINE_EXCEEDED, STATUS_UNAVAILABLE, "the database is not reachable; ask again",
-                     true);
-    assert_explained(STATUS_INTERNAL, STATUS_INTERNAL, "a fault of the service, which has logged it", false);
+    assert_explained(STATUS_UNAVAILABLE, STATUS_UNAVAILABLE, "NOT_READY",
+                     "the database is not reachable, so nothing was executed; ask again", true);
+    assert_explained(STATUS_DEADLINE_EXCEEDED, STATUS_UNAVAILABLE, "",
+                     "the database did not answer in time; ask again", true);
+    assert_explained(STATUS_INTERNAL, STATUS_INTERNAL, "", "a fault of the service, which has logged it",
+                     false);
 }
 
 static void test_reader_refusal_is_passed_on_unchanged(void **state)
 {
     (void)state;
-    assert_explained(STATUS_NOT_FOUND, STATUS_NOT_FOUND, "database: /secret/socket", false);
-    assert_explained(STATUS_RESOURCE_EXHAUSTED, STATUS_RESOURCE_EXHAUSTED, "database: /secret/socket", false);
+    assert_explained(STATUS_NOT_FOUND, STATUS_NOT_FOUND, "", "database: /secret/socket", false);
+    assert_explained(STATUS_RESOURCE_EXHAUSTED, STATUS_RESOURCE_EXHAUSTED, "", "database: /secret/socket",
+                     false);
 }
 
 static void test_reader_database_not_there_fails_to_open(void **state)

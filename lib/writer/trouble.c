@@ -5,7 +5,9 @@
 
 #include "db/db.h"
 
-enum { RETRY_AFTER_MS = 1000 };
+#include "screening/v1/words.h"
+
+enum { RETRY_AFTER_MS = 1000, AWAY_RETRY_AFTER_MS = 200 };
 
 const char trouble_of_silence[] = "the database has not answered for 2 s";
 
@@ -40,4 +42,13 @@ bool trouble_report(const struct error *cause, struct error *told)
     error_set(told, STATUS_UNAVAILABLE, trouble->reason, "%s", trouble->line);
     told->retry_after_ms = RETRY_AFTER_MS;
     return true;
+}
+
+enum status trouble_refuse(struct error *told)
+{
+    error_set(told, STATUS_UNAVAILABLE, SCREENING_REASON_NOT_READY,
+              "the database is not reachable, so nothing was executed; ask again");
+    if (told != NULL)
+        told->retry_after_ms = AWAY_RETRY_AFTER_MS;
+    return STATUS_UNAVAILABLE;
 }

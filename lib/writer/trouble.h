@@ -18,4 +18,10 @@ extern const char trouble_of_silence[];
  */
 bool trouble_report(const struct error *cause, struct error *told);
 
+/*
+ * Sets `told` to UNAVAILABLE NOT_READY with retry_after_ms: the database is away, and nothing was executed.
+ * Returns the status.
+ */
+enum status trouble_refuse(struct error *told);
+
 #endif

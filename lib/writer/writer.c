@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/monitor.h"
 #include "writer/group_commit.h"
+#include "writer/trouble.h"
 #include "writer/writer_metrics.h"
 
 enum { BATCH_MAX_DEFAULT = 512, QUEUE_MAX_DEFAULT = 4096, COMMIT_RETRY_DEFAULT_MS = 2000 };
@@ -217,6 +218,26 @@ static void finish(void *owner, struct writer_command *command)
     command->complete(command);
 }
 
+/* Completes the requests that wait for the next batch, because the database is away. */
+static void refuse_waiting(void *owner)
+{
+    struct writer *writer = owner;
+    for (;;) {
+        struct writer_command *command = NULL;
+        monitor_lock(&writer->monitor);
+        command = pop(writer, WRITER_REQUEST);
+        if (command != NULL)
+            writer->waiting--;
+        monitor_unlock(&writer->monitor);
+        if (command == NULL)
+            return;
+        metric_add(&writer_metrics.queue_depth, -1);
+        metric_add(&writer_metrics.away, 1);
+        (void)trouble_refuse(&command->outcome);
+        finish(writer, command);
+    }
+}
+
 /* ---- opening and closing ---- */
 
 static struct writer *allocate(const struct writer_options *options)
@@ -253,8 +274,10 @@ enum status writer_open(struct db *db, const struct writer_options *options, con
     writer->commit.db = db;
     writer->commit.ops = *ops;
     writer->commit.finish = finish;
+    writer->commit.refuse_waiting = refuse_waiting;
     writer->commit.owner = writer;
     atomic_init(&writer->commit.trouble, NULL);
+    atomic_init(&writer->commit.away, false);
     writer_metrics_register();
     if (pthread_create(&writer->thread, NULL, work, writer) != 0) {
         release(writer);
@@ -356,6 +379,11 @@ enum status writer_submit_request(struct writer *writer, struct writer_command *
     int64_t now_ns = clock_monotonic_ns();
     CHECK(command->class == WRITER_REQUEST);
     monitor_lock(&writer->monitor);
+    if (group_commit_refuses(&writer->commit, now_ns)) {
+        monitor_unlock(&writer->monitor);
+        metric_add(&writer_metrics.away, 1);
+        return trouble_refuse(error);
+    }
     enum admission_verdict verdict =
         admission_ask(writer->requests, &command->item, command->deadline_ns, now_ns);
     if (verdict == ADMISSION_GRANTED) {

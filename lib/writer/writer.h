@@ -9,20 +9,22 @@
  * most `batch_max` commands. Requests leave up to an eighth of the batch to waiting background commands.
  * Background commands never take more than that, so a request never waits for a batch that is full of them.
  *
- * Only requests are refused, and always immediately. A request is refused if its source already holds all the
- * places that it may take (base/admission.h), or if, at the current pace, more than half of its time would
- * pass before its batch begins. Without this load shedding, a queue that drains more slowly than deadlines
- * expire would fill with requests that each begin too late, and the writer would be busy without serving any
- * client.
+ * Only requests are refused, and always immediately. A request is refused if it would wait for a database
+ * that is known to be away, if its source already holds all the places that it may take (base/admission.h),
+ * or if, at the current pace, more than half of its time would pass before its batch begins. Without this
+ * load shedding, a queue that drains more slowly than deadlines expire would fill with requests that each
+ * begin too late, and the writer would be busy without serving any client.
  *
  * A failure of apply or commit is handled by its status:
  *   - UNKNOWN (the result of a COMMIT was lost): the batch is applied again. This is safe because every
  *     command is guarded by its id, status or cursor, or finds its earlier effect. After `commit_retry_ms`
- *     the commands are completed with UNAVAILABLE.
+ *     the commands are completed with UNAVAILABLE. If the database is away meanwhile, the requests that wait
+ *     for the next batch are completed with UNAVAILABLE `NOT_READY`.
  *   - ABORTED: the batch is applied again immediately, a few times. Then its commands are completed with
  *     UNAVAILABLE.
  *   - another transient status: every command is completed with UNAVAILABLE. If the cause is a damaged
- *     page, the commands first run again one by one, as below.
+ *     page, the commands first run again one by one, as below. If the transaction could not
+ *     begin, because the database is away, requests have the reason `NOT_READY`: nothing was executed.
  *   - anything else: the batch is poisoned. Its commands run again, each in a separate transaction. A
  *     command that fails alone is completed with INTERNAL and logged. Only an event's outcome includes the
  *     cause.
@@ -134,8 +136,9 @@ MUST_CHECK enum status writer_submit_and_wait(struct writer *writer, struct writ
                                               uint32_t patience_ms, struct error *error);
 
 /*
- * Submits a request. If it is refused (see above), returns RESOURCE_EXHAUSTED `OVERLOADED` with
- * retry_after_ms. The caller then keeps the command, and `complete` is not called. Any thread.
+ * Submits a request. If it is refused (see above), returns RESOURCE_EXHAUSTED `OVERLOADED` or, if the
+ * database is away, UNAVAILABLE `NOT_READY`, each with retry_after_ms. The caller then keeps the command, and
+ * `complete` is not called. Any thread.
  */
 MUST_CHECK enum status writer_submit_request(struct writer *writer, struct writer_command *command,
                                              struct error *error);

@@ -346,6 +346,29 @@ static void test_writer_background_goes_behind_the_requests(void **state)
     close_rig(rig, 3);
 }
 
+static void test_writer_silent_database_refuses_new_requests(void **state)
+{
+    (void)state;
+    struct rig *rig = open_rig(1);
+    struct test_command first, refused, again;
+    struct error error;
+    int64_t until_ns = in_ms(10000);
+    submit_all(rig, &first, 1);
+    await_batch(rig, 1);
+    while (writer_database_trouble(rig->writer) == NULL && clock_monotonic_ns() < until_ns)
+        sched_yield();
+    assert_int_equal(submit(rig, &refused, 0, &error), STATUS_UNAVAILABLE);
+    assert_string_equal(error.reason, "NOT_READY");
+    assert_true(error.retry_after_ms > 0);
+    test_signal_raise(&rig->step);
+    assert_true(test_signal_await(&rig->completed, 1));
+    while (submit(rig, &again, 0, &error) != STATUS_OK && clock_monotonic_ns() < until_ns)
+        sched_yield();
+    await_batch(rig, 2);
+    assert_ptr_equal(rig->firsts[1], &again.head);
+    close_rig(rig, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_writer_submit_and_wait_returns_the_outcome),
         cmocka_unit_test(test_writer_background_has_its_share_of_each_batch_and_no_more),
         cmocka_unit_test(test_writer_background_goes_behind_the_requests),
+        cmocka_unit_test(test_writer_silent_database_refuses_new_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ struct writer_metrics writer_metrics = {
     .overloaded = METRIC("writer_overloaded_total", "requests refused because all places were taken"),
     .hopeless = METRIC("writer_hopeless_total",
                        "requests refused because half their time would have gone by in the queue"),
+    .away = METRIC("writer_away_total", "requests refused because the database was known to be away"),
     .reads = METRIC("reader_tasks_total", "reads run by the reader threads"),
     .reads_waiting = METRIC("reader_queue_depth", "reads waiting for a reader thread"),
     .reads_expired = METRIC("reader_expired_total", "reads whose deadline was spent while they waited"),
@@ -41,6 +42,7 @@ void writer_metrics_register(void)
     metric_register(&writer_metrics.expired);
     metric_register(&writer_metrics.overloaded);
     metric_register(&writer_metrics.hopeless);
+    metric_register(&writer_metrics.away);
     metric_register(&writer_metrics.reads);
     metric_register(&writer_metrics.reads_waiting);
     metric_register(&writer_metrics.reads_expired);

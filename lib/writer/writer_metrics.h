@@ -19,6 +19,7 @@ struct writer_metrics {
     struct metric expired;            /* commands whose deadline passed in the queue */
     struct metric overloaded;         /* requests refused for lack of a place */
     struct metric hopeless;           /* requests refused because of their expected wait */
+    struct metric away;               /* requests refused because the database was known to be away */
     struct metric reads;              /* read tasks run */
     struct metric reads_waiting;      /* read tasks waiting now */
     struct metric reads_expired;      /* read tasks whose deadline passed in the queue */
