@@ -83,8 +83,8 @@ static enum status explain_unavailable(const struct session *session, enum peer_
                            "an authority in --tls-ca %s"),
                          program, address, session->tls_ca);
     return error_set(error, STATUS_UNAVAILABLE, NULL,
-                     _("no %s at %s: start it with \"%s --rpc-listen %s%s\""), program, address, program,
-                     address, PEERS[peer].must_have);
+                     _("no %s at %s: start it with \"%s --rpc-listen %.*s%s\""), program, address, program,
+                     (int)strcspn(address, ","), address, PEERS[peer].must_have);
 }
 
 enum status client_connect(struct session *session, enum peer_name peer, struct error *error)
