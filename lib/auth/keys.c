@@ -64,10 +64,10 @@ static enum status digest_key(const struct auth_issuer *issuer, struct auth_key 
 {
     char *text = json_dumps(key->jwk, JSON_COMPACT | JSON_SORT_KEYS);
     const size_t size = text != NULL ? strlen(text) : 0;
-    char *both = text != NULL ? malloc(DIGEST_SIZE + size) : NULL;
+    char *both = text != NULL ? malloc(DIGEST_SIZE + size + 1) : NULL;
     if (both != NULL) {
         memcpy(both, issuer->entry, DIGEST_SIZE);
-        memcpy(both + DIGEST_SIZE, text, size);
+        memcpy(both + DIGEST_SIZE, text, size + 1);
         digest_sha256_128(both, DIGEST_SIZE + size, key->grant);
     }
     free(text);

@@ -100,13 +100,14 @@ static struct rpc_backend *create(struct rpc_channel *channel, const struct reso
     struct rpc_backend *backend = calloc(1, sizeof *backend);
     if (backend == NULL)
         return NULL;
-    const struct listed_address *part = address != NULL ? &channel->list.items[address->part] : NULL;
-    /* The certificate must have the name as given, because the address that is dialled is a number. */
-    const char *tls_name = part != NULL && part->named ? part->host : channel->tls_name;
     backend->channel = channel;
     backend->nobody = address == NULL;
     backend->address = strdup(address != NULL ? address->text : channel->address);
-    backend->tls = (struct tls_dialing){.ca = channel->tls_ca, .fallback = tls_name};
+    backend->tls = (struct tls_dialing){.ca = channel->tls_ca, .fallback = channel->tls_name};
+    if (address != NULL && channel->list.items[address->part].named) {
+        /* The certificate must have the name as given, because the address that is dialled is a number. */
+        backend->tls.fallback = channel->list.items[address->part].host;
+    }
     if (backend->address == NULL) {
         free(backend);
         return NULL;

@@ -33,7 +33,7 @@ static void note(const char *text)
     char line[LINE_SIZE];
     size_t size = strnlen(text, sizeof line - 1);
     for (size_t i = 0; i < size; i++)
-        line[i] = text[i] == '\n' ? ' ' : text[i];
+        line[i] = (char)(text[i] == '\n' ? ' ' : text[i]);
     line[size++] = '\n';
     if (write(file, line, size) != (ssize_t)size)
         abort();
