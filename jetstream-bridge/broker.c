@@ -7,7 +7,7 @@
 #include "base/secret_file.h"
 #include "service/private_address.h"
 
-enum { CONNECT_MS = 2000, PING_MS = 5000, PINGS_OUT_MAX = 2, SECRET_MAX = 65536 };
+enum { CONNECT_MS = 2000, WRITE_MS = 5000, PING_MS = 5000, PINGS_OUT_MAX = 2, SECRET_MAX = 65536 };
 
 static const char PLAIN[] = "nats://", TLS[] = "tls://", TCP[] = "tcp://";
 
@@ -25,9 +25,9 @@ static enum status check_server(const char *url, bool insecure, struct error *er
     if (strchr(url, '@') != NULL)
         return error_invalid(error, "nats-url: contains a secret, which others can read: use --nats-token or "
                                     "--nats-credentials");
-    (void)snprintf(address, sizeof address, "%s%s", TCP, url + strlen(is_plain ? PLAIN : TLS));
-    if ((!is_plain && !begins_with(url, TLS)) ||
-        listed_address_parse(address, ADDRESS_TCP, &parsed, NULL) != STATUS_OK)
+    const bool is_known = is_plain || begins_with(url, TLS);
+    (void)snprintf(address, sizeof address, "%s%s", TCP, is_known ? strchr(url, '/') + 2 : "");
+    if (!is_known || listed_address_parse(address, ADDRESS_TCP, &parsed, NULL) != STATUS_OK)
         return error_invalid(error, "nats-url: %s: must be nats://HOST:PORT or tls://HOST:PORT", url);
     if (is_plain && !insecure && strcmp(parsed.host, "localhost") != 0 &&
         private_address_check(address, NULL) != STATUS_OK)
@@ -116,6 +116,8 @@ static enum status fill(const struct broker_options *options, natsOptions *nats,
         status = natsOptions_SetName(nats, "jetstream-bridge");
     if (status == NATS_OK)
         status = natsOptions_SetTimeout(nats, CONNECT_MS);
+    if (status == NATS_OK) /* otherwise a write to a server that is frozen holds the connection's mutex */
+        status = natsOptions_SetWriteDeadline(nats, WRITE_MS);
     if (status == NATS_OK)
         status = natsOptions_SetAllowReconnect(nats, false);
     if (status == NATS_OK)

@@ -320,6 +320,8 @@ def test_wrong_settings_of_the_bridge_end_with_2_and_one_line(driver):
         secret = write(folder + "/open", "s3cret\n", 0o644)
         for flags, line in (
                 ({"nats-url": "http://a"}, "nats-url: http://a: must be nats://HOST:PORT or tls://HOST:PORT"),
+                ({"nats-url": "nats"}, "nats-url: nats: must be nats://HOST:PORT or tls://HOST:PORT"),
+                ({"nats-url": "nats://127.0.0.1:1,"}, "nats-url: : must be nats://HOST:PORT or tls://HOST:PORT"),
                 ({"nats-url": "nats://u:s3cret@127.0.0.1:1"}, "nats-url: contains a secret, which others can read"),
                 ({"nats-url": "nats://10.0.0.1:4222"}, "nats-url: events would be sent in clear to nats://10.0.0.1:4222"),
                 ({"nats-token": secret}, "nats-token: %s: " % secret),
