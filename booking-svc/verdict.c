@@ -41,6 +41,17 @@ static bool is_about_the_call(enum status code)
            code == STATUS_UNAUTHENTICATED || code == STATUS_PERMISSION_DENIED;
 }
 
+/*
+ * Returns whether the call may be repeated: it was not executed, or the latest try of the channel was refused
+ * for now, but an earlier one at another replica may have been executed (outcome_tell_doubt). Then a
+ * repetition is answered as the first one was, because Reserve is idempotent.
+ */
+static bool may_be_repeated(const struct verdict *verdict)
+{
+    return retry_is_harmless(verdict->code, verdict->reason, verdict->left) ||
+           (verdict->code == STATUS_UNAVAILABLE && verdict->retry_after_ms > 0);
+}
+
 /* Returns the time of the next try, or 0 if there is no time for another try. */
 static int64_t next_try_ns(struct placement *placement, uint32_t retry_after_ms, int64_t now_ns)
 {
@@ -63,7 +74,7 @@ bool verdict_apply(const struct verdict *verdict, struct placement *placement, i
     placement->command.reason = "";
     if (code == STATUS_OK) {
         placement->command.outcome = PLACEMENT_GRANTED;
-    } else if (retry_is_harmless(code, verdict->reason, verdict->left)) {
+    } else if (may_be_repeated(verdict)) {
         placement->tried = true;
         placement->command.outcome = PLACEMENT_UNKNOWN;
         /* Do not retry the settler's bookings: no client waits, and the settler has its own backoff. */

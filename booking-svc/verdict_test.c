@@ -46,6 +46,20 @@ static void test_verdict_answers_become_outcomes(void **state)
     assert_ends(STATUS_INTERNAL, "", PLACEMENT_UNKNOWN, "");
 }
 
+/* An earlier try may have been executed at another replica; a repetition gets the answer of that one. */
+static void test_verdict_a_refusal_after_a_lost_try_is_sent_again(void **state)
+{
+    (void)state;
+    struct placement placement;
+    prepare(&placement);
+    struct verdict received = verdict(STATUS_UNAVAILABLE, "", true);
+    received.retry_after_ms = 100;
+    assert_false(verdict_apply(&received, &placement, NOW));
+    assert_true(placement.not_before_ns == after_ms(100) && placement.tried);
+    assert_true(verdict_apply(&received, &placement, after_ms(BUDGET_MS - 100)));
+    assert_int_equal(placement.command.outcome, PLACEMENT_UNKNOWN);
+}
+
 static void test_verdict_not_executed_is_sent_again_after_growing_pauses_while_the_budget_lasts(void **state)
 {
     (void)state;
@@ -125,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdict_answers_become_outcomes),
+        cmocka_unit_test(test_verdict_a_refusal_after_a_lost_try_is_sent_again),
         cmocka_unit_test(test_verdict_not_executed_is_sent_again_after_growing_pauses_while_the_budget_lasts),
         cmocka_unit_test(test_verdict_retry_after_is_obeyed_or_there_is_no_other_try),
         cmocka_unit_test(test_verdict_of_the_settler_is_never_sent_again_here),

@@ -127,8 +127,9 @@ uint32_t balance_pause_ms(const struct balance_mark *mark, int connection, int64
 
 /* ---- ejection ---- */
 
-void balance_note_answer(struct balance_mark *mark)
+void balance_note_answer(struct balance_mark *mark, int64_t now_ns)
 {
+    mark->answered_ns = now_ns;
     mark->silent = 0;
     if (!is_ejected(mark))
         mark->ejections = 0;

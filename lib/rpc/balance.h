@@ -41,6 +41,7 @@ struct balance_mark {
     int64_t refuses_until_ns; /* no call is sent to it before this time while another backend is usable */
     int64_t paused_until_ns;  /* nothing is sent to a draining server before this time; 0 = never drained */
     int drained;              /* id of the connection on which the server replied DRAINING; 0 = none */
+    int64_t answered_ns;      /* when it last answered a call; 0 = never */
     unsigned silent;          /* tries in a row without an answer */
     unsigned ejections;       /* since the backend last answered a call */
     int64_t ejected_until_ns; /* when the health check is due; 0 = not ejected */
@@ -55,6 +56,7 @@ struct balance {
 enum {
     BALANCE_ONLY_USABLE = 1U << BALANCE_USABLE,
     BALANCE_ALSO_EJECTED = BALANCE_ONLY_USABLE | 1U << BALANCE_EJECTED,
+    BALANCE_CONNECTED = BALANCE_ALSO_EJECTED | 1U << BALANCE_REFUSING,
     BALANCE_ANY = (1U << BALANCE_KINDS) - 1,
 };
 
@@ -87,7 +89,7 @@ void balance_note_draining(struct balance_mark *mark, uint32_t retry_after_ms, i
 uint32_t balance_pause_ms(const struct balance_mark *mark, int connection, int64_t now_ns);
 
 /* Records that the backend has answered a call. */
-void balance_note_answer(struct balance_mark *mark);
+void balance_note_answer(struct balance_mark *mark, int64_t now_ns);
 
 /* Records a try without an answer. Returns whether the backend in `slot` is now ejected for it. */
 bool balance_note_silence(struct balance *balance, size_t slot, int64_t now_ns);

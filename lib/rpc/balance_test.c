@@ -142,7 +142,8 @@ static void test_balance_three_silent_tries_in_a_row_eject(void **state)
     (void)state;
     struct balance balance = connected(2);
     assert_false(silence(&balance, 0, 2, AT));
-    balance_note_answer(&balance.marks[0]);
+    balance_note_answer(&balance.marks[0], AT);
+    assert_int_equal(balance.marks[0].answered_ns, AT);
     assert_false(silence(&balance, 0, 2, AT));
     assert_true(silence(&balance, 0, 1, AT));
     assert_false(silence(&balance, 0, 1, AT)); /* is already ejected */
@@ -189,7 +190,7 @@ static void test_balance_ejected_backend_returns_with_a_good_check_only(void **s
     assert_true(silence(&balance, 0, 3, now_ns));
     assert_false(balance_check_is_due(mark, now_ns + 30 * SECOND - 1));
     balance_note_check(mark, BALANCE_SERVING, now_ns);
-    balance_note_answer(mark);
+    balance_note_answer(mark, now_ns);
     assert_true(silence(&balance, 0, 3, now_ns));
     assert_true(balance_check_is_due(mark, now_ns + SECOND));
 }

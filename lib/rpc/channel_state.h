@@ -109,6 +109,9 @@ bool rpc_channel_move(struct rpc_exchange *exchange, unsigned kinds);
 /* Returns whether a usable backend exists that the exchange has not tried. */
 bool rpc_channel_has_other(const struct rpc_exchange *exchange);
 
+/* Returns whether the backend of the exchange has answered no call since `since_ns`. */
+bool rpc_channel_is_silent(const struct rpc_exchange *exchange, int64_t since_ns);
+
 /*
  * Record a try without an answer, and refusals, of the backend of the exchange (balance.h).
  * rpc_channel_release and rpc_channel_move record an answer.

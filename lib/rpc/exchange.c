@@ -124,7 +124,8 @@ static nng_duration remaining(const struct rpc_exchange *exchange)
 
 /*
  * Returns the time from which the call may go to another backend if this one is silent (it may be frozen):
- * when half of the remaining budget has passed. 0 = never.
+ * when half of the remaining budget has passed, in which it has answered no other call either. A backend that
+ * answers others is slow, and another one on the same database is as slow. 0 = never.
  */
 static int64_t when_to_give_up(const struct rpc_exchange *exchange)
 {
@@ -151,8 +152,9 @@ static bool begin_receive(struct rpc_exchange *exchange)
 void rpc_exchange_look(struct rpc_exchange *exchange, int64_t now_ns)
 {
     pthread_mutex_lock(&exchange->mutex);
+    const int64_t patience_ns = exchange->give_up_ns - exchange->sent_ns;
     if (!exchange->stopped && exchange->give_up_ns != 0 && now_ns >= exchange->give_up_ns &&
-        rpc_channel_has_other(exchange)) {
+        rpc_channel_is_silent(exchange, now_ns - patience_ns) && rpc_channel_has_other(exchange)) {
         exchange->give_up_ns = 0;
         if (rpc_guard_take_retry(&exchange->channel->guard)) {
             exchange->cut = true;
@@ -345,8 +347,12 @@ static bool hop(struct rpc_exchange *exchange)
     if (!outcome_may_hop(exchange) || is_stopped(exchange))
         return false;
     exchange->tried |= UINT64_C(1) << exchange->backend->slot;
-    bool silent = exchange->fate == RPC_FATE_GIVEN_UP; /* then an ejected one would be silent, too */
-    if (!rpc_channel_move(exchange, silent ? BALANCE_ONLY_USABLE : BALANCE_ALSO_EJECTED))
+    unsigned kinds = BALANCE_ALSO_EJECTED;
+    if (exchange->fate == RPC_FATE_GIVEN_UP)
+        kinds = BALANCE_ONLY_USABLE; /* an ejected one would be silent, too */
+    else if (exchange->fate == RPC_FATE_LOST)
+        kinds = BALANCE_CONNECTED; /* one that refuses says when to ask again, unlike a lost connection */
+    if (!rpc_channel_move(exchange, kinds))
         return false;
     if (exchange->channel->guard.metrics != NULL)
         metric_add(&exchange->channel->guard.metrics->failovers, 1);

@@ -111,7 +111,7 @@ void outcome_tell_doubt(struct rpc_exchange *exchange)
     struct error *error = &exchange->call->error;
     if (!exchange->doubtful || !retry_was_refused(error->status, error->reason))
         return;
-    uint32_t retry_after_ms = error->retry_after_ms;
+    uint32_t retry_after_ms = error->retry_after_ms > 0 ? error->retry_after_ms : REFUSING_MS;
     (void)error_set(error, STATUS_UNAVAILABLE, NULL, "an earlier try may have been executed: %s",
                     error->message);
     error->retry_after_ms = retry_after_ms;

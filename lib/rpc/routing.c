@@ -158,7 +158,7 @@ void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *excha
     exchange->next_idle = backend->idle;
     backend->idle = exchange;
     if (exchange->fate == RPC_FATE_ANSWERED && !exchange->check)
-        balance_note_answer(&channel->balance.marks[backend->slot]);
+        balance_note_answer(&channel->balance.marks[backend->slot], clock_monotonic_ns());
     change_busy(backend, exchange->check, -1);
     pthread_mutex_unlock(&channel->mutex);
 }
@@ -183,7 +183,7 @@ bool rpc_channel_move(struct rpc_exchange *exchange, unsigned kinds)
     const int64_t now_ns = clock_monotonic_ns();
     pthread_mutex_lock(&channel->mutex);
     if (exchange->fate == RPC_FATE_ANSWERED)
-        balance_note_answer(&channel->balance.marks[exchange->backend->slot]);
+        balance_note_answer(&channel->balance.marks[exchange->backend->slot], now_ns);
     struct rpc_backend *to = choose(channel, exchange->tried, kinds, now_ns);
     if (to != NULL) {
         const struct balance_mark *mark = &channel->balance.marks[to->slot];
@@ -202,6 +202,15 @@ bool rpc_channel_has_other(const struct rpc_exchange *exchange)
     bool found = choose(channel, skip, BALANCE_ONLY_USABLE, clock_monotonic_ns()) != NULL;
     pthread_mutex_unlock(&channel->mutex);
     return found;
+}
+
+bool rpc_channel_is_silent(const struct rpc_exchange *exchange, int64_t since_ns)
+{
+    struct rpc_channel *channel = exchange->channel;
+    pthread_mutex_lock(&channel->mutex);
+    bool silent = channel->balance.marks[exchange->backend->slot].answered_ns < since_ns;
+    pthread_mutex_unlock(&channel->mutex);
+    return silent;
 }
 
 /* ---- marks ---- */

@@ -97,6 +97,48 @@ static void test_silent_call_goes_to_no_backend_that_would_not_serve_it(void **s
     group_close(&group);
 }
 
+/* A slow database makes both backends slow: the call must not lose the answer that the first is about to
+ * send. */
+static void test_slow_call_stays_while_its_backend_answers_others(void **state)
+{
+    (void)state;
+    struct group group;
+    group_open(&group, 2, (struct rpc_channel_options){.retry = RETRY});
+    struct test_pending pending;
+    int at;
+    int64_t begin_ms = test_now_ms();
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 3000, .idempotent = true});
+    nng_msg *msg = group_receive(&group, &at, NULL);
+    while (test_now_ms() - begin_ms < 2200) {
+        pthread_mutex_lock(&group.channel->mutex);
+        balance_note_answer(&group.channel->balance.marks[at], clock_monotonic_ns());
+        pthread_mutex_unlock(&group.channel->mutex);
+        assert_null(group_try_receive(&group, 1 - at));
+    }
+    group_answer(&group, at, msg, STATUS_NOT_FOUND, NULL, 0);
+    test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
+    group_close(&group);
+}
+
+/* Its answer says when to ask again, and that an earlier try may have been executed. */
+static void test_lost_call_goes_even_to_a_backend_that_refuses(void **state)
+{
+    (void)state;
+    struct group group;
+    struct test_pending pending;
+    group_open(&group, 2, (struct rpc_channel_options){.retry = {.percent = 1}});
+    while (rpc_guard_take_retry(rpc_channel_guard(group.channel)))
+        ;
+    refuse_at_second(&group, "NOT_READY");
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 30000, .idempotent = true});
+    group_lose(group_receive_at(&group, 0));
+    group_answer(&group, 1, group_receive_at(&group, 1), STATUS_UNAVAILABLE, "RECOVERING", 0);
+    test_assert_outcome(&pending, STATUS_UNAVAILABLE, true);
+    assert_string_equal(pending.call.error.reason, "");
+    assert_int_equal(pending.call.error.retry_after_ms, 100);
+    group_close(&group);
+}
+
 static void test_silent_call_stays_if_the_retry_budget_is_spent(void **state)
 {
     (void)state;
@@ -231,6 +273,8 @@ int main(void)
         cmocka_unit_test(test_silent_call_goes_to_another_after_half_of_its_budget_and_takes_a_retry),
         cmocka_unit_test(test_silent_call_goes_to_another_only_once),
         cmocka_unit_test(test_silent_call_goes_to_no_backend_that_would_not_serve_it),
+        cmocka_unit_test(test_slow_call_stays_while_its_backend_answers_others),
+        cmocka_unit_test(test_lost_call_goes_even_to_a_backend_that_refuses),
         cmocka_unit_test(test_silent_call_stays_if_the_retry_budget_is_spent),
         cmocka_unit_test(test_silent_backends_are_one_failure_of_the_breaker),
         cmocka_unit_test(test_silent_call_ends_when_the_channel_is_closed),
