@@ -228,6 +228,38 @@ def test_wires_take_a_list_that_was_signed_again(driver):
 
 
 @once
+def test_wires_repeat_a_reload_that_failed(driver):
+    del driver
+    with folder_with_pki() as (folder, pki):
+        pki.services.revoke()
+        with Played(folder, pki) as played:
+            door, mark = played.door, played.door.path("reload")
+            admin = door.path("admin")
+            before = door.workers()
+            pki.services.revoke()
+            # HAProxy cannot be asked while a socket without a listener has this name.
+            os.rename(admin, admin + ".kept")
+            with socket.socket(socket.AF_UNIX) as nobody:
+                nobody.bind(admin)
+            failed = door.run("--renew")
+            assert failed.returncode == 2 and "HAProxy does not answer" in failed.stderr, failed
+            assert os.path.exists(mark) and door.workers() == before
+            os.rename(admin + ".kept", admin)
+            door.renew()
+            wait_for("only the new process runs", lambda: door.workers() and not set(door.workers()) & set(before))
+            assert not os.path.exists(mark)
+            # Nothing is due any more, and a start does what a reload would do.
+            before = door.workers()
+            door.renew()
+            assert door.workers() == before
+            door.close()
+            with open(mark, "wb"):
+                pass
+            door.start()
+            assert not os.path.exists(mark)
+
+
+@once
 def test_wires_refuse_what_screenctl_revokes(driver):
     del driver
     with made_pki() as (folder, path), contextlib.ExitStack() as stack:
