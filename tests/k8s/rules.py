@@ -193,6 +193,24 @@ def needs_no_insecure(manifests):
                 yield "%s: --insecure" % container.where
 
 
+def keeps_cleartext_in_the_cluster(manifests):
+    """Who reaches a front door from beyond the cluster reaches only its port for TLS."""
+    for service in manifests.of("Service"):
+        spec = service["spec"]
+        if spec.get("type", "ClusterIP") == "ClusterIP":
+            continue
+        for pod in manifests.selected({"matchLabels": spec["selector"]}):
+            clear = {int(container.environment["FRONT_HTTP"].rpartition(":")[2]) for container in pod.containers
+                     if "FRONT_HTTP" in container.environment}
+            if clear & {pod.port(port.get("targetPort", port["port"])) for port in spec["ports"]}:
+                yield "Service %s: shows the port for cleartext beyond the cluster" % service["metadata"]["name"]
+            for policy in manifests.of("NetworkPolicy"):
+                open_rules = [rule for rule in policy["spec"].get("ingress", []) if "from" not in rule]
+                if matches(policy["spec"]["podSelector"], pod.labels) and any(
+                        "ports" not in rule or clear & {pod.port(port["port"]) for port in rule["ports"]} for rule in open_rules):
+                    yield "NetworkPolicy %s: lets everyone reach the port for cleartext" % policy["metadata"]["name"]
+
+
 def has_no_secrets(manifests):
     for document in manifests.documents:
         if document["kind"] == "Secret":
@@ -245,5 +263,5 @@ def refers_to_what_exists(manifests):
 
 
 RULES = (has_known_fields, is_in_its_namespace, selects_something, names_ports_that_exist, listens_at_its_ports, asks_ops_ports,
-         connects_service_and_door, doors_find_each_other, is_confined, needs_no_insecure, has_no_secrets, is_replaced_without_a_gap,
-         refers_to_what_exists)
+         connects_service_and_door, doors_find_each_other, is_confined, needs_no_insecure, keeps_cleartext_in_the_cluster, has_no_secrets,
+         is_replaced_without_a_gap, refers_to_what_exists)
