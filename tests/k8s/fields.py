@@ -17,7 +17,7 @@ CONTAINER = {
     "readinessProbe": PROBE, "livenessProbe": PROBE, "lifecycle": {"preStop": {"exec": COMMAND}},
     "resources": {"requests": {"cpu": ANY, "memory": ANY}, "limits": {"memory": ANY}},
     "securityContext": {"allowPrivilegeEscalation": ANY, "readOnlyRootFilesystem": ANY, "capabilities": {"drop": [ANY]}},
-    "volumeMounts": [{"name": ANY, "mountPath": ANY, "readOnly": ANY}],
+    "volumeMounts": [{"name": ANY, "mountPath": ANY, "subPath": ANY, "readOnly": ANY}],
 }
 VOLUME = {
     "name": ANY, "emptyDir": {"medium": ANY, "sizeLimit": ANY}, "configMap": {"name": ANY},

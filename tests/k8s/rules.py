@@ -262,6 +262,17 @@ def refers_to_what_exists(manifests):
             yield "%s: nobody makes %s (docs/kubernetes.md)" % (pod.where, name)
 
 
+def mounts_keys_where_needed(manifests):
+    """A service and its wire door use the keys in the volume `run`. Another container of the pod may see only the sockets there."""
+    for pod in manifests.pods:
+        for container in pod.containers:
+            if container.name in (pod.name, "wires"):
+                continue
+            for mount in container.spec.get("volumeMounts", []):
+                if mount["name"] == "secrets" or (mount["name"] == "run" and mount.get("subPath") != "sockets"):
+                    yield "%s: sees the keys of %s in the volume %s" % (container.where, pod.name, mount["name"])
+
+
 RULES = (has_known_fields, is_in_its_namespace, selects_something, names_ports_that_exist, listens_at_its_ports, asks_ops_ports,
          connects_service_and_door, doors_find_each_other, is_confined, needs_no_insecure, keeps_cleartext_in_the_cluster, has_no_secrets,
-         is_replaced_without_a_gap, refers_to_what_exists)
+         is_replaced_without_a_gap, refers_to_what_exists, mounts_keys_where_needed)
