@@ -1,5 +1,6 @@
 """Tests that the table event_log is an outbox: logical decoding shows each event once, in order of seq, with the columns that
-deploy/debezium names, also after a restart of the reader and a kill of the service."""
+deploy/debezium names, also after a restart of the reader and a kill of the service; and that the connectors fit the databases of
+deploy/postgresql/roles.sql."""
 import contextlib
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 
+from hardening.logins import PASSWORD, done, migrate, refused, services, write_private
 from kit.marks import once
 from kit.rpc import event_pb2
 from kit.stack import DEADLINE_S, Stack, psql, wait_for
@@ -18,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PRIVATE = os.path.join(ROOT, "deploy/private-postgres")
 CONNECTORS = os.path.join(ROOT, "deploy/debezium")
 LOGS = ("booking", "hospital")
+OVERRIDES = "snapshot.select.statement.overrides"
 ROW = re.compile(r"table public\.event_log: INSERT: (.*)")
 COLUMN = re.compile(r"(\w+)\[([^\]]+)\]:('(?:[^']|'')*'|\S+)")
 
@@ -132,21 +135,61 @@ def test_logical_decoding_shows_each_event_once_and_in_order(driver):
                 assert row["subject"] == subject_in(bytes.fromhex(row["event"][2:])), row
 
 
+def relations_and_inserts(messages):
+    """Returns the names of the tables in messages of pgoutput, and how many rows were inserted into them."""
+    names = {".".join(part.decode() for part in message[5:].split(b"\0")[:2]) for message in messages if message[:1] == b"R"}
+    return names, sum(message[:1] == b"I" for message in messages)
+
+
+def check_names(config, columns):
+    """Checks what a connector names against the columns of its table, {name: type}."""
+    router = {key.removeprefix("transforms.outbox."): value for key, value in config.items() if key.startswith("transforms.outbox.")}
+    named = [value for key, value in router.items() if key.startswith("table.field.") or key == "route.by.field"]
+    named += [part.split(":")[0] for part in router["table.fields.additional.placement"].split(",")]
+    assert len(named) >= 6 and not set(named) - set(columns), (named, columns)
+    assert columns[router["table.field.event.id"]] == columns[router["table.field.event.key"]] == "uuid"
+    assert columns[router["table.field.event.payload"]] == "bytea"
+    # No column is left out of the messages unnoticed.
+    assert set(columns) == set(named), (columns, named)
+    table = config["table.include.list"]
+    assert config[OVERRIDES] == table and {key for key in config if key.startswith(OVERRIDES + ".")} == {"%s.%s" % (OVERRIDES, table)}
+    assert re.fullmatch(config["predicates.is_event.pattern"], "%s.%s" % (config["topic.prefix"], table))
+    assert not any("password" in key and not value.startswith("${file:") for key, value in config.items())
+
+
 @once
-def test_the_connectors_name_columns_that_the_table_has(driver):
+def test_the_connectors_read_the_logs_of_an_installation_with_roles(driver):
     del driver
-    with Stack("postgresql", without=("history",)) as stack:
-        for log in LOGS:
-            config = connector(log)
-            columns = dict(stack.rows(log, "SELECT column_name, data_type FROM information_schema.columns "
-                                      "WHERE table_schema || '.' || table_name = '%s'" % config["table.include.list"]))
-            router = {key.removeprefix("transforms.outbox."): value for key, value in config.items()
-                      if key.startswith("transforms.outbox.")}
-            named = [value for key, value in router.items() if key.startswith("table.field.") or key == "route.by.field"]
-            named += [part.split(":")[0] for part in router["table.fields.additional.placement"].split(",")]
-            assert len(named) >= 6 and not set(named) - set(columns), (named, columns)
-            assert columns[router["table.field.event.id"]] == columns[router["table.field.event.key"]] == "uuid"
-            assert columns[router["table.field.event.payload"]] == "bytea"
-            assert not any("password" in key and not value.startswith("${file:") for key, value in config.items())
-            # No column is left out of the messages unnoticed.
-            assert set(columns) == set(named), (columns, named)
+    with open(os.path.join(ROOT, "docs/operations.md"), encoding="utf-8") as file:
+        role, grants = re.findall(r"^```sql\n(.*?)^```", file.read().partition("\n### Kafka\n")[2].partition("\n## ")[0], re.M | re.S)
+    with services() as (server, stack, passwords):
+        done(server.url, "-c", "ALTER SYSTEM SET wal_level = logical")
+        server.kill(signal.SIGQUIT)
+        server.start()
+        migrate(server, stack, passwords)
+        done(server.url, "-c", role.replace("'...'", "'%s'" % (PASSWORD % "debezium")))
+        passfile = os.path.join(stack.folder, "debezium")
+        write_private(passfile, "*:*:*:debezium:%s\n" % (PASSWORD % "debezium"))
+        configs = {log: connector(log) for log in LOGS}
+        urls = {log: server.of(config["database.user"], config["database.dbname"], passfile) for log, config in configs.items()}
+        for log, config in configs.items():
+            done(server.of("screening", log), "-c", grants.replace("booking", log))
+            done(urls[log], "-c", "SELECT pg_create_logical_replication_slot('%s', '%s')" % (config["slot.name"], config["plugin.name"]))
+        for service in (stack.hospital_svc, stack.booking_svc):
+            service.spawn()
+        for service in (stack.hospital_svc, stack.booking_svc):
+            service.wait_ready()
+        stack.wait_paired()
+        for _ in range(3):
+            book(stack, register(stack))
+        for log, config in configs.items():
+            url, table = urls[log], config["table.include.list"]
+            check_names(config, dict(line.split("|") for line in done(
+                url, "-c", "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = '%s'::regclass AND attnum > 0" % table).splitlines()))
+            done(server.of("screening", log), "-c", "UPDATE %s SET type = type WHERE seq = 1" % table)  # which stores the row behind all others
+            seqs = [int(line.split("|")[0]) for line in done(url, "-c", config["%s.%s" % (OVERRIDES, table)]).splitlines()]
+            assert len(seqs) >= 3 and seqs == list(range(1, len(seqs) + 1)), seqs
+            changes = done(url, "-c", "SELECT encode(data, 'hex') FROM pg_logical_slot_get_binary_changes('%s', NULL, NULL, 'proto_version', '1', "
+                           "'publication_names', '%s')" % (config["slot.name"], config["publication.name"]))
+            assert relations_and_inserts([bytes.fromhex(line) for line in changes.splitlines()]) == ({table}, len(seqs)), changes
+            refused(url, "SELECT FROM %s.event_log_head" % log, "permission denied for table event_log_head")
