@@ -1,11 +1,12 @@
 /*
- * Gives the readers of certificates and keys damaged files. The first byte says what the file is:
+ * Gives the readers of certificates and keys damaged files. The fuzzer of certificates has the kinds C and c,
+ * the fuzzer of keys the others, because OpenSSL takes milliseconds for a key. The first byte is the kind:
  *
  * - C, K: the rest is a certificate or a private key in DER, which the file has as PEM. Base64 would hide the
  *   bytes from the fuzzer.
  * - c, k: the rest is the file, which should be PEM.
  * - J: the rest is a private key in JSON.
- * - R: as C. A certificate that was read is also renewed, which takes a millisecond for its new key.
+ * - R: as C. A certificate that was read is also renewed, which needs a new key.
  */
 #include "certificate.h"
 
@@ -22,6 +23,8 @@
 #include "base/log.h"
 
 enum { DER_MAX = 4096, DAY_S = 24 * 60 * 60 };
+
+static const char KINDS[] = FUZZ_KINDS; /* the first stands for any other byte */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -146,7 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct arena arena;
     if (size == 0)
         return 0;
-    const uint8_t kind = *bytes++;
+    const char kind = *bytes != '\0' && strchr(KINDS, *bytes) != NULL ? (char)*bytes : KINDS[0];
+    bytes++;
     size--;
     arena_init(&arena);
     if (kind == 'C' || kind == 'R' || kind == 'K')

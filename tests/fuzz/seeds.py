@@ -177,7 +177,7 @@ def issuers():
             yield first + json.dumps({"issuers": [service]}).encode() + b"\0" + json.dumps({"keys": keys}).encode()
 
 
-def certificate():
+def certificates_and_keys():
     """The first byte is that of certificate_fuzz.c."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hospital-svc")])
     begin = datetime.datetime(2026, 1, 1)
@@ -204,4 +204,12 @@ def certificate():
         yield b"J" + json.dumps({**key, **more}).encode()
 
 
-SEEDS = {"http2": http2, "grpc": grpc, "rest": rest, "token": token, "issuers": issuers, "certificate": certificate}
+def certificate():
+    return [seed for seed in certificates_and_keys() if seed[:1] in b"Cc"]
+
+
+def key():
+    return [seed for seed in certificates_and_keys() if seed[:1] not in b"Cc"]
+
+
+SEEDS = {"http2": http2, "grpc": grpc, "rest": rest, "token": token, "issuers": issuers, "certificate": certificate, "key": key}
