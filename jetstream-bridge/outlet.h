@@ -1,7 +1,7 @@
 /*
  * Publishes one log to its stream, screening-LOG. The sequence of a message in the stream is the seq of its
  * event: each publish names the sequence that must be the last one before it, so a message is stored at its
- * own place or not at all, whoever sends it and how often.
+ * own place or not at all, even if several bridges send it repeatedly.
  */
 #ifndef SCREENING_JETSTREAM_BRIDGE_OUTLET_H
 #define SCREENING_JETSTREAM_BRIDGE_OUTLET_H

@@ -112,8 +112,8 @@ struct event_follower_live {
 struct event_follower_outside {
     /*
      * Sets *out to the last event that has arrived (events/cursor.h), or leaves it zero if there is none.
-     * log_id and event_id are zero if they are unknown. Returns DATA_LOSS if what is there is not from this
-     * log; the follower then stops as for a log that has diverged. Any other failure is retried.
+     * log_id and event_id are zero if they are unknown. Returns DATA_LOSS if the last event is not from
+     * this log; the follower then stops as for a log that has diverged. Any other failure is retried.
      */
     enum status (*load)(void *context, struct event_cursor *out, struct error *error);
     /* Passes on events of the log `log_id`. After a failure, the follower calls `load` and continues there.

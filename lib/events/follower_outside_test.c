@@ -20,7 +20,7 @@ struct outside {
     atomic_int loads;         /* number of times that the cursor was asked for */
     atomic_int load_failures; /* how many of the next loads fail */
     atomic_int halves;        /* how many of the next calls of pass_on fail after half of their events */
-    atomic_bool is_foreign;   /* whether what is there is of another log */
+    atomic_bool is_foreign;   /* whether the last event is of another log */
     bool is_forgotten;        /* whether only the seq of the last event is known */
 };
 

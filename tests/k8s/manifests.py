@@ -13,7 +13,7 @@ def matches(selector, labels):
 
 
 class Container:
-    """A container of a pod. `environment` has the variables of env and envFrom, as far as they are known without a cluster."""
+    """A container of a pod. `environment` has the variables of env and envFrom that are known without a cluster."""
 
     def __init__(self, pod, spec, manifests):
         self.pod, self.spec, self.name = pod, spec, spec["name"]

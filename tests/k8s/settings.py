@@ -47,7 +47,7 @@ class Programs:
                 yield "%s: %s" % (container.where, complaint)
 
     def _try(self, container):
-        """Starts the program with the settings, as far as it only checks them. Returns what it says if it refuses them."""
+        """Lets the program check the settings without running. Returns its message if it refuses them."""
         def here(value):
             return value.replace("/run/screening/", self.run + "/")
         environment = {name: here(value) for name, value in container.environment.items() if name.startswith(PREFIXES[container.program])}

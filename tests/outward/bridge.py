@@ -1,5 +1,5 @@
-"""Tests jetstream-bridge with Debian's nats-server: each event of both logs arrives in its stream once and in order, whoever is
-killed, and the bridge stops at a stream that is not its own.
+"""Tests jetstream-bridge with Debian's nats-server: each event of both logs arrives in its stream once and in order, even if
+a bridge, the server or a publisher is killed, and the bridge stops at a stream that is not its own.
 
 In short form, one kill each of a bridge, the server and a publisher interrupts some hundred events; with SCREENING_FULL=1, 20 kills
 interrupt 50,000."""
