@@ -114,6 +114,7 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
             .code = error->status,
             .reason = error->reason,
             .left = reserve->call.left,
+            .refused_later = reserve->call.refused_later,
             .retry_after_ms = error->retry_after_ms,
             .had_ms = reserve->call.timeout_ms,
             .fair_ms = reserve->reserver->options.timeout_ms / 2,
@@ -121,6 +122,7 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
         if (response != NULL) {
             verdict.code = (enum status)response->results[i]->code;
             verdict.reason = response->results[i]->reason;
+            verdict.refused_later = false;
             verdict.retry_after_ms = 0;
             placement->command.era = (int64_t)response->era;
             placement->command.own_era = reserve->booking_era;

@@ -42,14 +42,13 @@ static bool is_about_the_call(enum status code)
 }
 
 /*
- * Returns whether the call may be repeated: it was not executed, or the latest try of the channel was refused
- * for now, but an earlier one at another replica may have been executed (outcome_tell_doubt). Then a
- * repetition is answered as the first one was, because Reserve is idempotent.
+ * Returns whether the call may be repeated: it was not executed, or its latest try was refused for now. In
+ * the second case a repetition is answered as an earlier try was, because Reserve is idempotent. A server
+ * that executed it and could not commit, for example because its disk is full, is not asked again.
  */
 static bool may_be_repeated(const struct verdict *verdict)
 {
-    return retry_is_harmless(verdict->code, verdict->reason, verdict->left) ||
-           (verdict->code == STATUS_UNAVAILABLE && verdict->retry_after_ms > 0);
+    return verdict->refused_later || retry_is_harmless(verdict->code, verdict->reason, verdict->left);
 }
 
 /* Returns the time of the next try, or 0 if there is no time for another try. */

@@ -17,6 +17,7 @@ struct verdict {
     enum status code;
     const char *reason; /* "" = none */
     bool left;          /* whether the call was sent; if not, nothing was executed */
+    bool refused_later; /* as in struct rpc_client_call */
     uint32_t retry_after_ms;
     uint32_t had_ms;  /* the time that hospital-svc had to answer */
     uint32_t fair_ms; /* if hospital-svc had less time, a missing answer is not a failure */
@@ -24,9 +25,10 @@ struct verdict {
 
 /*
  * Sets the placement's outcome and reason. Returns true unless the placement must be sent again, because
- * nothing was executed, there is time for another try, and the placement is not the settler's. In that case
- * returns false and sets not_before_ns to the time of the next try, which is within the caller's budget.
- * Unless the answer requests a pause, the pause before the next try grows with each try.
+ * nothing was executed or the latest try was refused for now, there is time for another try, and the
+ * placement is not the settler's. In that case returns false and sets not_before_ns to the time of the next
+ * try, which is within the caller's budget. Unless the answer requests a pause, the pause before the next try
+ * grows with each try.
  */
 bool verdict_apply(const struct verdict *verdict, struct placement *placement, int64_t now_ns);
 

@@ -54,6 +54,10 @@ static void test_verdict_a_refusal_after_a_lost_try_is_sent_again(void **state)
     prepare(&placement);
     struct verdict received = verdict(STATUS_UNAVAILABLE, "", true);
     received.retry_after_ms = 100;
+    assert_true(verdict_apply(&received, &placement, NOW)); /* for example, the disk is full */
+    assert_int_equal(placement.command.outcome, PLACEMENT_UNKNOWN);
+    prepare(&placement);
+    received.refused_later = true;
     assert_false(verdict_apply(&received, &placement, NOW));
     assert_true(placement.not_before_ns == after_ms(100) && placement.tried);
     assert_true(verdict_apply(&received, &placement, after_ms(BUDGET_MS - 100)));

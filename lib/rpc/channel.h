@@ -117,6 +117,8 @@ struct rpc_client_call {
     /* out */
     struct error error; /* OK if the response was delivered */
     bool left;          /* whether the message may have been sent; if not, the server executed nothing */
+    /* Whether an earlier try may have been executed, although the last one was refused without execution. */
+    bool refused_later;
 };
 
 /*

@@ -37,7 +37,7 @@ static void start(struct rpc_client *client, unsigned method_index, const Protob
 {
     struct rpc_channel *channel = client->channel;
     error_clear(&call->error);
-    call->left = false;
+    call->left = call->refused_later = false;
     struct rpc_request request = {
         .method = client->methods[method_index],
         .message = input,
@@ -144,7 +144,7 @@ enum status rpc_client_call_wait(struct rpc_client *client, const char *method,
     const ProtobufCMethodDescriptor *found =
         protobuf_c_service_descriptor_get_method_by_name(descriptor, method);
     if (found == NULL) {
-        call->left = false;
+        call->left = call->refused_later = false;
         return error_set(&call->error, STATUS_UNIMPLEMENTED, NULL, "no method %s/%s", descriptor->name,
                          method);
     }

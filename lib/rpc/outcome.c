@@ -115,4 +115,5 @@ void outcome_tell_doubt(struct rpc_exchange *exchange)
     (void)error_set(error, STATUS_UNAVAILABLE, NULL, "an earlier try may have been executed: %s",
                     error->message);
     error->retry_after_ms = retry_after_ms;
+    exchange->call->refused_later = true;
 }

@@ -136,6 +136,7 @@ static void test_lost_call_goes_even_to_a_backend_that_refuses(void **state)
     test_assert_outcome(&pending, STATUS_UNAVAILABLE, true);
     assert_string_equal(pending.call.error.reason, "");
     assert_int_equal(pending.call.error.retry_after_ms, 100);
+    assert_true(pending.call.refused_later);
     group_close(&group);
 }
 
