@@ -140,7 +140,7 @@ def test_install_needs_no_more_than_the_documented_build(driver):
         targets = re.search(r"build_release (.+)", file.read())[1].split()
     with EmptyFolder() as folder:
         output("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", folder=folder)
-        commands = output("ninja", "-n", "-v", *targets, folder=folder)
+        commands = output("ninja", "-t", "commands", *targets, folder=folder)
         wanted = set()
         for path in glob.glob(os.path.join(folder, "**", "cmake_install.cmake"), recursive=True):
             with open(path, encoding="utf-8") as file:
