@@ -187,7 +187,8 @@ static void submit(struct call *call, const char *text, size_t left)
     size_t count = 0, size;
     static const char WATCH[] = "/grpc.health.v1.Health/Watch";
     const char *line = take_line(&text, &left, &size);
-    call->watches = is(WATCH, (const uint8_t *)line, size);
+    const char *query = memchr(line, '?', size); /* the gateway ignores it */
+    call->watches = is(WATCH, (const uint8_t *)line, query != NULL ? (size_t)(query - line) : size);
     fields[count++] = nv_of(":method", "POST");
     fields[count++] = nv_of(":scheme", "http");
     fields[count++] = nv_of(":authority", "localhost");
