@@ -95,7 +95,7 @@ class Services:
         for name in names:
             self.children[name] = Child(self.command(name), self.folder / (name + ".log"))
         for name in names:
-            self.children[name].wait_for_line("service.ready" if name in (*NAMES, "gateway") else "Loading success")
+            self.children[name].wait_for_line("Loading success" if name == "front" or name.startswith("wires-") else "service.ready")
         return self
 
     def stop(self, name):

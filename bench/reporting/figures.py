@@ -30,6 +30,7 @@ GOALS = {
     "P16": "siege through the gateway",
     "P17": "a backlog behind customers",
     "P18": "what tokens and TLS cost",
+    "P19": "what replicas cost",
 }
 IN_FLIGHT = 64  # the default of bench/compare
 SCENARIO = re.compile(r"(P[0-9]+b?)(?:\.([0-9]+))?\.json")

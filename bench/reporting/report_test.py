@@ -74,7 +74,7 @@ def cells(lines):
 
 def test_goals_have_a_row_each_in_order_also_those_without_a_figure(_):
     rows = cells(tables.goals(all_figures()))
-    assert [cell[0] for cell in rows] == "P1 P2 P3 P4 P5 P6 P7 P8 P9 P9 P9b P10 P11 P12 P13 P14 P15 P16 P17 P18".split(), rows
+    assert [cell[0] for cell in rows] == "P1 P2 P3 P4 P5 P6 P7 P8 P9 P9 P9b P10 P11 P12 P13 P14 P15 P16 P17 P18 P19".split(), rows
     assert rows[0] == ["P1", "something", "26.1 ×", "25.1 to 27.1", ">= 25", "met"], rows[0]
     assert rows[2][2:] == ["12.0 ×", "11.0 to 13.0", ">= 25", "**not met**"], rows[2]
     assert rows[1][2] == "not measured" and rows[1][5] == "", rows[1]

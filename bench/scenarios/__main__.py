@@ -25,10 +25,10 @@ SCENARIOS = {
     "P7": "p7_sold_out", "P8": "p8_event_lag", "P9": "p9_catch_up", "P9b": "p9b_live_history", "P10": "p10_growth",
     "P11": "p11_history_queries", "P12": "p12_memory", "P13": "p13_start_stop", "P14": "p14_deletion",
     "P15": "p15_http", "P16": "p16_siege", "P17": "p17_backlog",
-    "P18": "p18_security"}
+    "P18": "p18_security", "P19": "p19_replicas"}
 # P10 and P11 share 10,000,000 bookings. Every other goal has its own PostgreSQL.
 TOGETHER = (("P7",), ("P8",), ("P9",), ("P9b",), ("P10", "P11"), ("P12",), ("P13",), ("P14",), ("P15",), ("P16",), ("P17",),
-            ("P18",))
+            ("P18",), ("P19",))
 
 # These are usual settings for a database with many writes that has the machine's memory to itself.
 POSTGRESQL = {"shared_buffers": "1GB", "max_wal_size": "4GB"}

@@ -6,7 +6,7 @@ import pathlib
 import paths  # noqa: F401
 import output
 
-GOALS = ("P7", "P8", "P9", "P9b", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17", "P18")
+GOALS = ("P7", "P8", "P9", "P9b", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17", "P18", "P19")
 
 
 def read_options():
