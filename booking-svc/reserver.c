@@ -122,7 +122,6 @@ static void apply_results(struct reserve_call *reserve, const Screening__V1__Bat
         if (response != NULL) {
             verdict.code = (enum status)response->results[i]->code;
             verdict.reason = response->results[i]->reason;
-            verdict.refused_later = false;
             verdict.retry_after_ms = 0;
             placement->command.era = (int64_t)response->era;
             placement->command.own_era = reserve->booking_era;
