@@ -4,7 +4,8 @@
  *
  * A dialer is closed only while it has no connection, because closing a connection may block nng for good
  * (nng/stuck_reaper.h). So a publisher whose address is no longer listed is followed until its connection
- * ends.
+ * ends. A connection whose publisher's machine has vanished is ended by the kernel (nng/vanished_peer.c), and
+ * the dialer then dials again. The messages of the other publishers do not matter for that.
  */
 #ifndef SCREENING_EVENTS_DIALERS_H
 #define SCREENING_EVENTS_DIALERS_H

@@ -1,7 +1,15 @@
 #include "nng/redial.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
+
+/* Returns whether the peer may be on another machine, which may vanish (vanished_peer.c). */
+static bool has_keepalive(const char *address)
+{
+    return strncmp(address, "tcp://", strlen("tcp://")) == 0 || tls_is_address(address);
+}
 
 int redial_start(struct redial *redial, nng_socket socket, const char *address, const struct tls_dialing *tls,
                  int flags)
@@ -15,7 +23,9 @@ int redial_start(struct redial *redial, nng_socket socket, const char *address, 
         return rv;
     atomic_store(&redial->dialer_id,
                  nng_dialer_id(redial->dialer)); /* a connection may be made from here on */
-    if (tls_is_address(address))
+    if (has_keepalive(address))
+        rv = nng_dialer_set_bool(redial->dialer, NNG_OPT_TCP_KEEPALIVE, true);
+    if (rv == 0 && tls_is_address(address))
         rv = tls_prepare(redial->dialer, address, tls);
     if (rv == 0)
         rv = nng_dialer_start(redial->dialer, flags);

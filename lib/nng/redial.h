@@ -5,6 +5,8 @@
  * prevents the only case that we know of. Even so, after a fault test had killed a service behind a proxy,
  * both of its subscribers had no connection for a minute (nng 1.5.2). The cause is unknown. So we replace a
  * dialer that has been without a connection for a long time.
+ *
+ * The kernel ends a connection whose peer's machine has vanished (vanished_peer.c), and nng then dials again.
  */
 #ifndef SCREENING_NNG_REDIAL_H
 #define SCREENING_NNG_REDIAL_H
