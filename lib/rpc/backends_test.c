@@ -191,6 +191,43 @@ static void test_backends_lost_call_goes_to_the_other_if_idempotent(void **state
     group_close(&group);
 }
 
+/* A call that crashes its server must not crash all replicas at once. */
+static void test_backends_call_lost_twice_goes_to_no_third_one(void **state)
+{
+    (void)state;
+    struct group group;
+    group_open(&group, 3, (struct rpc_channel_options){.calls_max = 0});
+    struct test_pending pending;
+    int first, second;
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 30000, .idempotent = true});
+    group_lose(group_receive(&group, &first, NULL));
+    group_lose(group_receive(&group, &second, NULL));
+    assert_int_not_equal(first, second);
+    test_assert_outcome(&pending, STATUS_UNAVAILABLE, true);
+    assert_non_null(strstr(pending.call.error.message, "lost the connection to"));
+    for (int i = 0; i < group.count; i++)
+        assert_null(group_try_receive(&group, i));
+    group_close(&group);
+}
+
+static void test_backends_call_lost_twice_takes_a_retry_for_the_third(void **state)
+{
+    (void)state;
+    struct group group;
+    group_open(&group, 3, (struct rpc_channel_options){.retry = RETRY, .peer = "crashing"});
+    struct test_pending pending;
+    int at;
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 30000, .idempotent = true});
+    group_lose(group_receive(&group, &at, NULL));
+    assert_int_equal(test_metric("rpc_retries_total"), 0);
+    group_lose(group_receive(&group, &at, NULL));
+    nng_msg *msg = group_receive(&group, &at, NULL);
+    assert_int_equal(test_metric("rpc_retries_total"), 1);
+    group_answer(&group, at, msg, STATUS_NOT_FOUND, NULL, 0);
+    test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
+    group_close(&group);
+}
+
 static void assert_no_promise_after_a_lost_call(bool unguarded, enum status status, const char *reason)
 {
     struct group group;
@@ -327,6 +364,8 @@ int main(void)
         cmocka_unit_test(test_backends_refused_call_goes_to_an_ejected_one_if_no_other_remains),
         cmocka_unit_test(test_backends_call_that_no_backend_executed_has_not_left),
         cmocka_unit_test(test_backends_lost_call_goes_to_the_other_if_idempotent),
+        cmocka_unit_test(test_backends_call_lost_twice_goes_to_no_third_one),
+        cmocka_unit_test(test_backends_call_lost_twice_takes_a_retry_for_the_third),
         cmocka_unit_test(test_backends_refusal_after_a_lost_call_does_not_promise_anything),
         cmocka_unit_test(test_backends_calls_succeed_while_one_is_down),
         cmocka_unit_test(test_backends_calls_during_a_loss_use_the_other_connection),

@@ -354,6 +354,7 @@ static bool hop(struct rpc_exchange *exchange)
         kinds = BALANCE_CONNECTED; /* one that refuses says when to ask again, unlike a lost connection */
     if (!rpc_channel_move(exchange, kinds))
         return false;
+    exchange->hopped |= exchange->fate == RPC_FATE_LOST;
     if (exchange->channel->guard.metrics != NULL)
         metric_add(&exchange->channel->guard.metrics->failovers, 1);
     nng_msg *msg = copy_kept(exchange);
@@ -443,7 +444,7 @@ bool rpc_exchange_connect(struct rpc_exchange *exchange, nng_socket socket)
 void rpc_exchange_start(struct rpc_exchange *exchange, nng_msg *msg)
 {
     CHECK(exchange->state == RPC_EXCHANGE_IDLE && exchange->kept == NULL);
-    exchange->admitted = exchange->left = exchange->doubtful = exchange->gave_up = false;
+    exchange->admitted = exchange->left = exchange->doubtful = exchange->gave_up = exchange->hopped = false;
     exchange->fate = RPC_FATE_NONE;
     if (!expiring_aio_renew(&exchange->receive, &exchange->mutex, &exchange->stopped)) {
         nng_msg_free(msg);

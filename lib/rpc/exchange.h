@@ -77,6 +77,7 @@ struct rpc_exchange {
     bool retries;  /* whether it is retried within the retry budget */
     bool doubtful; /* whether an earlier attempt may have been executed */
     bool gave_up;  /* whether the call has already left a silent backend */
+    bool hopped;   /* whether the call has already gone on after a lost connection */
     struct backoff backoff;
     nng_msg *kept; /* the message to send again; NULL = the call is not sent again */
     uint32_t timeout_ms;

@@ -52,7 +52,7 @@ bool outcome_may_hop(const struct rpc_exchange *exchange)
         may = retry_elsewhere(call->error.status, call->error.reason);
         break;
     case RPC_FATE_LOST:
-        may = call->idempotent;
+        may = call->idempotent && !exchange->hopped; /* it may crash each backend that it reaches */
         break;
     case RPC_FATE_GIVEN_UP:
         may = true; /* only an idempotent call is given up */

@@ -19,8 +19,8 @@ void outcome_note_refusal(struct rpc_exchange *exchange, int connection);
 
 /*
  * Returns whether the failed call may go to another backend at once: it never left, was refused with DRAINING
- * or NOT_READY or, if the call is idempotent, the connection was lost or rpc_exchange_look has ended the wait
- * for the reply.
+ * or NOT_READY or, if the call is idempotent, the connection was lost for the first time or rpc_exchange_look
+ * has ended the wait for the reply.
  */
 bool outcome_may_hop(const struct rpc_exchange *exchange);
 
