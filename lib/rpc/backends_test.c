@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "rpc/group_testing.h"
 
 static const struct retry_options RETRY = {.percent = 100, .min_per_s = 10};
@@ -290,6 +291,26 @@ static void test_backends_calls_during_a_loss_use_the_other_connection(void **st
     group_close(&group);
 }
 
+/* It is restarted while the other one drains. */
+static void test_backends_call_waits_for_the_one_that_comes_rather_than_ask_the_one_that_drains(void **state)
+{
+    (void)state;
+    struct group group;
+    group_open(&group, 2, (struct rpc_channel_options){.retry = RETRY});
+    nng_close(group.sockets[0]);
+    assert_soon(group_mark(&group, 0).connection == 0);
+    pthread_mutex_lock(&group.channel->mutex);
+    balance_note_draining(&group.channel->balance.marks[1], 10000, group.channel->balance.marks[1].connection,
+                          clock_monotonic_ns());
+    pthread_mutex_unlock(&group.channel->mutex);
+    struct test_pending pending;
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 5000});
+    group_listen(&group, 0);
+    group_serve(&group, 0);
+    test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
+    group_close(&group);
+}
+
 static void test_backends_connect_now_needs_only_one(void **state)
 {
     (void)state;
@@ -369,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_backends_refusal_after_a_lost_call_does_not_promise_anything),
         cmocka_unit_test(test_backends_calls_succeed_while_one_is_down),
         cmocka_unit_test(test_backends_calls_during_a_loss_use_the_other_connection),
+        cmocka_unit_test(test_backends_call_waits_for_the_one_that_comes_rather_than_ask_the_one_that_drains),
         cmocka_unit_test(test_backends_connect_now_needs_only_one),
         cmocka_unit_test(test_backends_connect_now_waits_for_none_that_hangs),
         cmocka_unit_test(test_backends_wrong_list_is_refused),

@@ -27,8 +27,8 @@ enum balance_kind {
     BALANCE_USABLE,
     BALANCE_REFUSING, /* connected, but it has refused a call and asked for some time */
     BALANCE_EJECTED,  /* connected, not refusing */
-    BALANCE_APART,    /* without a connection */
-    BALANCE_DRAINING,
+    BALANCE_APART,    /* without a connection, which it may get within milliseconds */
+    BALANCE_DRAINING, /* nothing is sent to it, so the call would certainly pause */
     BALANCE_KINDS,
 };
 
