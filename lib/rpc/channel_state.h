@@ -55,6 +55,8 @@ struct rpc_channel {
     struct resolver *resolver;       /* NULL if no address is a name; used by the keeper */
     _Atomic(struct ticker *) keeper; /* NULL until the channel is open */
     int64_t look_ns;                 /* used only by the keeper: when it looks at the backends again */
+    int64_t ticked_ns;               /* likewise: when it last ran */
+    int64_t fair_ns;                 /* likewise: it takes no backend for silent before this time */
     _Atomic bool woken;              /* whether it must look now */
     _Atomic size_t connections;      /* number of backends with a connection */
     struct rpc_guard guard;

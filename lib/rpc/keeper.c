@@ -23,6 +23,13 @@ enum { PERIOD_MS = 500, PATIENCE_MS = 20, CHECK_TIMEOUT_MS = 1000 };
  */
 enum { LEAVE_AFTER_MS = 5000 };
 
+/*
+ * A tick that comes later than LATE_MS after the previous one shows that this process was suspended or
+ * starved. The answers that it has missed wait in its sockets, and nng's threads take them within
+ * FAIR_AFTER_MS.
+ */
+enum { LATE_MS = 200, FAIR_AFTER_MS = 100 };
+
 /* ---- names ---- */
 
 /* Returns the server's name for the log. */
@@ -236,11 +243,20 @@ static void look_at_exchanges(struct rpc_channel *channel, int64_t now_ns)
         rpc_exchange_look(exchange, now_ns);
 }
 
+/* Returns whether a backend may be taken for silent: this process has run long enough to hear it. */
+static bool is_fair(struct rpc_channel *channel, int64_t now_ns)
+{
+    if (now_ns - channel->ticked_ns > LATE_MS * (int64_t)NS_PER_MS)
+        channel->fair_ns = now_ns + FAIR_AFTER_MS * (int64_t)NS_PER_MS;
+    channel->ticked_ns = now_ns;
+    return now_ns >= channel->fair_ns;
+}
+
 static void tick(void *context, struct ticker *ticker)
 {
     struct rpc_channel *channel = context;
     int64_t now_ns = clock_monotonic_ns();
-    if (has_several(channel))
+    if (has_several(channel) && is_fair(channel, now_ns))
         look_at_exchanges(channel, now_ns);
     if (!atomic_exchange(&channel->woken, false) && now_ns < channel->look_ns)
         return;

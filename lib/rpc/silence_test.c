@@ -1,8 +1,23 @@
 /* Tests a channel of which a backend is silent: when a call goes to another one, and ejection. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "rpc/group_testing.h"
+
+/* ---- the clock ---- */
+
+/* How late the clock is, and where it stands still; 0 = it runs. */
+static atomic_int_fast64_t late_ns, frozen_ns;
+
+int64_t __wrap_clock_monotonic_ns(void);
+int64_t __real_clock_monotonic_ns(void);
+
+int64_t __wrap_clock_monotonic_ns(void)
+{
+    int64_t at_ns = atomic_load(&frozen_ns);
+    return at_ns != 0 ? at_ns : __real_clock_monotonic_ns() - atomic_load(&late_ns);
+}
 
 static const struct retry_options RETRY = {.percent = 100, .min_per_s = 10};
 
@@ -162,6 +177,30 @@ static void test_silent_call_stays_if_the_retry_budget_is_spent(void **state)
     group_close(&group);
 }
 
+/*
+ * When this process goes on after it was suspended, the answer may wait in its socket, although half of the
+ * budget has passed. The clock jumps and then stands still, so that the test has the time that nng has.
+ */
+static void test_call_stays_after_this_process_was_suspended(void **state)
+{
+    (void)state;
+    struct group group;
+    struct test_pending pending;
+    int at;
+    atomic_store(&late_ns, 40 * (int64_t)NS_PER_S);
+    group_open(&group, 2, (struct rpc_channel_options){.retry = RETRY});
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 60000, .idempotent = true});
+    nng_msg *msg = group_receive(&group, &at, NULL);
+    atomic_store(&frozen_ns, __real_clock_monotonic_ns());
+    for (int i = 0; i < 40; i++)
+        assert_null(group_try_receive(&group, 1 - at));
+    group_answer(&group, at, msg, STATUS_NOT_FOUND, NULL, 0);
+    atomic_store(&late_ns, 0);
+    atomic_store(&frozen_ns, 0);
+    test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
+    group_close(&group);
+}
+
 /* The breaker counts what no backend answered. */
 static void test_silent_backends_are_one_failure_of_the_breaker(void **state)
 {
@@ -277,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_slow_call_stays_while_its_backend_answers_others),
         cmocka_unit_test(test_lost_call_goes_even_to_a_backend_that_refuses),
         cmocka_unit_test(test_silent_call_stays_if_the_retry_budget_is_spent),
+        cmocka_unit_test(test_call_stays_after_this_process_was_suspended),
         cmocka_unit_test(test_silent_backends_are_one_failure_of_the_breaker),
         cmocka_unit_test(test_silent_call_ends_when_the_channel_is_closed),
         cmocka_unit_test(test_silent_backend_is_ejected_and_returns_with_a_good_check),
