@@ -116,8 +116,10 @@ bool rpc_channel_is_silent(const struct rpc_exchange *exchange, int64_t since_ns
 
 /*
  * Record a try without an answer, and refusals, of the backend of the exchange (balance.h).
- * rpc_channel_release and rpc_channel_move record an answer.
+ * rpc_channel_release and rpc_channel_move record an answer, and rpc_channel_note_answer if the exchange now
+ * pauses.
  */
+void rpc_channel_note_answer(struct rpc_exchange *exchange);
 void rpc_channel_note_silence(struct rpc_exchange *exchange);
 void rpc_channel_note_refusal(struct rpc_exchange *exchange, uint32_t retry_after_ms);
 void rpc_channel_note_draining(struct rpc_exchange *exchange, uint32_t retry_after_ms, int connection);

@@ -65,6 +65,7 @@ static bool is_stopped(struct rpc_exchange *exchange)
 static bool begin_pause(struct rpc_exchange *exchange, nng_duration pause_ms)
 {
     CHECK(exchange->kept != NULL && pause_ms > 0);
+    rpc_channel_note_answer(exchange); /* now, because after the pause it would be no sign of life */
     exchange->state = RPC_EXCHANGE_PAUSING;
     pthread_mutex_lock(&exchange->mutex);
     bool begun = !exchange->stopped;
@@ -152,9 +153,10 @@ static bool begin_receive(struct rpc_exchange *exchange)
 void rpc_exchange_look(struct rpc_exchange *exchange, int64_t now_ns)
 {
     pthread_mutex_lock(&exchange->mutex);
-    const int64_t patience_ns = exchange->give_up_ns - exchange->sent_ns;
-    if (!exchange->stopped && exchange->give_up_ns != 0 && now_ns >= exchange->give_up_ns &&
-        rpc_channel_is_silent(exchange, now_ns - patience_ns) && rpc_channel_has_other(exchange)) {
+    const int64_t give_up_ns = exchange->give_up_ns; /* not 0: sent_ns is set and does not change */
+    if (!exchange->stopped && give_up_ns != 0 && now_ns >= give_up_ns &&
+        rpc_channel_is_silent(exchange, now_ns - (give_up_ns - exchange->sent_ns)) &&
+        rpc_channel_has_other(exchange)) {
         exchange->give_up_ns = 0;
         if (rpc_guard_take_retry(&exchange->channel->guard)) {
             exchange->cut = true;
@@ -338,6 +340,23 @@ static nng_msg *copy_kept(struct rpc_exchange *exchange)
     return msg;
 }
 
+/* Returns to which kinds of backends a failed call may go at once. */
+static unsigned kinds_after(enum rpc_fate fate)
+{
+    switch (fate) {
+    case RPC_FATE_ANSWERED: /* the answer says when to ask again; an ejected backend may say nothing at all */
+        return BALANCE_ONLY_USABLE;
+    case RPC_FATE_UNSENT:
+        return BALANCE_ALSO_EJECTED;
+    case RPC_FATE_LOST:     /* a backend that refuses says when to ask again, unlike a lost connection */
+    case RPC_FATE_GIVEN_UP: /* another one was usable; it may have been ejected since */
+    case RPC_FATE_SILENT:
+    case RPC_FATE_NONE:
+        break;
+    }
+    return BALANCE_CONNECTED;
+}
+
 /*
  * Sends the failed call to another backend at once, if that is safe and there is one. Returns whether the
  * call goes on. The breaker's admission is not asked again.
@@ -347,12 +366,7 @@ static bool hop(struct rpc_exchange *exchange)
     if (!outcome_may_hop(exchange) || is_stopped(exchange))
         return false;
     exchange->tried |= UINT64_C(1) << exchange->backend->slot;
-    unsigned kinds = BALANCE_ALSO_EJECTED;
-    if (exchange->fate == RPC_FATE_GIVEN_UP)
-        kinds = BALANCE_ONLY_USABLE; /* an ejected one would be silent, too */
-    else if (exchange->fate == RPC_FATE_LOST)
-        kinds = BALANCE_CONNECTED; /* one that refuses says when to ask again, unlike a lost connection */
-    if (!rpc_channel_move(exchange, kinds))
+    if (!rpc_channel_move(exchange, kinds_after(exchange->fate)))
         return false;
     exchange->hopped |= exchange->fate == RPC_FATE_LOST;
     if (exchange->channel->guard.metrics != NULL)

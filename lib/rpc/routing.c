@@ -215,6 +215,17 @@ bool rpc_channel_is_silent(const struct rpc_exchange *exchange, int64_t since_ns
 
 /* ---- marks ---- */
 
+void rpc_channel_note_answer(struct rpc_exchange *exchange)
+{
+    if (exchange->fate != RPC_FATE_ANSWERED)
+        return;
+    struct rpc_channel *channel = exchange->channel;
+    pthread_mutex_lock(&channel->mutex);
+    balance_note_answer(&channel->balance.marks[exchange->backend->slot], clock_monotonic_ns());
+    pthread_mutex_unlock(&channel->mutex);
+    exchange->fate = RPC_FATE_NONE;
+}
+
 void rpc_channel_note_silence(struct rpc_exchange *exchange)
 {
     struct rpc_backend *backend = exchange->backend;

@@ -7,6 +7,7 @@ from faults.callers import Callers
 from faults.cluster import Cluster
 from kit import rpc
 from kit.marks import once
+from kit.replicas import closing, replica_of, wait_connected
 from kit.stack import Stack, is_sanitized, psql, wait_for
 from kit.world import day, register, wait_agreement
 
@@ -34,12 +35,12 @@ def check_breaker(stack):
     assert not [line for line in stack.booking_svc.log_lines() if line.get("event") == "breaker.opened"]
 
 
-def play(stack, cluster):
+def play(stack, cluster, readers=("hospital", "history")):
     """Ends the server of `cluster` twice under load, for AWAY_S each time. A booking that was in flight when the server ended may
     be refused, because its transaction was lost. All others are confirmed within their budgets."""
     hospital_id = register(stack, capacity=100000)
     spans = []
-    with Callers(stack, hospital_id, BUDGET_S) as callers:
+    with Callers(stack, hospital_id, BUDGET_S, readers=readers) as callers:
         def wait_for_calls():
             wanted = len(callers.confirmed) + CALLS_BETWEEN
             wait_for("bookings are confirmed", lambda: len(callers.confirmed) >= wanted, BUDGET_S)
@@ -81,3 +82,21 @@ def test_no_booking_is_refused_while_the_database_of_hospital_svc_is_away(driver
         stack.hospital_svc.flags["database"] = cluster.url.replace("/postgres?", "/hospital?")
         with stack:
             play(stack, cluster)
+
+
+@once
+def test_no_booking_is_refused_while_the_database_is_away_and_the_other_replica_is_frozen(driver):
+    """The replica that lives says when to ask again. The frozen one would keep a call until its deadline."""
+    del driver
+    with Cluster() as cluster:
+        stack = Stack("postgresql", flags={"booking": {"reserve-timeout-ms": 6000}})  # a call leaves the frozen replica after 3 s
+        psql(cluster.url, "CREATE DATABASE hospital")
+        stack.hospital_svc.flags["database"] = cluster.url.replace("/postgres?", "/hospital?")
+        other = replica_of(stack, "hospital-b")
+        stack.without += ("hospital-b",)
+        stack.booking_svc.flags["hospital-rpc"] = stack.hospital_svc.for_services + "," + other.for_services
+        with stack, closing(other):
+            other.start()
+            wait_connected(stack, stack.hospital_svc, other)
+            other.pause()
+            play(stack, cluster, readers=("history",))

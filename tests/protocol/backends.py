@@ -1,6 +1,5 @@
 """Tests two hospital-svc on one PostgreSQL database behind the channel of one booking-svc: a list of addresses, and a name."""
 import contextlib
-import os
 import socket
 import threading
 import time
@@ -8,44 +7,13 @@ import time
 from kit import rpc
 from kit.hosts import Hosts
 from kit.marks import once
-from kit.stack import DEADLINE_S, PATIENT_MS, Service, Stack, wait_for
+from kit.replicas import backend, closing, replica_of, wait_connected
+from kit.stack import DEADLINE_S, PATIENT_MS, Stack, wait_for
 from kit.workers import Workers
 from kit.world import CONFIRMED, booking_request, register, wait_agreement
 
 CUSTOMERS = 6
 BUDGET_MS = 5000
-
-
-def replica_of(stack, name, **flags):
-    """Returns another hospital-svc on the database of the stack's own. Services call it at `flags["rpc_listen"]`, or at an address of the stack."""
-    flags = {key.replace("_", "-"): value for key, value in flags.items()}
-    own = {flag: stack.address("%s.%s" % (name, flag)) for flag in ("rpc-listen", "client-listen", "events-listen")
-           if flag in stack.hospital_svc.flags}
-    service = Service(stack, "hospital", {**stack.hospital_svc.flags, **own, **flags})
-    service.log_path = os.path.join(stack.folder, name + ".log")
-    stack.services[name] = service
-    return service
-
-
-def backend(stack, metric, service):
-    return stack.stat("booking", 'rpc_backend_%s{peer="hospital-svc",backend="%s"}' % (metric, service.for_services))
-
-
-def wait_connected(stack, *services):
-    for service in services:
-        wait_for("booking-svc is connected to " + service.for_services, lambda s=service: backend(stack, "connected", s) == 1)
-
-
-@contextlib.contextmanager
-def closing(*services):
-    """Stops the services, which the stack does not know, at the end."""
-    try:
-        yield
-    finally:
-        for service in services:
-            if service.process is not None and service.process.poll() is None:
-                service.resume()
-            service.kill()
 
 
 @contextlib.contextmanager
