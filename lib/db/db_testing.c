@@ -100,6 +100,30 @@ struct db *fixture_connect(const struct fixture *fixture, enum db_access access)
     return db;
 }
 
+static enum status take_place(void *context, const struct db_row *row)
+{
+    struct fixture_place *place = context;
+    snprintf(place->user, sizeof place->user, "%s", db_row_text(row, 0));
+    snprintf(place->database, sizeof place->database, "%s", db_row_text(row, 1));
+    snprintf(place->folder, sizeof place->folder, "%s", db_row_text(row, 2));
+    snprintf(place->port, sizeof place->port, "%s", db_row_text(row, 3));
+    place->folder[strcspn(place->folder, ",")] = '\0';
+    return STATUS_OK;
+}
+
+struct fixture_place fixture_find_place(const struct fixture *fixture)
+{
+    static const struct db_statement where = {
+        .name = "where",
+        .sql = "SELECT current_user::text, current_database()::text,"
+               " current_setting('unix_socket_directories'), current_setting('port')",
+    };
+    struct fixture_place place = {0};
+    struct error error = {0};
+    fixture_expect(db_run(fixture->db, &where, NULL, take_place, &place, &error), STATUS_OK, &error);
+    return place;
+}
+
 static enum status take_number(void *context, const struct db_row *row)
 {
     *(int64_t *)context = db_row_int(row, 0);

@@ -29,6 +29,16 @@ struct fixture *fixture_of(void **state);
 /* Opens another connection to the same database. */
 struct db *fixture_connect(const struct fixture *fixture, enum db_access access);
 
+/* The address of the tests' PostgreSQL server, which is a socket of UNIX, and the tests' user. */
+struct fixture_place {
+    char user[64];
+    char database[64];
+    char folder[192];
+    char port[16];
+};
+
+struct fixture_place fixture_find_place(const struct fixture *fixture);
+
 /* Runs a statement without parameters that returns one number. Returns the number. */
 int64_t fixture_number(struct db *db, const struct db_statement *statement);
 

@@ -53,6 +53,7 @@ struct pg_failure {
     bool session_over; /* whether the connection is lost or about to be lost */
     bool told;         /* whether the server reported the cause */
     enum pg_kind kind; /* the kind of the entry that failed */
+    bool committed;    /* whether the server has reported the success of a COMMIT */
 };
 
 struct pg {

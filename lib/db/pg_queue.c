@@ -195,6 +195,8 @@ static void take_result(struct drain *drain, const struct pg_pending *pending, P
     case PGRES_TUPLES_OK:
         if (pending->kind == PG_PREPARE)
             pending->prepared->state = PG_READY;
+        if (pending->kind == PG_COMMIT && strcmp(PQcmdStatus(result), "COMMIT") == 0)
+            drain->failure->committed = true;
         if (pending->wanted)
             take_rows(drain, pending, result);
         return;

@@ -116,8 +116,10 @@ static enum status commit(struct db *db, struct error *error)
         return error_set(error, STATUS_UNKNOWN, NULL, "database: COMMIT: connection lost");
     }
     pg_queue_drain(pg, &no_sink, &failure, error);
-    if (failure.status == STATUS_OK)
+    if (failure.status == STATUS_OK || failure.committed) {
+        error_clear(error); /* the session may have ended after the answer */
         return keep_answer(pg, error);
+    }
     if (is_unknown(&failure))
         return error_set(error, STATUS_UNKNOWN, NULL,
                          "database: COMMIT: the connection ended before its answer");

@@ -30,11 +30,6 @@ static const struct db_statement lock_all = {.name = "lock_all",
 static const struct db_statement lock_timeout_ms = {
     .name = "lock_timeout_ms", .sql = "SELECT setting::int8 FROM pg_settings WHERE name = 'lock_timeout'"};
 static const struct db_statement divide = {.name = "divide", .sql = "SELECT ($1::text)::int8"};
-static const struct db_statement where = {
-    .name = "where",
-    .sql = "SELECT current_user::text, current_database()::text, current_setting('unix_socket_directories'),"
-           " current_setting('port')",
-};
 
 static struct fixture *with_table(void **state)
 {
@@ -300,37 +295,10 @@ static void test_postgresql_options_that_libpq_does_not_know_are_refused(void **
     expect_open("postgresql://me:secret@127.0.0.1:99999/db", STATUS_INVALID_ARGUMENT);
 }
 
-/* The address of the test's server, and the test's user. */
-struct place {
-    char user[64];
-    char database[64];
-    char folder[PATH_SIZE];
-    char port[16];
-};
-
-static enum status take_place(void *context, const struct db_row *row)
-{
-    struct place *place = context;
-    snprintf(place->user, sizeof place->user, "%s", db_row_text(row, 0));
-    snprintf(place->database, sizeof place->database, "%s", db_row_text(row, 1));
-    snprintf(place->folder, sizeof place->folder, "%s", db_row_text(row, 2));
-    snprintf(place->port, sizeof place->port, "%s", db_row_text(row, 3));
-    place->folder[strcspn(place->folder, ",")] = '\0';
-    return STATUS_OK;
-}
-
-static struct place find_place(struct fixture *f)
-{
-    struct place place = {0};
-    struct error error = {0};
-    fixture_expect(db_run(f->db, &where, NULL, take_place, &place, &error), STATUS_OK, &error);
-    return place;
-}
-
 static void test_postgresql_refused_login_or_database_is_invalid(void **state)
 {
     struct fixture *f = fixture_of(state);
-    struct place place = find_place(f);
+    const struct fixture_place place = fixture_find_place(f);
     char url[FIXTURE_URL_SIZE];
     snprintf(url, sizeof url, "postgresql://nobody_known:secret@/%s?host=%s&port=%s", place.database,
              place.folder, place.port);
@@ -347,7 +315,7 @@ static void test_postgresql_refused_login_or_database_is_invalid(void **state)
 static void test_postgresql_second_host_is_used_when_the_first_is_down(void **state)
 {
     struct fixture *f = fixture_of(state);
-    struct place place = find_place(f);
+    const struct fixture_place place = fixture_find_place(f);
     char url[FIXTURE_URL_SIZE];
     struct db *db = NULL;
     struct error error = {0};
@@ -363,7 +331,7 @@ static void test_postgresql_second_host_is_used_when_the_first_is_down(void **st
 static void test_postgresql_server_away_backs_off_and_comes_back(void **state)
 {
     struct fixture *f = with_table(state);
-    struct place place = find_place(f);
+    const struct fixture_place place = fixture_find_place(f);
     struct fixture away = *f;
     char folder[] = "/tmp/pg_test.XXXXXX";
     char target[PATH_SIZE + 32];
