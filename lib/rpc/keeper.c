@@ -18,10 +18,11 @@
 enum { PERIOD_MS = 500, PATIENCE_MS = 20, CHECK_TIMEOUT_MS = 1000 };
 
 /*
- * A backend that leaves is closed after this time without a call. The reply to a call that was given up may
- * still arrive, and a connection must not be closed while it does (stuck_reaper.h).
+ * A backend that leaves is closed after this time without a call, because some DNS servers return other
+ * addresses of a name each time, so it is likely to be wanted again. Besides, the reply to a call that was
+ * given up may still arrive, and a connection must not be closed while it does (stuck_reaper.h).
  */
-enum { LEAVE_AFTER_MS = 5000 };
+enum { LEAVE_AFTER_MS = 60000 };
 
 /*
  * A tick that comes later than LATE_MS after the previous one shows that this process was suspended or
@@ -78,8 +79,9 @@ static void mark_leaving(struct rpc_channel *channel, const struct resolved *wan
     pthread_mutex_unlock(&channel->mutex);
     for (size_t slot = 0; slot < BALANCE_MAX; slot++)
         if ((left & UINT64_C(1) << slot) != 0)
-            log_event(LOG_INFO, "rpc.backend_left", LOG_TEXT("peer", peer_of(channel)),
-                      LOG_TEXT("address", channel->backends[slot]->address));
+            log_event_once_a_minute(LOG_INFO, "rpc.backend_left", channel->backends[slot]->address,
+                                    LOG_TEXT("peer", peer_of(channel)),
+                                    LOG_TEXT("address", channel->backends[slot]->address));
 }
 
 static bool has_backend(const struct rpc_channel *channel, const char *address)
@@ -124,13 +126,15 @@ static void close_idle(struct rpc_channel *channel, size_t slot, int64_t now_ns)
     struct rpc_backend *backend = channel->backends[slot];
     pthread_mutex_lock(&channel->mutex);
     const struct balance_mark *mark = &channel->balance.marks[slot];
-    bool idle = mark->leaving && mark->in_flight == 0;
+    bool idle = mark->leaving && mark->in_flight == 0, connected = mark->connection != 0;
     pthread_mutex_unlock(&channel->mutex);
-    if (!idle)
+    if (!idle) {
         backend->left_ns = 0;
-    else if (backend->left_ns == 0)
+        return;
+    }
+    if (backend->left_ns == 0)
         backend->left_ns = now_ns;
-    else if (now_ns - backend->left_ns >= LEAVE_AFTER_MS * (int64_t)NS_PER_MS)
+    if (!connected || now_ns - backend->left_ns >= LEAVE_AFTER_MS * (int64_t)NS_PER_MS)
         (void)rpc_backend_close(backend);
 }
 

@@ -133,6 +133,19 @@ static struct rpc_backend *find(struct group *group, int i)
     return found;
 }
 
+static bool is_leaving(struct group *group, int i)
+{
+    bool leaving = false;
+    pthread_mutex_lock(&group->channel->mutex);
+    for (size_t slot = 0; slot < BALANCE_MAX; slot++) {
+        const struct rpc_backend *backend = group->channel->backends[slot];
+        if (backend != NULL && strcmp(backend->address, group->addresses[i]) == 0)
+            leaving |= group->channel->balance.marks[slot].leaving;
+    }
+    pthread_mutex_unlock(&group->channel->mutex);
+    return leaving;
+}
+
 static size_t used_count(struct group *group)
 {
     pthread_mutex_lock(&group->channel->mutex);
@@ -208,12 +221,44 @@ static void test_backends_that_left_the_name_stay_until_a_wanted_one_is_connecte
         test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
     }
     group_listen(&group, 1);
+    assert_soon(is_leaving(&group, 0));
+    group_assert_all_go_to(&group, 1, 5);
+    nng_close(group.sockets[0]); /* without a connection, there is nothing to keep */
     assert_soon(find(&group, 0) == NULL);
     assert_soon(used_count(&group) == 1);
     group_assert_all_go_to(&group, 1, 5);
     define(NULL, NULL); /* a name that is gone keeps what it had */
     look_up(&group);
     group_assert_all_go_to(&group, 1, 5);
+    group_listen(&group, 0);
+    named_close(&group, 2);
+}
+
+/* Some DNS servers return other addresses of a name each time. */
+static void test_backend_that_returns_to_the_name_keeps_its_connection(void **state)
+{
+    (void)state;
+    struct group group;
+    define("127.0.0.2", "127.0.0.3");
+    named_open(&group, (struct rpc_channel_options){.calls_max = 0});
+    group_listen(&group, 0);
+    group_listen(&group, 1);
+    assert_soon(atomic_load(&group.channel->connections) == 2);
+    const struct rpc_backend *first = find(&group, 0);
+    int connection = group_mark(&group, (int)first->slot).connection;
+    define("127.0.0.3", NULL);
+    look_up(&group);
+    assert_soon(is_leaving(&group, 0));
+    int64_t begin_ms = test_now_ms();
+    while (test_now_ms() - begin_ms < 6000) { /* longer than the time between two look-ups */
+        group_assert_all_go_to(&group, 1, 1);
+        assert_ptr_equal(find(&group, 0), first);
+        nng_msleep(20);
+    }
+    define("127.0.0.2", "127.0.0.3");
+    look_up(&group);
+    assert_soon(!is_leaving(&group, 0));
+    assert_int_equal(group_mark(&group, (int)first->slot).connection, connection);
     named_close(&group, 2);
 }
 
@@ -233,8 +278,11 @@ static void test_backend_whose_close_hung_is_neither_closed_again_nor_used(void 
     monitor_unlock(&world.monitor);
     define("127.0.0.3", NULL);
     look_up(&group);
+    assert_soon(is_leaving(&group, 0));
+    nng_close(group.sockets[0]); /* without a connection, the backend is closed at once */
     assert_soon(closes_of_hung() == 1);
     assert_soon(find(&group, 0) == NULL);
+    group_listen(&group, 0);
     define("127.0.0.2", "127.0.0.3");
     look_up(&group);
     assert_soon(find(&group, 0) != NULL); /* another one, because the first is being closed */
@@ -265,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_name_without_an_address_is_like_an_address_that_refuses),
         cmocka_unit_test(test_call_waits_until_the_name_has_an_address),
         cmocka_unit_test(test_backends_that_left_the_name_stay_until_a_wanted_one_is_connected),
+        cmocka_unit_test(test_backend_that_returns_to_the_name_keeps_its_connection),
         cmocka_unit_test(test_backend_whose_close_hung_is_neither_closed_again_nor_used),
         cmocka_unit_test(test_connect_now_says_which_name_is_unknown),
     };
