@@ -1,94 +1,15 @@
-#include <arpa/inet.h>
-#include <errno.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/monitor.h"
+#include "base/names_testing.h"
 #include "base/resolver.h"
 #include "base/unit_testing.h"
 
-/* ---- names that a test defines ---- */
-
-enum { NUMBERS_MAX = RESOLVED_MAX + 8, NUMBER_SIZE = 16, DEADLINE_S = 30, TEXTS_SIZE = 4096 };
-
-/* What every name resolves to. */
-static struct {
-    struct monitor monitor; /* guards the other members */
-    char numbers[NUMBERS_MAX][NUMBER_SIZE];
-    int count;
-    int failure;
-    bool hanging;
-    int look_ups;
-} names;
-
-/* One answer, which belongs to the thread that asked. */
-struct answer {
-    struct addrinfo infos[NUMBERS_MAX]; /* must be the first member */
-    struct sockaddr_storage addresses[NUMBERS_MAX];
-};
-
-int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **out);
-void __wrap_freeaddrinfo(struct addrinfo *answer);
-
-static void add_info(struct answer *answer, int i)
-{
-    struct sockaddr_in *v4 = (void *)&answer->addresses[i];
-    struct sockaddr_in6 *v6 = (void *)&answer->addresses[i];
-    *v4 = (struct sockaddr_in){.sin_family = AF_INET};
-    if (inet_pton(AF_INET, names.numbers[i], &v4->sin_addr) != 1) {
-        *v6 = (struct sockaddr_in6){.sin6_family = AF_INET6};
-        assert_int_equal(inet_pton(AF_INET6, names.numbers[i], &v6->sin6_addr), 1);
-    }
-    answer->infos[i] = (struct addrinfo){.ai_addr = (void *)&answer->addresses[i],
-                                         .ai_next = i + 1 < names.count ? &answer->infos[i + 1] : NULL};
-}
-
-int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **out)
-{
-    (void)host;
-    (void)service;
-    (void)hints;
-    monitor_lock(&names.monitor);
-    names.look_ups++;
-    monitor_notify(&names.monitor);
-    while (names.hanging)
-        monitor_wait(&names.monitor, INT64_MAX);
-    int failure = names.failure;
-    if (failure == 0) {
-        struct answer *answer = calloc(1, sizeof *answer);
-        assert_non_null(answer);
-        for (int i = 0; i < names.count; i++)
-            add_info(answer, i);
-        *out = answer->infos;
-    }
-    monitor_unlock(&names.monitor);
-    return failure;
-}
-
-void __wrap_freeaddrinfo(struct addrinfo *answer)
-{
-    free(answer);
-}
-
-/* Defines the addresses, separated by blanks. None = the look-up fails. */
-static void define(const char *numbers)
-{
-    monitor_lock(&names.monitor);
-    names.count = 0;
-    for (const char *rest = numbers; rest[0] != '\0'; rest += strspn(rest, " ")) {
-        int length = (int)strcspn(rest, " ");
-        (void)snprintf(names.numbers[names.count++], NUMBER_SIZE, "%.*s", length, rest);
-        rest += length;
-    }
-    names.failure = names.count == 0 ? EAI_NONAME : 0;
-    monitor_unlock(&names.monitor);
-}
+enum { NUMBERS_MAX = RESOLVED_MAX + 8, NUMBER_SIZE = NAMES_NUMBER_SIZE, DEADLINE_S = 30, TEXTS_SIZE = 4096 };
 
 static struct address_list parse(const char *text)
 {
@@ -125,7 +46,7 @@ static void expect(const char *text, const char *joined)
 static void test_resolve_names_and_others_in_order_without_duplicates(void **state)
 {
     (void)state;
-    define("10.0.0.2 fd00::1 10.0.0.1 10.0.0.2");
+    names_define("10.0.0.2 fd00::1 10.0.0.1 10.0.0.2");
     expect("ipc:///b,tcp://n:7,tcp://[::1]:9", "ipc:///b,tcp://10.0.0.1:7,tcp://10.0.0.2:7,tcp://[fd00::1]:7,"
                                                "tcp://[::1]:9");
     expect("tcp://10.0.0.2:7,tcp://n:7,tcp://m:7,tls+tcp://n:7",
@@ -138,7 +59,7 @@ static void test_resolve_parts_are_those_of_the_list(void **state)
     (void)state;
     struct address_list list = parse("tcp://10.0.0.2:7,tcp://n:7,ipc:///b");
     struct resolved resolved = {0};
-    define("10.0.0.1 10.0.0.2");
+    names_define("10.0.0.1 10.0.0.2");
     assert_true(resolve(&list, &resolved));
     assert_int_equal(resolved.count, 3);
     for (size_t i = 0; i < resolved.count; i++)
@@ -151,11 +72,11 @@ static void test_resolve_changes_are_noticed_but_not_another_order(void **state)
     struct address_list list = parse("tcp://n:7");
     struct resolved resolved = {0};
     char out[TEXTS_SIZE];
-    define("10.0.0.1 10.0.0.2");
+    names_define("10.0.0.1 10.0.0.2");
     assert_true(resolve(&list, &resolved));
-    define("10.0.0.2 10.0.0.1");
+    names_define("10.0.0.2 10.0.0.1");
     assert_false(resolve(&list, &resolved));
-    define("10.0.0.2 10.0.0.3");
+    names_define("10.0.0.2 10.0.0.3");
     assert_true(resolve(&list, &resolved));
     assert_string_equal(join(&resolved, out), "tcp://10.0.0.2:7,tcp://10.0.0.3:7");
     assert_null(resolved.failures[0]);
@@ -167,14 +88,14 @@ static void test_resolve_of_a_name_that_is_gone_keeps_what_it_had(void **state)
     struct address_list list = parse("tcp://n:7,ipc:///b");
     struct resolved resolved = {0};
     char out[TEXTS_SIZE];
-    define("");
+    names_define("");
     assert_true(resolve(&list, &resolved));
     assert_string_equal(join(&resolved, out), "ipc:///b");
     assert_string_equal(resolved.failures[0], gai_strerror(EAI_NONAME));
     assert_null(resolved.failures[1]);
-    define("10.0.0.1 10.0.0.2");
+    names_define("10.0.0.1 10.0.0.2");
     assert_true(resolve(&list, &resolved));
-    define("");
+    names_define("");
     assert_false(resolve(&list, &resolved));
     assert_string_equal(join(&resolved, out), "tcp://10.0.0.1:7,tcp://10.0.0.2:7,ipc:///b");
     assert_non_null(resolved.failures[0]);
@@ -191,11 +112,11 @@ static void test_resolve_of_too_many_addresses_keeps_the_same_ones(void **state)
         (void)snprintf(numbers + used, sizeof numbers - used, "10.0.1.%d ", 100 + i);
         (void)snprintf(backwards + used, sizeof backwards - used, "10.0.1.%d ", 100 + NUMBERS_MAX - 1 - i);
     }
-    define(backwards);
+    names_define(backwards);
     assert_true(resolve(&list, &resolved));
     assert_int_equal(resolved.count, RESOLVED_MAX);
     assert_string_equal(resolved.items[0].text, "tcp://10.0.1.100:7");
-    define(numbers);
+    names_define(numbers);
     assert_false(resolve(&list, &resolved));
 }
 
@@ -235,23 +156,6 @@ static void wait_for_reports(struct reports *reports, int count, const char *joi
     monitor_unlock(&reports->monitor);
 }
 
-static void wait_for_look_ups(int count)
-{
-    int64_t until_ns = deadline_ns();
-    monitor_lock(&names.monitor);
-    while (names.look_ups < count)
-        assert_true(monitor_wait(&names.monitor, until_ns));
-    monitor_unlock(&names.monitor);
-}
-
-static int look_ups(void)
-{
-    monitor_lock(&names.monitor);
-    int count = names.look_ups;
-    monitor_unlock(&names.monitor);
-    return count;
-}
-
 static void test_resolver_without_names_reports_at_once_and_has_no_thread(void **state)
 {
     (void)state;
@@ -259,14 +163,14 @@ static void test_resolver_without_names_reports_at_once_and_has_no_thread(void *
     struct reports reports = {.count = 0};
     const struct resolver_options options = {.list = &list, .changed = changed, .context = &reports};
     struct resolver *resolver;
-    int before = look_ups();
+    int before = names_look_ups();
     monitor_init(&reports.monitor);
     assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
     assert_null(resolver);
     assert_int_equal(reports.count, 1);
     char out[TEXTS_SIZE];
     assert_string_equal(join(&reports.last, out), "tcp://127.0.0.1:7,ipc:///b");
-    assert_int_equal(look_ups(), before);
+    assert_int_equal(names_look_ups(), before);
     resolver_ask(resolver);
     resolver_close(resolver);
     monitor_fini(&reports.monitor);
@@ -280,33 +184,25 @@ static void test_resolver_waits_for_a_name_and_reports_changes(void **state)
     const struct resolver_options options = {.list = &list, .changed = changed, .context = &reports};
     struct resolver *resolver;
     monitor_init(&reports.monitor);
-    define("");
-    int before = look_ups();
+    names_define("");
+    int before = names_look_ups();
     assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
     wait_for_reports(&reports, 1, "");
-    wait_for_look_ups(before + 2); /* asks again by itself */
-    define("10.0.0.1");
+    names_wait_for_look_ups(before + 2); /* asks again by itself */
+    names_define("10.0.0.1");
     wait_for_reports(&reports, 2, "tcp://10.0.0.1:7");
-    define("10.0.0.2 10.0.0.1");
+    names_define("10.0.0.2 10.0.0.1");
     resolver_ask(resolver);
     wait_for_reports(&reports, 3, "tcp://10.0.0.1:7,tcp://10.0.0.2:7");
-    define("10.0.0.2");
+    names_define("10.0.0.2");
     wait_for_reports(&reports, 4, "tcp://10.0.0.2:7"); /* without being asked */
-    define("");
-    before = look_ups();
+    names_define("");
+    before = names_look_ups();
     resolver_ask(resolver);
-    wait_for_look_ups(before + 2);
+    names_wait_for_look_ups(before + 2);
     wait_for_reports(&reports, 4, "tcp://10.0.0.2:7");
     resolver_close(resolver);
     monitor_fini(&reports.monitor);
-}
-
-static void hang(bool hanging)
-{
-    monitor_lock(&names.monitor);
-    names.hanging = hanging;
-    monitor_notify(&names.monitor);
-    monitor_unlock(&names.monitor);
 }
 
 static void test_resolver_close_does_not_wait_for_a_look_up(void **state)
@@ -317,13 +213,13 @@ static void test_resolver_close_does_not_wait_for_a_look_up(void **state)
     const struct resolver_options options = {.list = &list, .changed = changed, .context = &reports};
     struct resolver *resolver;
     monitor_init(&reports.monitor);
-    define("10.0.0.1");
-    hang(true);
-    int before = look_ups();
+    names_define("10.0.0.1");
+    names_hang(true);
+    int before = names_look_ups();
     assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
-    wait_for_look_ups(before + 1);
+    names_wait_for_look_ups(before + 1);
     resolver_close(resolver); /* would hang */
-    hang(false);
+    names_hang(false);
     assert_int_equal(reports.count, 1); /* the first one */
     monitor_fini(&reports.monitor);
 }
@@ -336,11 +232,11 @@ static void test_resolver_does_not_keep_other_addresses_waiting_for_a_name(void 
     const struct resolver_options options = {.list = &list, .changed = changed, .context = &reports};
     struct resolver *resolver;
     monitor_init(&reports.monitor);
-    define("10.0.0.1");
-    hang(true);
+    names_define("10.0.0.1");
+    names_hang(true);
     assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
     wait_for_reports(&reports, 1, "ipc:///b");
-    hang(false);
+    names_hang(false);
     wait_for_reports(&reports, 2, "tcp://10.0.0.1:7,ipc:///b");
     resolver_close(resolver);
     monitor_fini(&reports.monitor);
@@ -355,16 +251,16 @@ static void test_resolver_looks_names_up_at_once_if_asked_to(void **state)
         .list = &list, .changed = changed, .context = &reports, .now = true};
     struct resolver *resolver;
     monitor_init(&reports.monitor);
-    define("10.0.0.1");
-    int before = look_ups();
+    names_define("10.0.0.1");
+    int before = names_look_ups();
     assert_int_equal(resolver_open(&options, &resolver, NULL), STATUS_OK);
-    assert_int_equal(look_ups(), before + 1);
+    assert_int_equal(names_look_ups(), before + 1);
     assert_int_equal(reports.count, 1);
     wait_for_reports(&reports, 1, "tcp://10.0.0.1:7,ipc:///b");
-    define("10.0.0.2");
+    names_define("10.0.0.2");
     resolver_ask(resolver);
     wait_for_reports(&reports, 2, "tcp://10.0.0.2:7,ipc:///b");
-    assert_int_equal(look_ups(), before + 2);
+    assert_int_equal(names_look_ups(), before + 2);
     resolver_close(resolver);
     monitor_fini(&reports.monitor);
 }
@@ -382,7 +278,7 @@ static void test_resolved_contains_the_whole_text_only(void **state)
 
 int main(void)
 {
-    monitor_init(&names.monitor);
+    names_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resolve_names_and_others_in_order_without_duplicates),
         cmocka_unit_test(test_resolve_parts_are_those_of_the_list),

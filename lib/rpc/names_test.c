@@ -1,70 +1,25 @@
 /* Tests a channel whose address is a host name that the test defines. */
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/monitor.h"
+#include "base/names_testing.h"
 #include "nng/stuck_reaper.h"
 #include "rpc/group_testing.h"
 
-/* ---- names and hanging closes ---- */
+/* ---- hanging closes ---- */
 
-enum { NUMBER_SIZE = 16, NUMBERS_MAX = 2, CLOSED_MAX = 16 };
-
-/* What every name resolves to, and which closes of sockets hang. */
+/* Which closes of sockets hang. */
 static struct {
     struct monitor monitor; /* guards the other members */
-    char numbers[NUMBERS_MAX][NUMBER_SIZE];
-    int count;
-    int hung; /* id of the socket whose close hangs; 0 = none */
+    int hung;               /* id of the socket whose close hangs; 0 = none */
     int closes_of_hung;
 } world;
 
-/* One answer, which belongs to the thread that asked. */
-struct answer {
-    struct addrinfo infos[NUMBERS_MAX]; /* must be the first member */
-    struct sockaddr_in addresses[NUMBERS_MAX];
-};
-
-int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **out);
-void __wrap_freeaddrinfo(struct addrinfo *answer);
 bool __wrap_socket_close(nng_socket socket);
 bool __real_socket_close(nng_socket socket);
-
-int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                       struct addrinfo **out)
-{
-    (void)host;
-    (void)service;
-    (void)hints;
-    struct answer *answer = calloc(1, sizeof *answer);
-    assert_non_null(answer);
-    monitor_lock(&world.monitor);
-    int count = world.count;
-    for (int i = 0; i < count; i++) {
-        answer->addresses[i] = (struct sockaddr_in){.sin_family = AF_INET};
-        assert_int_equal(inet_pton(AF_INET, world.numbers[i], &answer->addresses[i].sin_addr), 1);
-        answer->infos[i] = (struct addrinfo){.ai_addr = (void *)&answer->addresses[i],
-                                             .ai_next = i + 1 < count ? &answer->infos[i + 1] : NULL};
-    }
-    monitor_unlock(&world.monitor);
-    if (count == 0) {
-        free(answer);
-        return EAI_NONAME;
-    }
-    *out = answer->infos;
-    return 0;
-}
-
-void __wrap_freeaddrinfo(struct addrinfo *answer)
-{
-    free(answer);
-}
 
 bool __wrap_socket_close(nng_socket socket)
 {
@@ -73,17 +28,6 @@ bool __wrap_socket_close(nng_socket socket)
     world.closes_of_hung += hangs;
     monitor_unlock(&world.monitor);
     return hangs ? false : __real_socket_close(socket);
-}
-
-static void define(const char *first, const char *second)
-{
-    const char *const given[] = {first, second};
-    monitor_lock(&world.monitor);
-    world.count = 0;
-    for (int i = 0; i < NUMBERS_MAX; i++)
-        if (given[i] != NULL)
-            (void)snprintf(world.numbers[world.count++], NUMBER_SIZE, "%s", given[i]);
-    monitor_unlock(&world.monitor);
 }
 
 static int closes_of_hung(void)
@@ -167,7 +111,7 @@ static void test_name_without_an_address_is_like_an_address_that_refuses(void **
     (void)state;
     struct group group;
     struct test_pending pending;
-    define(NULL, NULL);
+    names_define("");
     const struct breaker_options breaker = {
         .window_ms = 60000, .min_calls = 2, .failure_percent = 50, .open_ms = 60000, .probes = 1};
     named_open(&group, (struct rpc_channel_options){.breaker = breaker, .peer = "nameless"});
@@ -192,11 +136,11 @@ static void test_call_waits_until_the_name_has_an_address(void **state)
     (void)state;
     struct group group;
     struct test_pending pending;
-    define(NULL, NULL);
+    names_define("");
     named_open(&group, (struct rpc_channel_options){.retry = {.percent = 100, .min_per_s = 10}});
     group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 20000});
     group_listen(&group, 0);
-    define("127.0.0.2", NULL);
+    names_define("127.0.0.2");
     group_answer(&group, 0, group_receive_at(&group, 0), STATUS_NOT_FOUND, NULL, 0);
     test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
     assert_soon(used_count(&group) == 1); /* without the backend that stands for nobody */
@@ -207,11 +151,11 @@ static void test_backends_that_left_the_name_stay_until_a_wanted_one_is_connecte
 {
     (void)state;
     struct group group;
-    define("127.0.0.2", NULL);
+    names_define("127.0.0.2");
     named_open(&group, (struct rpc_channel_options){.calls_max = 0});
     group_listen(&group, 0);
     assert_soon(rpc_channel_connected(group.channel));
-    define("127.0.0.3", NULL); /* nobody listens there */
+    names_define("127.0.0.3"); /* nobody listens there */
     look_up(&group);
     assert_soon(find(&group, 1) != NULL);
     for (int i = 0; i < 20; i++) {
@@ -227,7 +171,7 @@ static void test_backends_that_left_the_name_stay_until_a_wanted_one_is_connecte
     assert_soon(find(&group, 0) == NULL);
     assert_soon(used_count(&group) == 1);
     group_assert_all_go_to(&group, 1, 5);
-    define(NULL, NULL); /* a name that is gone keeps what it had */
+    names_define(""); /* a name that is gone keeps what it had */
     look_up(&group);
     group_assert_all_go_to(&group, 1, 5);
     group_listen(&group, 0);
@@ -239,14 +183,14 @@ static void test_backend_that_returns_to_the_name_keeps_its_connection(void **st
 {
     (void)state;
     struct group group;
-    define("127.0.0.2", "127.0.0.3");
+    names_define("127.0.0.2 127.0.0.3");
     named_open(&group, (struct rpc_channel_options){.calls_max = 0});
     group_listen(&group, 0);
     group_listen(&group, 1);
     assert_soon(atomic_load(&group.channel->connections) == 2);
     const struct rpc_backend *first = find(&group, 0);
     int connection = group_mark(&group, (int)first->slot).connection;
-    define("127.0.0.3", NULL);
+    names_define("127.0.0.3");
     look_up(&group);
     assert_soon(is_leaving(&group, 0));
     int64_t begin_ms = test_now_ms();
@@ -255,7 +199,7 @@ static void test_backend_that_returns_to_the_name_keeps_its_connection(void **st
         assert_ptr_equal(find(&group, 0), first);
         nng_msleep(20);
     }
-    define("127.0.0.2", "127.0.0.3");
+    names_define("127.0.0.2 127.0.0.3");
     look_up(&group);
     assert_soon(!is_leaving(&group, 0));
     assert_int_equal(group_mark(&group, (int)first->slot).connection, connection);
@@ -267,7 +211,7 @@ static void test_backend_whose_close_hung_is_neither_closed_again_nor_used(void 
     (void)state;
     static struct rpc_channel *leaked; /* nng's callbacks may use it until the process exits */
     struct group group;
-    define("127.0.0.2", NULL);
+    names_define("127.0.0.2");
     named_open(&group, (struct rpc_channel_options){.peer = "stuck"});
     group_listen(&group, 0);
     group_listen(&group, 1);
@@ -276,14 +220,14 @@ static void test_backend_whose_close_hung_is_neither_closed_again_nor_used(void 
     monitor_lock(&world.monitor);
     world.hung = nng_socket_id(hung);
     monitor_unlock(&world.monitor);
-    define("127.0.0.3", NULL);
+    names_define("127.0.0.3");
     look_up(&group);
     assert_soon(is_leaving(&group, 0));
     nng_close(group.sockets[0]); /* without a connection, the backend is closed at once */
     assert_soon(closes_of_hung() == 1);
     assert_soon(find(&group, 0) == NULL);
     group_listen(&group, 0);
-    define("127.0.0.2", "127.0.0.3");
+    names_define("127.0.0.2 127.0.0.3");
     look_up(&group);
     assert_soon(find(&group, 0) != NULL); /* another one, because the first is being closed */
     assert_soon(atomic_load(&group.channel->connections) == 2);
@@ -298,7 +242,7 @@ static void test_backend_whose_close_hung_is_neither_closed_again_nor_used(void 
 static void test_connect_now_says_which_name_is_unknown(void **state)
 {
     (void)state;
-    define(NULL, NULL);
+    names_define("");
     const struct rpc_channel_options options = {.address = "tcp://nothing.test:1", .connect_now = true};
     struct rpc_channel *channel;
     struct error error;
@@ -309,6 +253,7 @@ static void test_connect_now_says_which_name_is_unknown(void **state)
 int main(void)
 {
     monitor_init(&world.monitor);
+    names_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_name_without_an_address_is_like_an_address_that_refuses),
         cmocka_unit_test(test_call_waits_until_the_name_has_an_address),
