@@ -28,8 +28,8 @@ def _fits(booking, requests):
 class Fates:
     """Checks the bookings one by one, and appends what it finds to `problems`."""
 
-    def __init__(self, facts, snapshot, bookings_lost):
-        self.facts, self.snapshot, self.bookings_lost = facts, snapshot, bookings_lost
+    def __init__(self, facts, snapshot, bookings_lost, outages):
+        self.facts, self.snapshot, self.bookings_lost, self.outages = facts, snapshot, bookings_lost, outages
         self.bookings = {booking["booking_id"]: booking for booking in snapshot["bookings"]}
         self.problems = []
 
@@ -166,11 +166,20 @@ class Fates:
         if booking["status"] == REJECTED and booking["queue_if_unavailable"] and \
                 booking["status_reason"] in FOR_WANT_OF_ANSWER:
             self._object(booking_id, "is stored as %s, though it was to be queued", stored)
+        if self.outages is not None and (booking["status"], booking["status_reason"]) == (REJECTED, "HOSPITAL_UNAVAILABLE") and \
+                not self._met_outage(booking_id):
+            self._object(booking_id, "is stored as %s, though a hospital-svc served throughout", stored)
         if booking["status"] in FINAL and booking["status"] != CANCELLED and not booking["status_reason"]:
             self._object(booking_id, "is stored as %s without a reason", stored)
 
+    def _met_outage(self, booking_id):
+        """Returns whether the booking was in flight when a hospital-svc lost its database."""
+        begin = self.facts.first_begin(booking_id)
+        end = min((one.end for one in self.facts.reports[booking_id] if one.status == REJECTED), default=float("inf"))
+        return any(begin <= at_ns <= end for at_ns in self.outages)
 
-def check(facts, snapshot, bookings_lost=False):
+
+def check(facts, snapshot, bookings_lost=False, outages=None):
     """Returns the problems. `bookings_lost` is true if booking-svc's database was restored from a backup, so that the places of
-    lost bookings were released."""
-    return Fates(facts, snapshot, bookings_lost).check()
+    lost bookings were released. `outages`: see checker.check."""
+    return Fates(facts, snapshot, bookings_lost, outages).check()

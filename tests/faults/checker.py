@@ -8,17 +8,20 @@ from .facts import Facts
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def check(records, snapshot, restores=()):
+def check(records, snapshot, restores=(), outages=None):
     """Returns the problems. Each is a text with the id, the answers with their times, and the stored state. The list is empty if
     there is no problem.
 
     `restores` lists the restores from backups (restores.Restore). If there are any, refusals are not checked against commit
     numbers, because a place that was lost and taken again is stored with the number of the later commit, not of the commit that
-    first granted it."""
+    first granted it.
+
+    If a hospital-svc served throughout, `outages` has the times (ns) at which another one lost its database, and no booking that was
+    not in flight then may be rejected for want of an answer. None means that none had to serve throughout."""
     lost = gone.bookings_lost(restores)
     facts = Facts(gone.binding(records, restores))
     days = replay.days_of(snapshot)
-    problems = [*answers.check(facts, snapshot, bool(lost)), *stored.check(snapshot, bool(lost)),
+    problems = [*answers.check(facts, snapshot, bool(lost), outages), *stored.check(snapshot, bool(lost)),
                 *replay.check(days, snapshot, gone.Excess(facts, snapshot, lost) if lost else None)]
     if not restores:
         problems += refusals.check(facts, snapshot, days)

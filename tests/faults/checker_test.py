@@ -241,6 +241,20 @@ def test_no_number_can_be_changed_unnoticed(_):
                 row[name] -= 1
 
 
+# ---- two hospital-svcs
+
+def test_a_booking_rejected_for_want_of_an_answer_although_a_hospital_svc_served(_):
+    story = Story()
+    record = next(one for one in story.records if one["id"] == story.unavailable)
+    begin, end = record["begin_ns"], record["end_ns"]
+    for outages in ([], [begin - 1], [end + 1]):
+        assert checker.check(story.records, story.snapshot, outages=outages) == [
+            "booking %s: is stored as REJECTED version 2 HOSPITAL_UNAVAILABLE, though a hospital-svc served throughout" %
+            story.unavailable]
+    for outages in (None, [begin], [begin - 1, end]):
+        assert not checker.check(story.records, story.snapshot, outages=outages)
+
+
 # ---- minimal records
 
 def test_minimal_keeps_what_concerns_the_problem(_):

@@ -14,12 +14,12 @@ from faults.proxy import Proxy
 from kit.stack import BUILD, PROGRAMS, STUCK, Service, Stack
 
 PORTS = {"hospital": (7101, 7102), "booking": (7201, 7202), "history": (7301, None),
-         "hospital2": (7103, 7104), "booking2": (7203, 7204)}
-SECOND = {"hospital": "hospital2", "booking": "booking2"}  # names of the second replicas
+         "hospital2": (7103, 7104), "booking2": (7203, 7204), "history2": (7303, None)}
+REPLICAS = {name: (name, name + "2") for name in PROGRAMS}  # names of the two processes of a service
 CLOCK_STEP = os.path.join(BUILD, "tests/clock_step.so")
 STOP_S = 15  # time from SIGTERM to the end of a process; the grace period of the drain is 10 s
 
-# The connections in which a proxy can be put, as FROM>TO.WHAT.
+# The connections in which a proxy can be put, as FROM>TO.WHAT. With replicas, FROM and TO are processes, such as booking2.
 RPC_LINKS = ("booking>hospital.rpc", "hospital>booking.rpc", "history>booking.rpc", "history>hospital.rpc")
 EVENT_LINKS = ("booking>hospital.events", "hospital>booking.events", "history>booking.events",
                "history>hospital.events")
@@ -46,12 +46,11 @@ def _has_begun(pid):
 class FaultStack(Stack):
     """Runs the services under faults. `links` names the connections that get a proxy. `points` maps each service to
     [SCREENING_FAULTS of its first start, of its second, ...]. If `clock` is true, the services' wall clocks can be stepped. If
-    `replicas` is true, hospital-svc and booking-svc run twice, each pair on one PostgreSQL database. The second replicas call and
-    follow each other, and history-svc follows the first replicas. If `door` is true, gateway-svc and the front door run too. Services
-    whose clocks differ refuse each other's tokens, so a stack with `clock` is insecure, and then its services listen at TCP addresses."""
+    `replicas` is true, each service runs twice, both processes on one PostgreSQL database, and every process calls and follows both
+    processes of another service. If `door` is true, gateway-svc and the front door run too. Services whose clocks differ refuse each other's tokens, so a stack with `clock` is insecure, and then its services listen at TCP addresses."""
 
     def __init__(self, driver, cluster_url, flags=None, links=(), points=None, clock=False, replicas=False, door=False):
-        self.host, self.links = loopback(), links
+        self.host, self.links, self.replicas = loopback(), links, replicas
         self.proxies, self.direct_urls = {}, {}
         self.points = {name: list(entries) for name, entries in (points or {}).items()}
         self.lock = threading.RLock()
@@ -64,7 +63,7 @@ class FaultStack(Stack):
         super().__init__(driver, flags=flags, cluster_url=cluster_url, gateway=door, insecure=clock)
         self.door = Door(self.gateway_svc.behind_door) if door else None
         if replicas:
-            for name, second in SECOND.items():
+            for name, (_, second) in REPLICAS.items():
                 self.services[second] = self._second(name, second)
         self.names = tuple(self.services)
         for service in self.services.values():
@@ -73,7 +72,7 @@ class FaultStack(Stack):
         if clock:
             # A sanitizer's runtime otherwise insists on being loaded first, but the library for the clock is preloaded.
             asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-            for name in PROGRAMS:
+            for name in PORTS.keys() & set(self.names):
                 self.step_clock(name, 0)
                 self.services[name].environment.update(
                     {"LD_PRELOAD": CLOCK_STEP, "SCREENING_CLOCK_STEP": self._clock_file(name), "ASAN_OPTIONS": asan})
@@ -88,32 +87,43 @@ class FaultStack(Stack):
 
     def _flags(self, name):
         flags = super()._flags(name)
+        self.direct_urls[name] = flags["database"]
+        return {**flags, **self._disturbed(name, name)}
+
+    def _gateway_flags(self):
+        flags = super()._gateway_flags()
+        for name in PROGRAMS:
+            flags[name + "-rpc"] = ",".join(self.address(one + ".gateway") for one in self.replicas_of(name))
+            if name != "history":
+                flags[name + "-events"] = ",".join(self.address(one + ".events") for one in self.replicas_of(name))
+        return flags
+
+    def _disturbed(self, name, process):
+        """Returns the flags of a process of the service `name` for the connections in which there may be proxies."""
+        flags = {}
         for other in ("hospital", "booking"):
             for what in ("rpc", "events"):
                 if other != name:
-                    flags["%s-%s" % (other, what)] = self._by_way_of("%s>%s.%s" % (name, other, what))
-        link = name + ">postgresql"
-        self.direct_urls[name] = flags["database"]
-        if link in self.links:
-            flags["database"] = self._database_by_way_of(link, flags["database"])
+                    flags["%s-%s" % (other, what)] = ",".join(
+                        self._by_way_of("%s>%s.%s" % (process, one, what)) for one in self.replicas_of(other))
+        link, url = process + ">postgresql", self.direct_urls[name]
+        flags["database"] = self._database_by_way_of(link, url) if link in self.links else url
         return flags
 
     def _second(self, name, second):
-        flags = {**self.services[name].flags, "rpc-listen": self.address(second + ".rpc"),
-                 "events-listen": self.address(second + ".events")}
-        other = "booking" if name == "hospital" else "hospital"
-        flags.update({other + "-rpc": self.address(SECOND[other] + ".rpc"),
-                      other + "-events": self.address(SECOND[other] + ".events")})
-        if "client-listen" in flags:
-            flags["client-listen"] = self.address(second + ".clients")
-        flags.pop("gateway-listen", None)  # gateway-svc calls the first replicas
+        """Returns the second process of the service `name`."""
+        flags = {**self.services[name].flags, **self._disturbed(name, second)}
+        for what, flag in (("rpc", "rpc-listen"), ("events", "events-listen"), ("clients", "client-listen"),
+                           ("gateway", "gateway-listen")):
+            if flag in flags:
+                flags[flag] = self.address("%s.%s" % (second, what))
         service = Service(self, name, flags)
         service.log_path = os.path.join(self.folder, second + ".log")
         return service
 
     def replicas_of(self, name):
         """Returns the names of the replicas of a service, the first replica first."""
-        return [one for one in self.names if self.services[one].name == name]
+        return list(REPLICAS[name]) if self.replicas else [name]
 
     def _by_way_of(self, link, target=None):
         target = target or self.address(link.split(">")[1])
@@ -279,14 +289,14 @@ class FaultStack(Stack):
             with self.lock:
                 self.revive(name)
                 self.services[name].process.send_signal(signal.SIGCONT)
-            if self.clock:
+            if self.clock and name in PORTS:
                 self.step_clock(name, 0)
 
     def end_all(self):
         self.unwatch()
         if self.door:
             self.door.stop()
-        for name in ("gateway", "booking", "booking2", "hospital", "hospital2", "history"):
+        for name in ("gateway", "booking", "booking2", "hospital", "hospital2", "history", "history2"):
             if name in self.names:
                 self.end(name)
         self.problems += self._sanitizer_reports()

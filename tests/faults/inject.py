@@ -58,7 +58,9 @@ class Injector:
         time.sleep(max(0.0, self.begun + seconds - time.monotonic()))
 
     def _strike(self, kind, services, sure=False):
-        """Waits until a call that the fault can hit is in flight, and records that moment. Call it right before the fault."""
+        """Waits until a call that the fault can hit is in flight, and records that moment. Call it right before the fault.
+        `services` are services, processes of services, or the front door."""
+        services = [self.stack.services[one].name if one in self.stack.services else one for one in services]
         end, at_ns = time.monotonic() + (0 if sure else WAIT_FOR_CALLS_S), None
         while at_ns is None and time.monotonic() < end:
             at_ns = self.load.met_ns(lambda op, way: concerns(services, op, way))
@@ -141,7 +143,7 @@ class Injector:
         return ("hospital", "booking", "history") if self.stack.driver == "postgresql" else ("history",)
 
     def _hit_by(self, link):
-        """Returns the services whose calls pass through the link."""
+        """Returns the processes whose calls pass through the link."""
         source, target = link.split(">")
         return [target.split(".")[0] if source == "client" else source]
 

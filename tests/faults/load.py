@@ -89,9 +89,12 @@ class Client:
         return self.finish(self.begin(service, op, ident, request))
 
     def ask(self, service, op, ident, **request):
-        """Repeats the request until the answer is definite, and returns that answer."""
+        """Repeats the request until the answer is definite, and returns that answer. With several replicas, each attempt goes to
+        another one than the attempt before."""
+        replicas, attempts = len(self.load.addresses[service]), 0
         while True:
-            reply = self.attempt(service, op, ident, **request)
+            reply = self.finish(self.begin(service, op, ident, request, twin=attempts % replicas == 1))
+            attempts += 1
             if reply is not None and reply.code not in UNKNOWN:
                 return reply
             if self.load.out_of_patience():

@@ -1,6 +1,7 @@
 """Plays one round: starts the stack and the load, injects the planned faults, waits until the services agree, stops everything, and
 runs the checker."""
 import collections
+import datetime
 import json
 import os
 import time
@@ -41,8 +42,10 @@ class Result:
         fired = ", ".join("%s*%d" % item for item in sorted(self.fired.items()))
         verdict = "FAILED" if self.problems else "ok" if self.counts else "met nothing, does not count"
         taken = "; ways out: " + ", ".join("%s*%d" % item for item in sorted(self.ways_out.items())) if self.ways_out else ""
+        replicas = ", two replicas" if self.plan["replicas"] else ""
+        replicas += ", %s spared" % self.plan["spared"] if self.plan["spared"] else ""
         return "round %d seed %d %s%s: %d calls; met calls: %s; fired: %s%s; agreed in %.1f s, took %.1f s: %s" % (
-            number, self.plan["seed"], self.plan["driver"], ", two replicas" if self.plan["replicas"] else "", self.calls,
+            number, self.plan["seed"], self.plan["driver"], replicas, self.calls,
             met or "-", fired or "-", taken, self.agreed_s, self.took_s, verdict)
 
 
@@ -72,8 +75,8 @@ class Round:
         return self.result
 
     def _run(self, stack):
-        load = Load(self.plan, {name: [stack.client_address(one) if name != "history" else stack.services[one].rpc
-                                       for one in stack.replicas_of(name)] for name in PROGRAMS}, self.history)
+        load = Load(self.plan, {name: [stack.client_address(one) for one in stack.replicas_of(name)] for name in PROGRAMS},
+                    self.history)
         door = DoorCustomers(stack.door.http, load) if stack.door else None
         operator = Operator(stack, load)
         injector = Injector(stack, self.cluster, load, operator)
@@ -101,9 +104,19 @@ class Round:
         self.result.ways_out.update(+operator.taken)
         stack.end_all()
         self.snapshot = snapshot.read(stack)
-        self.result.problems += checker.check(list(self.history), self.snapshot, operator.restores)
+        self.result.problems += checker.check(list(self.history), self.snapshot, operator.restores,
+                                              self._outages(stack) if self.plan["spared"] else None)
         if door:
             self.result.problems += door.problems + door.check(self.snapshot)
+
+    @staticmethod
+    def _outages(stack):
+        """Returns the times (ns, by the clock of the records) at which a hospital-svc lost its database, as its log says. Its session
+        ends in the middle of a batch, for example, if the process was frozen then."""
+        to_monotonic_ns = time.monotonic_ns() - time.time_ns()
+        lines = [line for name in stack.replicas_of("hospital") for line in stack.services[name].log_lines()]
+        return [int(datetime.datetime.fromisoformat(line["ts"]).timestamp() * 1000000) * 1000 + to_monotonic_ns
+                for line in lines if line.get("event") == "writer.database_lost"]
 
     def _wait_agreement(self, stack):
         """Waits until all services agree. Returns how many seconds that took, measured from the end of the last deletion job if one

@@ -1,10 +1,11 @@
 """Plays rounds with external faults, without randomness: PostgreSQL is killed under load, pub/sub messages are lost, duplicated and
 reordered, clocks jump, and databases are restored from backups. Each test belongs to one guarantee."""
+import re
 import tempfile
 
 from faults import plan as plans
 from faults.cluster import Cluster
-from faults.fault_stack import FaultStack
+from faults.fault_stack import REPLICAS, FaultStack
 from faults.one_round import Round
 from kit import rpc
 from kit.marks import once
@@ -12,15 +13,22 @@ from kit.stack import CLUSTER_URL, wait_for
 from kit.world import book, booking_request, check_refused, register
 
 
-def play(driver, faults, **more):
-    """Plays a round with exactly these faults, each after a number of calls, and checks that the round has no problem and that
-    every fault hit calls. Returns the round."""
+def play_only(driver, faults, keep_in, **more):
+    """Plays a round with exactly these faults, each after a number of calls. Returns the round."""
     plan = plans.make(seed=1, driver=driver, kinds=(), points=())
     plan.update({"clients": 8, "think_ms": 2, "capacity": [20, 200], "budget_ms": 1500, **more})
     plan["faults"] = [{"after_calls": 200, "overlaps": False, **fault} for fault in faults]
     with Cluster() as cluster:
         player = Round(plan, cluster)
-        result = player.play(tempfile.gettempdir())
+        player.play(keep_in)
+    return player
+
+
+def play(driver, faults, **more):
+    """Plays a round with exactly these faults, and checks that the round has no problem and that every fault hit calls. Returns the
+    round."""
+    player = play_only(driver, faults, tempfile.gettempdir(), **more)
+    result = player.result
     assert not result.problems, "kept in %s: %s" % (result.folder, "\n".join(result.problems))
     assert set(result.met) == {fault["kind"] for fault in faults}, "what met calls: %r" % result.met
     return player
@@ -80,6 +88,21 @@ def test_databases_of_two_replicas_each_restored_under_load_sell_nothing_twice(d
                                  restored("hospital", live=True), restored("booking")], went_back=True, clients=5, replicas=True)
     assert player.result.met["restore"] == 4
     assert player.result.ways_out["follow"] and player.result.ways_out["rebuild"], player.result.ways_out
+
+
+@once
+def test_a_booking_rejected_while_no_hospital_svc_serves_is_reported(driver):
+    """The plan claims that its faults spare one hospital-svc, but they kill both. The checker reports the bookings that were rejected
+    for it, and nothing else."""
+    del driver
+    victims = list(REPLICAS["hospital"])
+    with tempfile.TemporaryDirectory() as kept:
+        player = play_only("postgresql", [{"kind": "kill", "victims": victims, "gap_s": 0, "down_s": 2.0}], kept, budget_ms=800,
+                           replicas=True, spared=victims[0])
+    problems = player.result.problems
+    assert problems, player.result.line(1)
+    for problem in problems:
+        assert re.fullmatch("booking .* is stored as REJECTED .* HOSPITAL_UNAVAILABLE, though a hospital-svc served throughout", problem), problem
 
 
 def test_clock_set_back_leaves_a_fresh_booking_to_its_caller(driver):

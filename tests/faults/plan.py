@@ -3,13 +3,16 @@ import itertools
 import random
 
 from faults.door import HOWS
-from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, RPC_LINKS, database_links
+from faults.fault_stack import CLIENT_LINKS, EVENT_LINKS, REPLICAS, RPC_LINKS, database_links
 from kit.stack import PROGRAMS
 
 # A restore is not among the kinds drawn at random, because it loses the registrations of the lost interval. A round with a restore
 # therefore leaves the hospitals unchanged, and otherwise has only faults that lose nothing.
 RESTORE = "restore"
 KINDS = ("kill", "stop", "pause", "database", "cut", "delay", "pubsub", "point", "commit", "disk", "clock", "door")
+# The kinds that spare no hospital-svc: all replicas share one database, and nng of Debian 12 counts its timeouts by the wall clock, so
+# a booking-svc whose clock is set forward gives up its calls.
+OF_ALL_REPLICAS = ("database", "disk", "clock", RESTORE)
 OFTENER = {"kill": 2, "point": 3}
 FAULTS_S = 4.0  # duration of all faults of a round, which takes 12 s including its start and its end
 ORDERS = [order for size in (1, 2, 3) for order in itertools.permutations(PROGRAMS, size)]
@@ -143,11 +146,53 @@ MAKERS = {RESTORE: _restore, "kill": _kill, "stop": _stop, "pause": _pause, "dat
           "pubsub": _pubsub, "commit": _commit, "disk": _disk, "clock": _clock, "door": _door}
 
 
-def make(seed, driver, kinds, points):
+class Spread:
+    """Decides which processes a fault of a service hits, if each service has two: one of them, or sometimes both. No fault hits the
+    hospital-svc `spared`, if one is named."""
+
+    def __init__(self, randoms, spared):
+        self.randoms, self.spared = randoms, spared
+
+    def one(self, name):
+        return self.randoms.choice([one for one in REPLICAS[name] if one != self.spared]) if name in REPLICAS else name
+
+    def _some(self, name):
+        every = [one for one in REPLICAS[name] if one != self.spared]
+        return every if self.randoms.random() < 0.3 else [self.randoms.choice(every)]
+
+    def link(self, link):
+        source, target = link.split(">")
+        name, dot, what = target.partition(".")
+        return "%s>%s%s%s" % (self.one(source), self.one(name), dot, what)
+
+    def fault(self, fault):
+        """Returns the fault of processes that stands for a fault of services."""
+        fault = dict(fault)
+        if "victims" in fault:
+            names = fault["victims"]
+            if self.spared and fault["kind"] == "pause":
+                # The calls of a frozen booking-svc to hospital-svc time out meanwhile.
+                names = [name for name in names if name != "booking"] or ["hospital"]
+            fault["victims"] = [one for name in names for one in self._some(name)]
+        if "link" in fault:
+            fault["link"] = self.link(fault["link"])
+        if "links" in fault:
+            fault["links"] = [self.link(link) for link in fault["links"]]
+        return fault
+
+
+def _draw(randoms, kinds):
+    weights = [OFTENER.get(kind, 1) for kind in kinds]
+    return randoms.choices(kinds, weights, k=randoms.choice((1, 2, 2, 3, 4)))
+
+
+def make(seed, driver, kinds, points, replicas=False, each=False):
     """Returns the plan of a round. `driver` is sqlite, postgresql or both (then it is drawn at random). `kinds` are the kinds of
-    faults to draw from. `points` are the fault points of the build."""
+    faults to draw from; if `each` is true, the round has each of them once instead. `points` are the fault points of the build. If
+    `replicas` is true, there are two processes of each service, on PostgreSQL, and in half of the rounds the faults spare one
+    hospital-svc, whose name is plan["spared"], and the database."""
     randoms = random.Random(seed)
-    driver = randoms.choice(("sqlite", "postgresql")) if driver == "both" else driver
+    driver = "postgresql" if replicas else randoms.choice(("sqlite", "postgresql")) if driver == "both" else driver
     # The customers of the front door know of no restore.
     kinds = [kind for kind in kinds if (kind != "point" or points) and (kind != "door" or RESTORE not in kinds)]
     known = sorted(set(points) & set(POINTS))
@@ -160,28 +205,42 @@ def make(seed, driver, kinds, points):
                                   "reserve-calls-max": randoms.choice((2, 32))}},
             "points": {}, "faults": []}
     plan["went_back"] = RESTORE in kinds
-    plan["replicas"] = False
+    plan["replicas"], plan["spared"] = replicas, ""
     if plan["went_back"]:
         plan["deletions"] = 0
-        plan["replicas"] = driver == "postgresql" and randoms.random() < 0.5
+        plan["replicas"] = replicas or (driver == "postgresql" and randoms.random() < 0.5)
     if not kinds:
         return plan
+    drawn = kinds if each else _draw(randoms, kinds)
+    spread = None
+    if replicas:
+        if not set(drawn) & set(OF_ALL_REPLICAS) and (each or randoms.random() < 0.5):
+            _spare(plan, randoms)
+        spread = Spread(randoms, plan["spared"])
     total_s = 0.0
-    weights = [OFTENER.get(kind, 1) for kind in kinds]
-    for kind in randoms.choices(kinds, weights, k=randoms.choice((1, 2, 2, 3, 4))):
+    for kind in drawn:
         if kind == "point":
             # The later entries are for starts after a crash or after a fault of another kind.
             for _ in range(randoms.randint(2, 5)):
                 service, entry = _point(randoms, known)
-                plan["points"].setdefault(service, []).append(entry)
+                plan["points"].setdefault(spread.one(service) if spread else service, []).append(entry)
             continue
         fault = {"kind": kind, "after_calls": randoms.randint(50, 500), "overlaps": randoms.random() < 0.3,
                  **MAKERS[kind](randoms, driver)}
+        fault = spread.fault(fault) if spread else fault
         # Add the fault if it still fits into the round, or if it is the first.
-        if not plan["faults"] or total_s + seconds(fault) < FAULTS_S:
+        if each or not plan["faults"] or total_s + seconds(fault) < FAULTS_S:
             plan["faults"].append(fault)
             total_s += seconds(fault)
     return plan
+
+
+def _spare(plan, randoms):
+    """Makes a plan whose faults spare one hospital-svc. No booking may be rejected because hospital-svc gave no answer, so the
+    budgets have room for a second attempt on a busy machine."""
+    plan["spared"] = randoms.choice(REPLICAS["hospital"])
+    plan["budget_ms"] = 5000
+    plan["flags"]["booking"]["reserve-timeout-ms"] = 4000
 
 
 def seconds(fault):

@@ -12,12 +12,24 @@ from kit.stack import program
 CALLS_TOLD = 40  # maximum number of calls in the output; the folder has all
 IDLE_MAX = 10  # if so many rounds in a row hit nothing, something is wrong with the rounds
 
-# The short form plays every kind, with both drivers where they differ.
-SHORT = (("kill", "sqlite"), ("door", "sqlite"), ("point", "postgresql"), ("database", "postgresql"), ("pubsub", "sqlite"),
-         ("point", "sqlite"),
-         ("commit", "postgresql"), ("disk", "sqlite"), ("kill", "postgresql"), ("cut", "sqlite"), ("pause", "postgresql"),
-         ("stop", "sqlite"), ("delay", "postgresql"), ("clock", "sqlite"), ("disk", "postgresql"),
-         ("restore", "sqlite"), ("restore", "postgresql"))
+
+class Wanted(collections.namedtuple("Wanted", "kinds driver replicas each", defaults=(False, False))):
+    """What a round is to be, as plan.make takes it."""
+
+    def arguments(self):
+        """Returns the arguments of tests/faults/run that ask for such a round."""
+        return "--driver %s%s%s --kind %s" % (self.driver, " --replicas" if self.replicas else "", " --each" if self.each else "",
+                                              ",".join(self.kinds))
+
+
+# The short form plays every kind, with both drivers where they differ, and several in each round with two processes of each service.
+SHORT = [Wanted(kinds.split(), "postgresql", True, True) if where == "replicas" else Wanted([kinds], where) for kinds, where in (
+    ("kill", "sqlite"), ("door", "sqlite"), ("point", "postgresql"), ("database", "postgresql"), ("pubsub", "sqlite"),
+    ("kill stop cut point commit", "replicas"),
+    ("point", "sqlite"), ("commit", "postgresql"), ("disk", "sqlite"), ("kill", "postgresql"), ("cut", "sqlite"),
+    ("pause", "postgresql"), ("pause delay pubsub", "replicas"),
+    ("stop", "sqlite"), ("delay", "postgresql"), ("clock", "sqlite"), ("disk", "postgresql"),
+    ("restore", "sqlite"), ("restore", "postgresql"), ("door clock database disk", "replicas"))]
 
 
 def fault_points():
@@ -38,39 +50,39 @@ class Series:
         self.begun = time.monotonic()
 
     def _wanted(self):
-        """Yields (kinds, driver) of each round."""
-        if self.options.short:
-            for kind, driver in SHORT:
-                if kind != "point" or self.points:
-                    yield [kind], driver
+        """Yields a Wanted for each round."""
+        options = self.options
+        if options.short:
+            # A build without fault points plays no round that has nothing else.
+            yield from (one for one in SHORT if (one.replicas or not options.replicas) and (one.kinds != ["point"] or self.points))
             return
-        kinds = self.options.kind.split(",") if self.options.kind else list(plans.KINDS)
-        for _ in range(self.options.rounds):
-            yield kinds, self.options.driver
+        kinds = options.kind.split(",") if options.kind else list(plans.KINDS)
+        for _ in range(options.rounds):
+            yield Wanted(kinds, options.driver, options.replicas, options.each)
 
     def _time_is_up(self):
         return self.options.seconds and time.monotonic() - self.begun > self.options.seconds
 
     def run(self):
-        for kinds, driver in self._wanted():
+        for wanted in self._wanted():
             for _ in range(IDLE_MAX):
                 if self._time_is_up():
-                    self.left_out.append("%s (%s)" % (",".join(kinds), driver))
+                    self.left_out.append(wanted.arguments())
                     break
-                result = self._play(kinds, driver)
+                result = self._play(wanted)
                 if result.counts or result.problems:
                     break
             else:
                 raise AssertionError("%d rounds in a row met nothing" % IDLE_MAX)
 
-    def _play(self, kinds, driver):
-        plan = plans.make(self.seed + len(self.results), driver, kinds, self.points)
+    def _play(self, wanted):
+        plan = plans.make(self.seed + len(self.results), wanted.driver, wanted.kinds, self.points, wanted.replicas, wanted.each)
         player = Round(plan, self.cluster)
         result = player.play(self.options.keep)
         self.results.append(result)
         print(result.line(len(self.results)), flush=True)
         if result.problems:
-            self._print_failure(player, result, "--driver %s --kind %s" % (driver, ",".join(kinds)))
+            self._print_failure(player, result, wanted.arguments())
         return result
 
     def _print_failure(self, player, result, arguments):
@@ -94,6 +106,8 @@ class Series:
             fired.update(result.fired)
         print("rounds in which it met calls, by kind of fault:", _listing(kinds))
         print("fault points that fired:", _listing(fired))
+        print("rounds with two replicas: %d, with a hospital-svc that no fault hits: %d" % (
+            sum(1 for result in results if result.plan["replicas"]), sum(1 for result in results if result.plan["spared"])))
         print("%d rounds, %d calls, %d of %d kills met calls, %d fault points fired %d times, longest agreement %.1f s, "
               "longest round %.1f s, %d problems" % (
                   len(results), sum(r.calls for r in results), met["kill"], struck["kill"],
