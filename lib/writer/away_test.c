@@ -44,10 +44,10 @@ static void test_away_request_whose_commit_has_no_answer_may_have_been_executed(
 static void test_away_failure_after_the_begin_is_not_taken_for_an_absence(void **state)
 {
     (void)state;
-    fake.apply.list[0] = STATUS_UNAVAILABLE; /* for example a full disk */
+    fake.apply.list[0] = fake.apply.list[1] = STATUS_UNAVAILABLE; /* for example a full disk */
     run_both();
     assert_reasons("", "");
-    fake.commit.list[0] = STATUS_UNAVAILABLE;
+    fake.commit.list[0] = fake.commit.list[1] = STATUS_UNAVAILABLE;
     run_both();
     assert_reasons("", "");
 }

@@ -97,15 +97,25 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
     return status;
 }
 
+/* Returns whether the transaction that failed could begin, on a database that is sound. */
+static bool is_worth_repeating(const struct group_commit *commit, const struct error *error)
+{
+    struct error ignored;
+    return !atomic_load(&commit->away) && !trouble_report(error, &ignored);
+}
+
 /*
- * Retries after ABORTED and after a lost COMMIT. A lost COMMIT may have succeeded, so from then on every
- * transient failure is retried until commit_retry_ms has passed.
+ * Retries after ABORTED, after a lost COMMIT and, once, after another failure of a transaction that could
+ * begin: its session may have been ended because this process was suspended, and the next one may work. A
+ * lost COMMIT may have succeeded, so from then on every transient failure is retried until commit_retry_ms
+ * has passed.
  */
 static enum status apply_with_retries(struct group_commit *commit, struct writer_command **commands,
                                       size_t count, struct error *error)
 {
     int64_t give_up_ns = 0;
     int aborts = 0;
+    bool again = false;
     for (;;) {
         enum status status = apply_once(commit, commands, count, error);
         if (status == STATUS_OK || !status_is_transient(status))
@@ -123,6 +133,8 @@ static enum status apply_with_retries(struct group_commit *commit, struct writer
             pause_ms(LOST_PAUSE_MS);
         } else if (status == STATUS_UNKNOWN) {
             give_up_ns = clock_monotonic_ns() + (int64_t)commit->commit_retry_ms * NS_PER_MS;
+        } else if (status == STATUS_UNAVAILABLE && !again && is_worth_repeating(commit, error)) {
+            again = true;
         } else if (status != STATUS_ABORTED || aborts++ == ABORT_RETRIES) {
             return status;
         }

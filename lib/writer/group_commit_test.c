@@ -108,10 +108,21 @@ static void test_group_commit_lock_timeout_answers_unavailable_and_is_reported(v
 static void test_group_commit_failed_commit_answers_unavailable(void **state)
 {
     (void)state;
-    fake.commit.list[0] = STATUS_UNAVAILABLE;
+    fake.commit.list[0] = fake.commit.list[1] = STATUS_UNAVAILABLE;
     run(2);
-    assert_string_equal(fake.trace, "BACRff");
+    assert_string_equal(fake.trace, "BACRBACRff");
     assert_all_ended(0, 2, STATUS_UNAVAILABLE, 0);
+}
+
+/* The session was ended while this process was suspended. */
+static void test_group_commit_batch_whose_session_was_lost_is_applied_again_once(void **state)
+{
+    (void)state;
+    fake.apply.list[0] = STATUS_UNAVAILABLE;
+    run(2);
+    assert_string_equal(fake.trace, "BARBACffP");
+    assert_all_ended(0, 2, STATUS_OK, 1);
+    assert_null(group_commit_database_trouble(&fake.commit_under_test));
 }
 
 static void test_group_commit_aborted_is_applied_again(void **state)
@@ -274,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup(test_group_commit_database_back_is_up_again, set_up),
         cmocka_unit_test_setup(test_group_commit_lock_timeout_answers_unavailable_and_is_reported, set_up),
         cmocka_unit_test_setup(test_group_commit_failed_commit_answers_unavailable, set_up),
+        cmocka_unit_test_setup(test_group_commit_batch_whose_session_was_lost_is_applied_again_once, set_up),
         cmocka_unit_test_setup(test_group_commit_aborted_is_applied_again, set_up),
         cmocka_unit_test_setup(test_group_commit_aborted_every_time_answers_unavailable, set_up),
         cmocka_unit_test_setup(test_group_commit_lost_answer_of_executed_commit_applies_once, set_up),

@@ -35,15 +35,15 @@ static void test_group_commit_probe_writes_only_after_a_failure(void **state)
     (void)state;
     group_commit_probe(&fake.commit_under_test);
     assert_string_equal(fake.trace, "L");
-    fake.apply.list[0] = STATUS_UNAVAILABLE; /* a full disk: begin and commit succeed */
+    fake.apply.list[0] = fake.apply.list[1] = STATUS_UNAVAILABLE; /* a full disk: begin and commit succeed */
     run(1);
-    fake.begin.list[2] = STATUS_UNAVAILABLE;
+    fake.begin.list[3] = STATUS_UNAVAILABLE;
     group_commit_probe(&fake.commit_under_test);
     assert_non_null(group_commit_database_trouble(&fake.commit_under_test));
     group_commit_probe(&fake.commit_under_test);
     assert_null(group_commit_database_trouble(&fake.commit_under_test));
     group_commit_probe(&fake.commit_under_test);
-    assert_string_equal(fake.trace, "BARfWWL");
+    assert_string_equal(fake.trace, "BARBARfWWL");
 }
 
 static void test_group_commit_file_not_in_its_place_is_reported_at_once(void **state)
