@@ -21,7 +21,8 @@ TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml python3-h2 python3-grpci
 NODE_PACKAGES=(nodejs npm)
 FUZZ_PACKAGES=()
 ! grep -qs '^VERSION_ID="12"' /etc/os-release || FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)
-HA_PACKAGES=(patroni etcd-server)
+# On Debian 13, patroni does not install python3-etcd by itself.
+HA_PACKAGES=(patroni python3-etcd etcd-server etcd-client)
 K8S_PACKAGES=(kubernetes-client)
 OUTWARD_PACKAGES=(libnats-dev nats-server)
 CREATECLUSTER_CONF=/etc/postgresql-common/createcluster.conf

@@ -10,7 +10,7 @@ from kit.stack import wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRIPT = os.path.join(ROOT, "deploy/ha/cluster")
-NEEDED = {"/usr/bin/patroni": "patroni", "/usr/bin/etcd": "etcd-server"}
+NEEDED = {"/usr/bin/patroni": "patroni", "/usr/bin/etcd": "etcd-server", "/usr/lib/python3/dist-packages/etcd": "python3-etcd"}
 # How long a member that was killed, or that was the leader, may take to be the synchronous standby.
 STANDBY_S = 120
 
