@@ -111,8 +111,11 @@ static enum status change_one(struct run *run, const struct pki_signer *signer, 
     json_t *set = NULL;
     char *path = pki_path(run->session, run->dir, "%s", signer->set_name);
     TRY(path == NULL ? client_no_memory(error) : STATUS_OK);
-    TRY(signing_set_read(&run->session->arena, path, &set, error));
-    enum status status = change(run, signer, set, error);
+    enum status status = signing_set_read(&run->session->arena, path, &set, error);
+    if (status == STATUS_NOT_FOUND && run->only == NULL && strcmp(signer->name, PKI_BRIDGE) == 0)
+        return STATUS_OK; /* a folder that an earlier version has made */
+    TRY(status);
+    status = change(run, signer, set, error);
     json_decref(set);
     return status;
 }
@@ -161,8 +164,8 @@ static int keys_rotate(struct session *session, const struct command *command, i
         return exit_code;
     if (service != NULL && issuer)
         return usage_error(command, "--issuer: excludes --service");
-    if (service != NULL && !pki_is_service(service))
-        return usage_error(command, "--service %s: must be %s", service, PKI_SERVICE_LIST);
+    if (service != NULL && !pki_is_service(service) && strcmp(service, PKI_BRIDGE) != 0)
+        return usage_error(command, "--service %s: must be %s", service, PKI_SERVICE_LIST ", " PKI_BRIDGE);
     struct run run = {.session = session,
                       .dir = dir,
                       .only = issuer ? PKI_ISSUER : service,

@@ -50,12 +50,13 @@ enum { SERVICE_HOLD_S = 60 * 60, ISSUER_HOLD_S = PKI_TOKEN_HOURS_MAX * 60 * 60 +
         name, name "/token.key.json", name ".jwks.json", SERVICE_HOLD_S                                      \
     }
 
-const struct pki_signer PKI_SIGNERS[PKI_SERVICE_COUNT + 1] = {
+const struct pki_signer PKI_SIGNERS[PKI_SIGNER_COUNT] = {
     {PKI_ISSUER, PKI_ISSUER ".key.json", PKI_ISSUER ".jwks.json", ISSUER_HOLD_S},
     SIGNER_OF_SERVICE("hospital-svc"),
     SIGNER_OF_SERVICE("booking-svc"),
     SIGNER_OF_SERVICE("history-svc"),
     SIGNER_OF_SERVICE("gateway-svc"),
+    SIGNER_OF_SERVICE(PKI_BRIDGE),
 };
 
 enum status pki_lock(const char *dir, int *lock, struct error *error)

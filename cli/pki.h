@@ -10,6 +10,7 @@
  *     SERVICE/token.key.json     signs the tokens of the service
  *     SERVICE/tls.pem, .key      its certificate of the services' authority
  *     SERVICE/client-tls.pem, .key  its certificate of the clients' authority
+ *     jetstream-bridge/token.key.json  signs the tokens of jetstream-bridge, which serves nobody
  *     front/tls.pem              the front door's certificate of the clients' authority
  *
  * A .pem of a service or of the front door holds the certificate and its key, so that a reader always sees a
@@ -24,7 +25,12 @@
 
 #include "base/status.h"
 
-enum { PKI_SERVICE_COUNT = 4, PKI_LEAF_COUNT = 2 * PKI_SERVICE_COUNT + 1 };
+enum {
+    PKI_SERVICE_COUNT = 4,
+    PKI_LEAF_COUNT = 2 * PKI_SERVICE_COUNT + 1,
+    PKI_SIGNER_FIRST_PROGRAM = 1,
+    PKI_SIGNER_COUNT = PKI_SIGNER_FIRST_PROGRAM + PKI_SERVICE_COUNT + 1
+};
 enum { PKI_DAYS_DEFAULT = 365, PKI_DAYS_MAX = 3650, PKI_NAME_MAX = 64 };
 
 /* The longest life of a token of people; a replaced key stays known this long. */
@@ -39,6 +45,10 @@ bool pki_is_service(const char *name);
 
 /* The services as a message lists them. */
 #define PKI_SERVICE_LIST "hospital-svc, booking-svc, history-svc, gateway-svc"
+
+/* It follows the logs with tokens of its own, but serves nobody, so it has a signing key and no certificate.
+ */
+#define PKI_BRIDGE "jetstream-bridge"
 
 enum pki_ca { PKI_SERVICES_CA, PKI_CLIENTS_CA, PKI_CA_COUNT };
 
@@ -104,15 +114,15 @@ void pki_unlock(int lock);
 char *pki_path(struct session *session, const char *dir, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A key that signs tokens, of the issuer or of a service. */
+/* A key that signs tokens, of the issuer or of a program. */
 struct pki_signer {
     const char *name;
     const char *key_name, *set_name; /* its files in the folder: the private key, and its public keys */
     uint32_t hold_s; /* how long after its replacement a key is still needed by tokens that it has signed */
 };
 
-/* The issuer, and then the services. */
-extern const struct pki_signer PKI_SIGNERS[PKI_SERVICE_COUNT + 1];
+/* The issuer, and then the programs, the services first. */
+extern const struct pki_signer PKI_SIGNERS[PKI_SIGNER_COUNT];
 
 /*
  * Splits a value of --host, OWNER=NAME, or NAME for the front door. Sets *owner to a static text. Returns

@@ -71,9 +71,9 @@ static enum status fill_issuers(json_t *issuers, struct error *error)
     json_t *roles = json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "claim", "role", "values", "customer",
                               "customer", "staff", "staff", "admin", "admin", "auditor", "auditor");
     TRY(write_issuer(issuers, PKI_ISSUER, PKI_ISSUER, roles, "hospitals", error));
-    for (size_t i = 0; i < PKI_SERVICE_COUNT; i++) {
+    for (size_t i = PKI_SIGNER_FIRST_PROGRAM; i < PKI_SIGNER_COUNT; i++) {
         json_t *always = json_pack("{s:s}", "always", "service");
-        TRY(write_issuer(issuers, PKI_SERVICES[i], "@program", always, NULL, error));
+        TRY(write_issuer(issuers, PKI_SIGNERS[i].name, "@program", always, NULL, error));
     }
     return STATUS_OK;
 }
@@ -143,8 +143,8 @@ static enum status write_certificates(struct session *session, const char *dir, 
 static enum status write_all(struct session *session, const char *dir, const struct text_list *hosts,
                              uint32_t days, struct error *error)
 {
-    for (size_t i = 0; i < PKI_SERVICE_COUNT; i++)
-        TRY(make_folder(pki_path(session, dir, "%s", PKI_SERVICES[i]), error));
+    for (size_t i = PKI_SIGNER_FIRST_PROGRAM; i < PKI_SIGNER_COUNT; i++)
+        TRY(make_folder(pki_path(session, dir, "%s", PKI_SIGNERS[i].name), error));
     TRY(make_folder(pki_path(session, dir, "front"), error));
     TRY(write_certificates(session, dir, hosts, days, error));
     TRY(write_signing_keys(session, dir, error));

@@ -10,9 +10,11 @@ from .deadline import DEADLINE_S
 from .stack import program
 
 SERVICES = ("hospital-svc", "booking-svc", "history-svc", "gateway-svc")
-PUBLIC = {"issuers.json", "services-ca.pem", "clients-ca.pem", *(name + ".jwks.json" for name in ("screening", *SERVICES))}
-FOLDERS = {".", "front", *SERVICES}
-SECRET = {"services-ca.key", "clients-ca.key", "screening.key.json", "front/tls.pem",
+BRIDGE = "jetstream-bridge"  # has a signing key, and no certificate
+PROGRAMS = (*SERVICES, BRIDGE)
+PUBLIC = {"issuers.json", "services-ca.pem", "clients-ca.pem", *(name + ".jwks.json" for name in ("screening", *PROGRAMS))}
+FOLDERS = {".", "front", *PROGRAMS}
+SECRET = {"services-ca.key", "clients-ca.key", "screening.key.json", "front/tls.pem", BRIDGE + "/token.key.json",
           *(name + "/" + file for name in SERVICES
             for file in ("token.key.json", "tls.pem", "tls.key", "client-tls.pem", "client-tls.key"))}
 MODES = dict.fromkeys(PUBLIC, 0o644) | dict.fromkeys(FOLDERS, 0o700) | dict.fromkeys(SECRET, 0o600)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kit import jwt
 from kit.marks import once
-from kit.pki import MODES, SECRET, SERVICES, done, every_file, made_pki, openssl, read_json, screenctl, verifies
+from kit.pki import MODES, PROGRAMS, SECRET, SERVICES, done, every_file, made_pki, openssl, read_json, screenctl, verifies
 from kit.screenctl import check_error
 from kit.stack import is_sanitized, program, wait_for
 
@@ -99,13 +99,13 @@ def test_pki_init_every_key_is_its_own_and_belongs_to_its_certificate(driver):
         for name in ("services-ca", "clients-ca"):
             keys.append(openssl("pkey", "-in", "%s/%s.key" % (pki, name), "-pubout"))
             assert keys[-1] == openssl("x509", "-in", "%s/%s.pem" % (pki, name), "-noout", "-pubkey")
-        for name in ("screening", *SERVICES):
+        for name in ("screening", *PROGRAMS):
             private = read_json(pki, name + (".key.json" if name == "screening" else "/token.key.json"))
             public = read_json(pki, name + ".jwks.json")["keys"]
             assert public == [{member: value for member, value in private.items() if member != "d"}]
             assert public[0]["alg"] == "ES256" and public[0]["use"] == "sig"
             keys.append(jwt.public_pem(public[0]))
-        assert len(set(keys)) == len(keys) == 9 + 2 + 5
+        assert len(set(keys)) == len(keys) == 9 + 2 + 6
 
 
 @once
@@ -117,7 +117,7 @@ def test_pki_init_lists_the_issuers_for_the_services(driver):
         assert people == {"issuer": "screening", "audience": "screening", "keys": "screening.jwks.json", "scope_claim": "hospitals",
                           "roles": {"claim": "role", "values": {r: r for r in ("customer", "staff", "admin", "auditor")}}}
         assert services == [{"issuer": name, "audience": "@program", "keys": name + ".jwks.json", "roles": {"always": "service"}}
-                            for name in SERVICES]
+                            for name in PROGRAMS]
 
 
 @once
@@ -332,7 +332,7 @@ def test_pki_show_lists_everything_and_marks_what_expires_soon(driver):
         done("keys", "rotate", pki, "--issuer")
         entries = json.loads(done("--json", "pki", "show", pki))["entries"]
         assert [entry["file"] for entry in entries if entry["expiresSoon"]] == ["front/tls.pem"]
-        assert len(entries) == 2 + 9 + 6
+        assert len(entries) == 2 + 9 + 7
         for entry in entries:
             if entry["file"].endswith(".pem"):
                 path = "%s/%s" % (pki, entry["file"])

@@ -10,7 +10,7 @@ import time
 from kit import jwt
 from kit.deadline import DEADLINE_S
 from kit.marks import once
-from kit.pki import MODES, SERVICES, done, every_file, issue, made_pki, read_json, screenctl
+from kit.pki import BRIDGE, MODES, PROGRAMS, done, every_file, issue, made_pki, read_json, screenctl
 from kit.screenctl import check_error
 from kit.stack import program
 
@@ -85,7 +85,7 @@ def change_set(pki, name, change):
 def test_keys_rotate_keeps_the_old_key_until_its_last_token_has_expired(driver):
     del driver
     with made_pki() as (_, pki):
-        before = {name: read_json(pki, name + ".jwks.json")["keys"][0] for name in ("screening", *SERVICES)}
+        before = {name: read_json(pki, name + ".jwks.json")["keys"][0] for name in ("screening", *PROGRAMS)}
         old = issue(pki, "--sub", "a", "--role", "admin", "--hours", "720")
         now = int(time.time())
         done("keys", "rotate", pki)
@@ -114,7 +114,7 @@ def test_keys_rotate_keeps_the_old_key_until_its_last_token_has_expired(driver):
         change_set(pki, "screening.jwks.json", expire)
         report = json.loads(done("--json", "keys", "prune", pki))["keys"]
         assert [(one["issuer"], one["replaced"], one["dropped"]) for one in report] == [
-            ("screening", 0, 1), *((name, 1, 0) for name in SERVICES)]
+            ("screening", 0, 1), *((name, 1, 0) for name in PROGRAMS)]
         assert [key["kid"] for key in read_json(pki, "screening.jwks.json")["keys"]] == [jwt.parts(new)[0]["kid"]]
 
 
@@ -122,24 +122,40 @@ def test_keys_rotate_keeps_the_old_key_until_its_last_token_has_expired(driver):
 def test_keys_rotate_of_one_signer_leaves_the_others_and_revoke_keeps_no_old_key(driver):
     del driver
     with made_pki() as (_, pki):
-        names = ("screening", *SERVICES)
+        names = ("screening", *PROGRAMS)
 
         def counts():
             return [len(read_json(pki, name + ".jwks.json")["keys"]) for name in names]
         done("keys", "rotate", pki, "--issuer")
-        assert counts() == [2, 1, 1, 1, 1]
+        assert counts() == [2, 1, 1, 1, 1, 1]
         done("keys", "rotate", pki, "--service", "history-svc")
         done("keys", "rotate", pki, "--service", "history-svc")
-        assert counts() == [2, 1, 1, 3, 1]
+        assert counts() == [2, 1, 1, 3, 1, 1]
         stolen = issue(pki, "--sub", "a", "--role", "admin")
         done("keys", "rotate", pki, "--issuer", "--revoke")
-        assert counts() == [1, 1, 1, 3, 1]
+        assert counts() == [1, 1, 1, 3, 1, 1]
         (key,) = read_json(pki, "screening.jwks.json")["keys"]
         assert not jwt.is_signed_by(stolen, key)
         # An expired key is dropped by the next rotation, too.
         change_set(pki, "history-svc.jwks.json", lambda keys: [key.update(exp=1) for key in keys[1:]])
         done("keys", "rotate", pki, "--service", "history-svc")
-        assert counts() == [1, 1, 1, 2, 1]
+        assert counts() == [1, 1, 1, 2, 1, 1]
+        done("keys", "rotate", pki, "--service", BRIDGE)
+        assert counts() == [1, 1, 1, 2, 1, 2]
+
+
+@once
+def test_keys_of_an_earlier_version_which_knew_no_bridge_are_rotated_and_shown(driver):
+    del driver
+    with made_pki() as (_, pki):
+        os.unlink("%s/%s/token.key.json" % (pki, BRIDGE))
+        os.rmdir(os.path.join(pki, BRIDGE))
+        os.unlink("%s/%s.jwks.json" % (pki, BRIDGE))
+        done("keys", "rotate", pki)
+        assert not os.path.exists("%s/%s.jwks.json" % (pki, BRIDGE))
+        done("pki", "renew", pki)
+        assert BRIDGE not in done("pki", "show", pki)
+        check_error(screenctl("keys", "rotate", pki, "--service", BRIDGE), 1, BRIDGE + ".jwks.json")
 
 
 @once
