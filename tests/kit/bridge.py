@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 
-from . import web
+from . import sandbox, web
 from .marks import Skipped
 from .stack import DEADLINE_S, free_port, program
 from .tokens import Key
@@ -25,7 +25,7 @@ def admit(stack):
 class Bridge:
     """A bridge from a stack to a server of NATS, at `url`, during a `with` block. It must end with 0, unless the test has ended it."""
 
-    def __init__(self, stack, url, name=NAME, **flags):
+    def __init__(self, stack, url, name=NAME, sandboxed=sandbox.ALWAYS, **flags):
         if not os.path.exists(program(NAME)):
             raise Skipped("jetstream-bridge is not built, because libnats-dev is not installed")
         self.ops = "127.0.0.1:%d" % free_port()
@@ -33,7 +33,7 @@ class Bridge:
         self.flags = {"nats-url": url, "ops-listen": self.ops, "token-key": stack.keyring.key_path(NAME),
                       **{log + "-" + kind: stack.address("%s.%s" % (log, kind)) for log in LOGS for kind in ("rpc", "events")},
                       **{flag.replace("_", "-"): value for flag, value in flags.items()}}
-        self.process = None
+        self.process, self.sandboxed = None, sandboxed
 
     def __enter__(self):
         return self.start()
@@ -47,7 +47,7 @@ class Bridge:
             assert sign not in self.log_text(), self.log_text()[-6000:]
 
     def arguments(self):
-        return [program(NAME)] + ["--%s=%s" % item for item in self.flags.items()]
+        return sandbox.words(sandbox.BRIDGE, self.sandboxed) + [program(NAME)] + ["--%s=%s" % item for item in self.flags.items()]
 
     def start(self):
         with open(self.log_path, "ab") as log:

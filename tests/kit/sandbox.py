@@ -9,6 +9,7 @@ from .marks import Skipped
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVICE = os.path.join(ROOT, "deploy/systemd/screening@.service")
+BRIDGE = os.path.join(ROOT, "deploy/systemd/screening-jetstream-bridge.service")
 FRONT = os.path.join(ROOT, "deploy/front/screening-front.service")
 WIRES = os.path.join(ROOT, "deploy/wires/screening-wires@.service")
 ALWAYS = os.environ.get("SCREENING_SANDBOX") == "1"

@@ -11,7 +11,7 @@ import tempfile
 import uuid
 
 from faults.callers import Callers
-from kit import rpc
+from kit import rpc, sandbox
 from kit.backup import back_up, restore
 from kit.bridge import LOGS, Bridge, admit
 from kit.marks import once
@@ -119,6 +119,23 @@ def test_events_arrive_in_order_as_cloud_events(driver):
         assert 'events_applied_seq{log="booking"} %d' % head_of(stack, "booking") in metrics
         live_some(stack)
         check_arrived(stack, server)
+
+
+@once
+def test_the_bridge_runs_under_the_filter_of_its_unit(driver):
+    del driver
+    sandbox.check_available()
+    with everything(sandboxed=True) as (stack, server, bridge):
+        live_some(stack)
+        check_arrived(stack, server)
+        server.kill()
+        wait_for("the bridge notices", lambda: not bridge.is_ready())
+        server.start()
+        wait_ready(bridge)
+        live_some(stack)
+        check_arrived(stack, server)
+        with open("/proc/%d/status" % bridge.process.pid, encoding="ascii") as status:
+            assert "Seccomp:\t2\n" in status.read()
 
 
 def kill_something(number, stack, server, bridges):
