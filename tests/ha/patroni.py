@@ -5,41 +5,16 @@ Each kind of fault happens once; with SCREENING_FULL=1, 5 times. By hand: tests/
 import os
 import time
 
-from faults.callers import Callers
+from ha.bookers import Bookers, check_refused
 from ha.members import Cluster, kill
 from kit.marks import once
-from kit.stack import Stack, wait_for
-from kit.world import CONFIRMED, register, wait_agreement
+from kit.stack import Stack
+from kit.world import register, wait_agreement
 
 ROUNDS = 5 if os.environ.get("SCREENING_FULL") == "1" else 1
-BUDGET_S = 60
-CALLS_BETWEEN = 100
 # The longest times without a confirmation on a machine that is busy with other tests. Patroni's ttl of 20 s is most of the first.
 # docs/operations.md has the figures of an idle machine.
 LEADER_KILLED_S, SWITCHOVER_S, SERVER_KILLED_S = 60, 30, 40
-
-
-class Bookers(Callers):
-    """Callers that remember when bookings were confirmed."""
-
-    def __init__(self, stack, hospital_id):
-        super().__init__(stack, hospital_id, BUDGET_S)
-        self.confirmed_at = []
-
-    def _ask(self, line, name, **request):
-        message = super()._ask(line, name, **request)
-        if name == "CreateBooking" and message is not None and message.status == CONFIRMED:
-            self.confirmed_at.append(time.monotonic())
-        return message
-
-    def wait_for_calls(self):
-        wanted = len(self.confirmed_at) + CALLS_BETWEEN
-        wait_for("bookings", lambda: len(self.confirmed_at) >= wanted, BUDGET_S)
-
-    def gap_since(self, moment):
-        """Returns (length, end) of the longest time without a confirmation since `moment`."""
-        times = [moment] + [one for one in self.confirmed_at if one > moment]
-        return max((end - begun, end) for begun, end in zip(times, times[1:]))
 
 
 def kill_leader(cluster):
@@ -75,14 +50,6 @@ def play(cluster, callers, what, fault, most_s):
         what, gap_s, standby, time.monotonic() - begun), flush=True)
     assert gap_s < most_s, (what, gap_s)
     return begun, back
-
-
-def check_refused(callers, spans):
-    """Checks that bookings were refused only while the database was away, and only because hospital-svc did not answer."""
-    others = [failed for failed in callers.failed if "HOSPITAL_UNAVAILABLE" not in failed]
-    assert not others, others[:3]
-    for begun, reply in callers.refused:
-        assert any(fault - BUDGET_S < begun < back for fault, back in spans), (begun, spans, reply)
 
 
 @once
