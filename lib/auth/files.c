@@ -135,7 +135,9 @@ enum status auth_files_read(struct auth_files *files, const char *path, json_t *
     const int wrong = errno;
     struct stat found = {0};
     const bool is_regular = file >= 0 && fstat(file, &found) == 0 && S_ISREG(found.st_mode);
-    const struct stamp stamp = is_regular ? stamp_of(&found) : (struct stamp){0};
+    /* A file that may not be read is looked at again when its owner or mode changes. */
+    const bool denied = file < 0 && (wrong == EACCES || wrong == EPERM);
+    const struct stamp stamp = is_regular ? stamp_of(&found) : denied ? stamp_at(path) : (struct stamp){0};
     enum status status = note(files, path, &stamp, error);
     if (status == STATUS_OK && file < 0)
         status = error_invalid(error, "issuers: %s: %s", path, strerror(wrong));

@@ -8,6 +8,7 @@
 #include "auth/issuers.h"
 #include "base/unit_testing.h"
 
+enum { NOBODY = 65534 };
 #define ALWAYS "\"roles\":{\"always\":\"admin\"}"
 
 static struct test_key curve, rsa;
@@ -161,6 +162,30 @@ static void test_issuers_are_read(void **state)
     assert_int_equal(second->always, AUTH_SERVICE);
     assert_null(second->scope_claim);
     assert_null(auth_issuers_find(fixture->issuers, "booking-svc"));
+}
+
+/* Its owner or mode must change before it is worth another look. */
+static void test_file_that_may_not_be_read_is_no_change(void **state)
+{
+    struct fixture *fixture = *state;
+    const bool is_root = geteuid() == 0;
+    test_write(&fixture->folder, "issuers.json", "{\"issuers\":[]}");
+    assert_int_equal(chmod(fixture->folder.path, 0755) + chmod(fixture->path, 0), 0);
+    if (is_root)
+        assert_int_equal(seteuid(NOBODY), 0);
+    enum status status = auth_issuers_read(fixture->path, "booking-svc", &fixture->files, NULL,
+                                           &fixture->issuers, &fixture->error);
+    const bool changed = auth_files_changed(&fixture->files);
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(status, STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(fixture->error.message, "Permission denied"));
+    assert_false(changed);
+    for (int i = 0; i < 1000 && !auth_files_changed(&fixture->files); i++) { /* the file's clock is coarse */
+        assert_int_equal(chmod(fixture->path, 0600), 0);
+        usleep(1000);
+    }
+    assert_true(auth_files_changed(&fixture->files));
 }
 
 static void test_paths_are_relative_to_the_file(void **state)
@@ -452,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ISSUERS_TEST(test_issuers_are_read),
+        ISSUERS_TEST(test_file_that_may_not_be_read_is_no_change),
         ISSUERS_TEST(test_paths_are_relative_to_the_file),
         ISSUERS_TEST(test_a_file_that_cannot_be_read_is_named),
         ISSUERS_TEST(test_a_file_that_grows_is_refused),
