@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/standard_files.h"
 #include "nng/stuck_reaper.h"
@@ -16,6 +17,12 @@
 
 enum { BOOKING, HOSPITAL, LOGS, LOOK_MS = 1000 };
 
+/*
+ * How long a stream may seem not to fit its log. After a failover, a publisher may read an old copy of the
+ * log for a moment. The follower asks again every 2 s, and goes on if the log has its last event.
+ */
+enum { HALTED_MAX_MS = 6000 };
+
 static const char *const LABELS[LOGS] = {
     [BOOKING] = "log=\"" SCREENING_LOG_BOOKING "\"", [HOSPITAL] = "log=\"" SCREENING_LOG_HOSPITAL "\""};
 
@@ -23,6 +30,7 @@ struct bridge {
     struct settings settings;
     struct security *security;
     struct outlet *outlets[LOGS];
+    int64_t halted_ns[LOGS]; /* monotonic: since when the stream does not fit its log; 0 = it fits */
     struct ops_server *ops;
     struct transport_watch *watch;
 };
@@ -97,14 +105,19 @@ static void open_all(struct bridge *bridge)
     must(transport_watch_open(&bridge->watch, &error), &error);
 }
 
-/* Returns whether a stream does not fit its log, and logs which. events.halted has the reason. */
-static bool is_halted(const struct bridge *bridge)
+/* Returns whether a stream does not fit its log for good, and logs which. events.halted has the reason. */
+static bool is_halted(struct bridge *bridge, int64_t now_ns)
 {
     bool halted = false;
     for (int log = 0; log < LOGS; log++) {
         struct event_follower_status now;
         event_follower_status(outlet_follower(bridge->outlets[log]), &now);
+        int64_t *since_ns = &bridge->halted_ns[log];
         if (now.state != FOLLOWER_DIVERGED)
+            *since_ns = 0;
+        else if (*since_ns == 0)
+            *since_ns = now_ns;
+        if (*since_ns == 0 || now_ns - *since_ns < HALTED_MAX_MS * (int64_t)NS_PER_MS)
             continue;
         log_event(LOG_ERROR, "bridge.stream_does_not_fit",
                   LOG_TEXT("stream", outlet_stream(bridge->outlets[log])));
@@ -120,7 +133,7 @@ static int run(struct bridge *bridge)
     log_plain(LOG_INFO, "service.ready");
     while (!service_stop_requested(LOOK_MS)) {
         security_look_after(bridge->security, service_take_hangup());
-        if (is_halted(bridge))
+        if (is_halted(bridge, clock_monotonic_ns()))
             return SERVICE_EXIT_FAILED;
         for (int log = 0; log < LOGS; log++)
             outlet_look_after(bridge->outlets[log]);
