@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,17 @@ enum status sqlite_fail(const struct sqlite *sqlite, int code, const char *doing
 }
 
 /* ---- opening ---- */
+
+static pthread_once_t library_configured = PTHREAD_ONCE_INIT;
+
+/*
+ * Turns off the statistics of SQLite's memory, which nothing reads. For them SQLite locks a mutex at each
+ * allocation. The call fails, and the statistics remain, only if the process has used SQLite before.
+ */
+static void configure_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
 
 /*
  * Runs a pragma, which must return `expected` unless that is NULL. Retries while another connection has the
@@ -173,6 +185,7 @@ static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_fi
     enum status status = STATUS_OK;
     if (file != NULL)
         flags |= SQLITE_OPEN_CREATE;
+    (void)pthread_once(&library_configured, configure_library); /* fails only for an invalid argument */
     int code = sqlite3_open_v2(path, &handle, flags, NULL);
     /* SQLite silently opens a write-protected file as read-only. */
     if (code == SQLITE_OK && sqlite3_db_readonly(handle, "main") == 1)

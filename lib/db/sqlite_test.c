@@ -416,6 +416,12 @@ static void test_sqlite_folder_renamed_takes_no_more_writes(void **state)
     assert_int_equal(rmdir(outer), 0);
 }
 
+static void test_sqlite_keeps_no_statistics_of_its_memory(void **state)
+{
+    (void)state; /* its connection has memory */
+    assert_int_equal(sqlite3_memory_used(), 0);
+}
+
 static void test_sqlite_status_of_every_kind_of_code(void **state)
 {
     (void)state;
@@ -449,6 +455,7 @@ int main(void)
         TEST_SQLITE(test_sqlite_file_with_two_names_is_refused),
         TEST_SQLITE(test_sqlite_file_removed_or_replaced_takes_no_more_writes),
         TEST_SQLITE(test_sqlite_folder_renamed_takes_no_more_writes),
+        TEST_SQLITE(test_sqlite_keeps_no_statistics_of_its_memory),
         cmocka_unit_test(test_sqlite_status_of_every_kind_of_code),
     };
 
