@@ -1,0 +1,1 @@
+-- Nothing to do: PostgreSQL compares with each value of a short list.
