@@ -68,7 +68,7 @@ static enum status read_create(Screening__V1__CreateBookingRequest *input, const
     request->customer_id = input->customer_id;
     request->headcount = input->headcount == 0 ? 1 : input->headcount;
     request->queue_if_unavailable = input->queue_if_unavailable;
-    return content_hash(input, arena, request) ? STATUS_OK : error_no_memory(error);
+    return content_keep(input, arena, request) ? STATUS_OK : error_no_memory(error);
 }
 
 static enum status create_booking(void *service, const void *input, struct rpc_call *call,
@@ -78,16 +78,18 @@ static enum status create_booking(void *service, const void *input, struct rpc_c
     struct arena *arena = rpc_call_arena(call);
     struct placement *placement = arena_alloc(arena, sizeof *placement);
     struct booking *request = arena_alloc(arena, sizeof *request);
-    Screening__V1__CreateBookingRequest content = *(const Screening__V1__CreateBookingRequest *)input;
-    if (placement == NULL || request == NULL)
+    Screening__V1__CreateBookingRequest *sent = arena_alloc(arena, sizeof *sent);
+    if (placement == NULL || request == NULL || sent == NULL)
         return error_no_memory(error);
-    TRY(read_create(&content, rpc_call_caller(call), arena, request, error));
+    *sent = *(const Screening__V1__CreateBookingRequest *)input;
+    TRY(read_create(sent, rpc_call_caller(call), arena, request, error));
     placement->call = call;
     placement->hospital_id = request->hospital_id;
     placement->day = request->day;
     placement->headcount = request->headcount;
     placement->command.booking_id = request->booking_id;
     placement->command.request = request;
+    placement->command.sent = sent;
     placement->command.caller = rpc_call_caller(call);
     placement->command.traceparent = rpc_call_traceparent(call);
     return placement_create(api->placements, placement, error);

@@ -95,10 +95,12 @@ static struct entry *add_new(struct batch *batch, const struct booking *created)
 static enum status decide_create(struct batch *batch, struct booking_command *command, struct error *error)
 {
     struct entry *entry = map_get(&batch->bookings, &command->booking_id);
-    struct booking created, tidy;
-    const struct booking *existing =
-        entry != NULL ? content_as_kept_now(&entry->booking, command->request, &batch->arena, &tidy) : NULL;
-    if (booking_create(existing, command->request, command->caller, &batch->at, &created,
+    struct booking created;
+    const struct booking *existing = entry != NULL ? &entry->booking : NULL;
+    bool same = false;
+    if (existing != NULL && !content_compare(existing, command->request, command->sent, &batch->arena, &same))
+        return error_no_memory(error);
+    if (booking_create(existing, same, command->request, command->caller, &batch->at, &created,
                        &command->writer.outcome) != STATUS_OK)
         return STATUS_OK;
     if (entry != NULL) {

@@ -14,6 +14,8 @@
 #include "events/event_log.h"
 #include "writer/writer.h"
 
+#include "screening/v1/booking.pb-c.h"
+
 /*
  * Kinds that concern one booking come first, because batch_load loads the booking for all kinds up to
  * COMMAND_ABANDON.
@@ -42,13 +44,14 @@ enum { FORCE_CANCEL_CHUNK = 128 };
 struct booking_command {
     struct writer_command writer;
     enum command_kind kind;
-    struct uuid booking_id;           /* CREATE, CANCEL, SETTLE, RESUME, ABANDON */
-    struct uuid hospital_id;          /* SETTLE, COMMAND_FORCE_CANCEL */
-    const struct booking *request;    /* CREATE: the booking to create; ABANDON: the place to release */
-    const char *reason;               /* CANCEL; SETTLE, if refused */
-    const struct auth_caller *caller; /* CREATE, CANCEL */
-    enum placement_outcome outcome;   /* SETTLE */
-    int64_t era;                      /* SETTLE, if granted: hospital-svc's era at the grant */
+    struct uuid booking_id;        /* CREATE, CANCEL, SETTLE, RESUME, ABANDON */
+    struct uuid hospital_id;       /* SETTLE, COMMAND_FORCE_CANCEL */
+    const struct booking *request; /* CREATE: the booking to create; ABANDON: the place to release */
+    const Screening__V1__CreateBookingRequest *sent; /* CREATE: from which `request` was parsed */
+    const char *reason;                              /* CANCEL; SETTLE, if refused */
+    const struct auth_caller *caller;                /* CREATE, CANCEL */
+    enum placement_outcome outcome;                  /* SETTLE */
+    int64_t era;                                     /* SETTLE, if granted: hospital-svc's era at the grant */
     int64_t own_era;         /* SETTLE: this service's era when it sent the Reserve; 0 = not checked */
     bool by_settler;         /* RESUME, SETTLE */
     bool was_requested;      /* SETTLE: whether the booking was REQUESTED in any apply of the batch */

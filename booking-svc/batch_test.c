@@ -199,7 +199,7 @@ static void test_batch_other_content_and_unknown_ids_are_refused_alone(void **st
     struct booking_command *create = stage_add_create(&stage, 1), *other = stage_add_create(&stage, 1);
     struct booking *content = arena_alloc(&stage.arena, sizeof *content);
     *content = *other->request;
-    content->content_hash[0] = 8;
+    content->headcount = 2;
     other->request = content;
     struct booking_command *cancel = stage_add(&stage, COMMAND_CANCEL, 9);
     stage_run(&stage);

@@ -64,7 +64,6 @@ struct booking_command *stage_add_create(struct stage *stage, uint16_t number)
         .customer_name = "김하늘",
         .day = STAGE_TODAY + 1,
         .headcount = 1,
-        .content_hash = {7},
     };
     command->request = request;
     return command;

@@ -71,14 +71,6 @@ static bool is_abandoned(const struct booking *booking)
            strcmp(booking->status_reason, SCREENING_REASON_ABANDONED) == 0;
 }
 
-/* Returns whether the request has the content from which the booking was made. */
-static bool is_repetition(const struct booking *existing, const struct booking *request)
-{
-    return is_abandoned(existing) ||
-           memcmp(existing->content_hash, request->content_hash, BOOKING_HASH_BYTES) == 0 ||
-           memcmp(existing->content_hash, request->content_as_sent, BOOKING_HASH_BYTES) == 0;
-}
-
 /* Returns whether the booking was abandoned, and the request is for its place: the only content it has. */
 static bool is_lost_request(const struct booking *existing, const struct booking *request)
 {
@@ -96,14 +88,14 @@ static enum status check_new(const struct booking *request, const struct moment 
     return STATUS_OK;
 }
 
-enum status booking_create(const struct booking *existing, const struct booking *request,
+enum status booking_create(const struct booking *existing, bool same_content, const struct booking *request,
                            const struct auth_caller *caller, const struct moment *at, struct booking *booking,
                            struct error *refusal)
 {
     CHECK(existing == NULL || uuid_equal(&existing->booking_id, &request->booking_id));
     if (existing == NULL || (!booking_is_visible(existing, caller) && !is_lost_request(existing, request)))
         TRY(check_new(request, at, refusal));
-    if (existing != NULL && is_repetition(existing, request))
+    if (existing != NULL && (same_content || is_abandoned(existing)))
         return STATUS_OK;
     if (existing != NULL)
         return error_set(refusal, STATUS_ALREADY_EXISTS, NULL,

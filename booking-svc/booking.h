@@ -36,12 +36,12 @@ struct booking {
     int64_t created_at_us;
     int64_t updated_at_us;
     uint64_t version;
-    uint8_t content_hash[BOOKING_HASH_BYTES]; /* hash of the request that was first accepted */
-    /* In a request: the hash that earlier versions stored, with the name as sent. */
-    uint8_t content_as_sent[BOOKING_HASH_BYTES];
+    uint8_t first_content[BOOKING_HASH_BYTES]; /* digest of the request that was first accepted */
     /* In a request: why a new booking is refused, as "field: rule", or NULL; ignored for a repetition. */
     const char *refusal;
 
+    /* Whether first_content is set, because the other members do not hold the content of that request. */
+    bool has_first_content;
     bool queue_if_unavailable;
     bool announced; /* whether booking.requested has been appended */
 };
@@ -84,17 +84,19 @@ bool booking_is_live(Screening__V1__BookingStatus status);
  * Applies a booking request of `caller`. If `existing` is NULL, *booking becomes a REQUESTED booking made
  * from `request`, without an event, because no client knows about it yet. Returns INVALID_ARGUMENT if the day
  * has passed or a text field violates a rule. If `existing` is not NULL, changes nothing: returns
- * ALREADY_EXISTS if its content differs from the request's, and otherwise OK, so that the caller answers with
- * the existing booking. The content of an abandoned booking is unknown, so it matches any request.
+ * ALREADY_EXISTS if its content differs from the request's (`same_content` is false), and otherwise OK, so
+ * that the caller answers with the existing booking. The content of an abandoned booking is unknown, so it
+ * matches any request.
  *
  * If the caller may not see `existing`, a request that would be refused for a new booking is refused
  * likewise, so that it does not show whether the id is in use. Any other request gets ALREADY_EXISTS, because
  * an id can be used only once. A request for the place of an abandoned booking, whose customer is unknown, is
  * taken for that customer's, so its answer does not change when the day has passed.
  */
-MUST_CHECK enum status booking_create(const struct booking *existing, const struct booking *request,
-                                      const struct auth_caller *caller, const struct moment *at,
-                                      struct booking *booking, struct error *refusal);
+MUST_CHECK enum status booking_create(const struct booking *existing, bool same_content,
+                                      const struct booking *request, const struct auth_caller *caller,
+                                      const struct moment *at, struct booking *booking,
+                                      struct error *refusal);
 
 /*
  * For an operator: releases the place that hospital-svc holds for a lost booking. If `existing` is NULL,

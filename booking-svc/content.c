@@ -5,52 +5,63 @@
 #include "base/digest.h"
 #include "base/unicode.h"
 
-static bool hash(const Screening__V1__CreateBookingRequest *content, struct arena *arena,
-                 uint8_t out[BOOKING_HASH_BYTES])
+/* Makes the digest of the request with `name` as the customer's. */
+static bool make_digest(const struct booking *request, const Screening__V1__CreateBookingRequest *sent,
+                        const char *name, struct arena *arena, uint8_t out[BOOKING_HASH_BYTES])
 {
-    size_t size = protobuf_c_message_get_packed_size(&content->base);
-    uint8_t *packed = arena_alloc(arena, size);
-    if (packed == NULL)
-        return false;
-    protobuf_c_message_pack(&content->base, packed);
-    digest_sha256_128(packed, size, out);
-    return true;
-}
-
-bool content_hash(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
-                  struct booking *request)
-{
-    Screening__V1__CreateBookingRequest content = *input;
+    Screening__V1__CreateBookingRequest content = *sent;
     char booking_id[UUID_TEXT_SIZE], hospital_id[UUID_TEXT_SIZE];
     content.booking_id = uuid_format(&request->booking_id, booking_id);
     content.hospital_id = uuid_format(&request->hospital_id, hospital_id);
     content.headcount = request->headcount;
-    content.customer_name = (char *)request->customer_name; /* only read */
-    if (!hash(&content, arena, request->content_hash))
+    content.customer_name = (char *)name; /* only read */
+    size_t size = protobuf_c_message_get_packed_size(&content.base);
+    uint8_t *packed = arena_alloc(arena, size);
+    if (packed == NULL)
         return false;
-    memcpy(request->content_as_sent, request->content_hash, BOOKING_HASH_BYTES);
-    if (request->customer_name == input->customer_name) /* the name was already normalized */
-        return true;
-    content.customer_name = input->customer_name;
-    return hash(&content, arena, request->content_as_sent);
+    protobuf_c_message_pack(&content.base, packed);
+    digest_sha256_128(packed, size, out);
+    return true;
 }
 
-static bool has_same_fields(const struct booking *a, const struct booking *b)
+bool content_keep(const Screening__V1__CreateBookingRequest *sent, struct arena *arena,
+                  struct booking *request)
 {
-    return uuid_equal(&a->hospital_id, &b->hospital_id) && strcmp(a->customer_id, b->customer_id) == 0 &&
-           strcmp(a->customer_name, b->customer_name) == 0 && a->day == b->day &&
-           a->headcount == b->headcount && a->queue_if_unavailable == b->queue_if_unavailable;
+    request->has_first_content = sent->base.n_unknown_fields > 0;
+    return !request->has_first_content ||
+           make_digest(request, sent, request->customer_name, arena, request->first_content);
 }
 
-const struct booking *content_as_kept_now(const struct booking *existing, const struct booking *request,
-                                          struct arena *arena, struct booking *copy)
+/* Compares all fields of a request but the id. `name` is the customer's name of the booking. */
+static bool has_same_fields(const struct booking *existing, const char *name, const struct booking *request)
 {
+    return uuid_equal(&existing->hospital_id, &request->hospital_id) &&
+           strcmp(existing->customer_id, request->customer_id) == 0 &&
+           strcmp(name, request->customer_name) == 0 && existing->day == request->day &&
+           existing->headcount == request->headcount &&
+           existing->queue_if_unavailable == request->queue_if_unavailable;
+}
+
+static bool compare_digests(const struct booking *existing, const struct booking *request,
+                            const Screening__V1__CreateBookingRequest *sent, struct arena *arena, bool *same)
+{
+    uint8_t normal[BOOKING_HASH_BYTES], as_sent[BOOKING_HASH_BYTES];
     const char *name = unicode_tidy(existing->customer_name, arena);
-    if (name == NULL || name == existing->customer_name)
-        return existing;
-    *copy = *existing;
-    copy->customer_name = name;
-    if (has_same_fields(copy, request))
-        memcpy(copy->content_hash, request->content_hash, BOOKING_HASH_BYTES);
-    return copy;
+    if (name == NULL || !make_digest(request, sent, request->customer_name, arena, normal) ||
+        !make_digest(request, sent, sent->customer_name, arena, as_sent))
+        return false;
+    const bool is_old_name = name != existing->customer_name;
+    *same = memcmp(existing->first_content, normal, BOOKING_HASH_BYTES) == 0 ||
+            memcmp(existing->first_content, as_sent, BOOKING_HASH_BYTES) == 0 ||
+            (is_old_name && has_same_fields(existing, name, request));
+    return true;
+}
+
+bool content_compare(const struct booking *existing, const struct booking *request,
+                     const Screening__V1__CreateBookingRequest *sent, struct arena *arena, bool *same)
+{
+    if (existing->has_first_content)
+        return compare_digests(existing, request, sent, arena, same);
+    *same = !request->has_first_content && has_same_fields(existing, existing->customer_name, request);
+    return true;
 }

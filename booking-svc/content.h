@@ -14,19 +14,23 @@
 #include "screening/v1/booking.pb-c.h"
 
 /*
- * Sets request->content_hash and content_as_sent. The hash covers every field of `input`, even those unknown
- * to this version. For the ids, headcount and customer_name it uses the values parsed into `request`. Returns
- * false when out of memory.
+ * Sets request->first_content if the columns of a booking do not hold everything that `sent` says: it has
+ * fields that are unknown to this version. `request` is what was parsed from `sent`. Returns false when out
+ * of memory.
  */
-bool content_hash(const Screening__V1__CreateBookingRequest *input, struct arena *arena,
+bool content_keep(const Screening__V1__CreateBookingRequest *sent, struct arena *arena,
                   struct booking *request);
 
 /*
- * Makes a stored booking comparable with `request`. Earlier versions stored names as sent. If the name of
- * `existing` is already normalized, or when out of memory, returns `existing`. Otherwise fills and returns
- * `copy`, with the normalized name and, if all its fields then match the request, with the request's hash.
+ * Sets *same to whether the request has the content from which `existing` was made. A booking without a
+ * digest is compared by its columns. If it has one, the digest of the request is made, for which the ids, the
+ * headcount and the name are those parsed into `request`, and everything else is from `sent`.
+ *
+ * Earlier versions stored names as sent, and their digests. Such a booking also has the same content if the
+ * digest with the name as sent is the same, or if all fields are the same once its name is normalized.
+ * Returns false when out of memory.
  */
-const struct booking *content_as_kept_now(const struct booking *existing, const struct booking *request,
-                                          struct arena *arena, struct booking *copy);
+bool content_compare(const struct booking *existing, const struct booking *request,
+                     const Screening__V1__CreateBookingRequest *sent, struct arena *arena, bool *same);
 
 #endif

@@ -29,7 +29,7 @@ static const struct impossible ROWS[] = {
     {"announced = 2", "announced = 0", false},
     {"queue_if_unavailable = -1", "queue_if_unavailable = 0", false},
     {"date = '2026-13-01'", "date = '2026-12-02'", true},
-    {"content_hash = x'07'", "content_hash = x'07000000000000000000000000000000'", true},
+    {"first_content = x'07'", "first_content = x'07000000000000000000000000000000'", true},
     {"customer_id = x'07'", "customer_id = 'c'", true},
 };
 
@@ -59,7 +59,8 @@ static struct db *open_with_one_booking(void **state)
                               .headcount = 1,
                               .status = SCREENING__V1__BOOKING_STATUS__CONFIRMED,
                               .version = 2,
-                              .content_hash = {7}};
+                              .first_content = {7},
+                              .has_first_content = true};
     struct booking *const bookings[] = {&booking};
     fixture_expect(events_migrate(fixture->db, &error), STATUS_OK, &error);
     fixture_expect(store_migrate(fixture->db, &error), STATUS_OK, &error);

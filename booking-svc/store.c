@@ -20,7 +20,7 @@ static const struct db_column BOOKING_COLUMNS[] = {
     DB_COLUMN(struct booking, created_at_us, INT, DB_FIXED),
     DB_COLUMN(struct booking, updated_at_us, INT, DB_CHANGES),
     DB_COLUMN_IN(struct booking, version, DB_CHANGES, 1, INT64_MAX),
-    DB_COLUMN(struct booking, content_hash, BYTES, DB_FIXED),
+    DB_COLUMN_WITH("first_content", struct booking, first_content, BYTES, DB_FIXED, has_first_content),
     DB_COLUMN(struct booking, queue_if_unavailable, INT, DB_FIXED),
     DB_COLUMN(struct booking, announced, INT, DB_CHANGES),
 };

@@ -32,7 +32,7 @@ TABLES = {
         ("event_log", _EVENT, Plan.hospital_events),
         ("reservation", "booking_id, hospital_id, date, headcount, state", Plan.reservations)),
     "booking": (
-        ("booking", _BOOKING + ", content_hash, queue_if_unavailable, announced", Plan.bookings),
+        ("booking", _BOOKING + ", queue_if_unavailable, announced", Plan.bookings),
         ("event_log", _EVENT, Plan.booking_events)),
     "history": (
         ("hospital", "hospital_id, name, address", Plan.history_hospitals),

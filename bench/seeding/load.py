@@ -63,7 +63,7 @@ class Sqlite:
 
 
 # All other byte columns of the tables are ids, which PostgreSQL accepts as hexadecimal digits without a prefix.
-_BYTEA = {"event", "content", "content_hash"}
+_BYTEA = {"event", "content"}
 
 
 def _bytea(value):

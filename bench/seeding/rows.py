@@ -130,13 +130,8 @@ class Plan:
             yield booking_id, hospital_id, date, 1, LIVE
 
     def bookings(self):
-        name, end = packed(3, NAME.encode()), number(6, 1)
-        hospitals = {identity: packed(4, id_text(identity)) for identity in self.hospital_ids}
         for _, booking_id, customer, hospital_id, date, created_us, _ in self._bookings():
-            request = packed(1, id_text(booking_id)) + packed(2, customer.encode()) + name + hospitals[hospital_id] + \
-                packed(5, date.encode()) + end
-            yield (booking_id, customer, NAME, hospital_id, date, 1, CONFIRMED, "", created_us, created_us + FIRST_US, VERSION,
-                   digest(request), 0, 0)
+            yield (booking_id, customer, NAME, hospital_id, date, 1, CONFIRMED, "", created_us, created_us + FIRST_US, VERSION, 0, 0)
 
     def booking_events(self):
         kind, name = b"booking.confirmed", packed(3, NAME.encode())

@@ -295,12 +295,14 @@ enum status db_run_records(struct db *db, const struct db_statement *statement,
 
 /* ---- rows ---- */
 
-static void read_array(const struct db_row *row, int number, void *member, size_t size)
+static void read_array(const struct db_row *row, int number, const struct db_column *column, void *member)
 {
     size_t found;
     const void *bytes = db_row_bytes(row, number, &found);
-    if (found == size)
-        memcpy(member, bytes, size);
+    if (found == column->size)
+        memcpy(member, bytes, found);
+    else if (column->second != 0 && db_row_is_null(row, number))
+        memset(member, 0, column->size);
     else
         db_row_reject(row, number, "bytes of this size");
 }
@@ -347,7 +349,7 @@ static void read_value(const struct db_row *row, int number, const struct db_col
         *(struct uuid *)member = db_row_uuid(row, number);
         break;
     case DB_MEMBER_ARRAY:
-        read_array(row, number, member, column->size);
+        read_array(row, number, column, member);
         break;
     case DB_MEMBER_POINTER:
         *(const uint8_t **)member = db_row_bytes(row, number, (size_t *)(record + column->second));

@@ -19,7 +19,7 @@ struct thing {
     uint8_t hash[HASH_BYTES];
     const uint8_t *content;
     size_t content_size;
-    bool sold;
+    bool hashed, sold;
     int32_t sold_on;
     int64_t changed_at_us;
     uint64_t version;
@@ -32,7 +32,7 @@ static const struct db_column THING_COLUMNS[] = {
     DB_COLUMN(struct thing, id, UUID, DB_KEY),
     DB_COLUMN(struct thing, owner, UUID, DB_NIL),
     DB_COLUMN(struct thing, label, TEXT, DB_FIXED),
-    DB_COLUMN(struct thing, hash, BYTES, DB_FIXED),
+    DB_COLUMN_WITH("hash", struct thing, hash, BYTES, DB_FIXED, hashed),
     DB_COLUMN_WITH("content", struct thing, content, BYTES, DB_FIXED, content_size),
     DB_COLUMN_WITH("day", struct thing, sold_on, DATE, DB_CHANGES, sold),
     DB_COLUMN(struct thing, changed_at_us, INT, DB_CHANGES),
@@ -113,7 +113,8 @@ static struct thing thing_of(uint8_t number)
         .id = {{number}},
         .owner = {{number % 2 == 0 ? number : 0}},
         .label = number % 2 == 0 ? "even" : "가나다",
-        .hash = {1, 2, 0, number},
+        .hash = {number % 3 != 0, 0, number % 3, 0},
+        .hashed = number % 3 != 0,
         .content = (const uint8_t *)"a\0b",
         .content_size = number % 2 == 0 ? 3 : 0,
         .sold = number % 2 == 0,
@@ -131,6 +132,7 @@ static void assert_same(const struct thing *thing, const struct thing *wanted)
     assert_memory_equal(&thing->owner, &wanted->owner, sizeof thing->owner);
     assert_string_equal(thing->label, wanted->label);
     assert_memory_equal(thing->hash, wanted->hash, HASH_BYTES);
+    assert_int_equal(thing->hashed, wanted->hashed);
     assert_int_equal(thing->content_size, wanted->content_size);
     assert_memory_equal(thing->content, wanted->content, wanted->content_size);
     assert_int_equal(thing->sold, wanted->sold);
@@ -161,7 +163,7 @@ static void add_things(struct fixture *f, struct thing *things, uint8_t count)
 static enum status check_row(void *context, const struct db_row *row)
 {
     uint8_t *number = context;
-    struct thing thing = {.not_stored = 5}, wanted = thing_of(++*number);
+    struct thing thing = {.hash = {9}, .not_stored = 5}, wanted = thing_of(++*number);
     assert_int_equal(db_row_record(row, 1, &THING, &thing), 11);
     assert_int_equal(db_row_int(row, 11), 9);
     assert_same(&thing, &wanted);

@@ -35,6 +35,22 @@ def test_booking_other_content_already_exists(driver):
         assert len(all_bookings(stack, hospital_id)) == 1
 
 
+def test_booking_content_includes_fields_that_this_version_does_not_know(driver):
+    def create(unknown):
+        full, descriptor = rpc.METHODS["CreateBooking"]
+        payload = rpc.message_class(descriptor.input_type)(**request).SerializeToString() + unknown
+        return stack.client("booking").raw(rpc.pack(full, payload, 20000)).code
+
+    one, two = b"\x98\x06\x01", b"\x98\x06\x02"  # field 99
+    with Stack(driver, without=("history",)) as stack:
+        hospital_id = register(stack)
+        for first, others in ((one, (two, b"")), (b"", (one,))):
+            request = booking_request(hospital_id)
+            assert [create(first), create(first)] == [rpc.OK, rpc.OK]
+            for other in others:
+                assert create(other) == rpc.ALREADY_EXISTS, (first, other)
+
+
 def test_booking_default_headcount_is_the_same_content(driver):
     with Stack(driver, without=("history",)) as stack:
         request = booking_request(register(stack), headcount=0)

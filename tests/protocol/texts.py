@@ -32,7 +32,7 @@ def literal(driver, content):
 
 def keep_booking_as_sent(stack, driver, request):
     """Stores a booking as the version before normalization did, with texts and digest as they were sent."""
-    stack.execute("booking", "UPDATE booking SET customer_id = '%s', customer_name = '%s', content_hash = %s;" % (
+    stack.execute("booking", "UPDATE booking SET customer_id = '%s', customer_name = '%s', first_content = %s;" % (
         request["customer_id"], request["customer_name"], literal(driver, digest(booking_pb2.CreateBookingRequest(**request)))))
 
 
