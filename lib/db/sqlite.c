@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "db/damage.h"
+#include "db/sqlite_gather.h"
 
 enum { BUSY_TIMEOUT_MS = 5000, RETRY_SLEEP_MS = 10 };
 
@@ -186,7 +187,7 @@ static enum status open_handle(const char *path, sqlite3 **out, struct sqlite_fi
     if (file != NULL)
         flags |= SQLITE_OPEN_CREATE;
     (void)pthread_once(&library_configured, configure_library); /* fails only for an invalid argument */
-    int code = sqlite3_open_v2(path, &handle, flags, NULL);
+    int code = sqlite3_open_v2(path, &handle, flags, file != NULL ? sqlite_gather_vfs() : NULL);
     /* SQLite silently opens a write-protected file as read-only. */
     if (code == SQLITE_OK && sqlite3_db_readonly(handle, "main") == 1)
         code = SQLITE_READONLY;
