@@ -167,7 +167,7 @@ static void end_story(void)
     assert_int_equal(sqlite3_close(store->reader), SQLITE_OK);
 }
 
-/* Adds the rows of a commit. A large one also adds rows that it rolls back, and reads what it has added. */
+/* Adds the rows of a commit. A large one also reads them, and adds rows that it rolls back. */
 static int fill(int number)
 {
     bool large = is_large(number), present[COMMITS + 1];
@@ -176,13 +176,13 @@ static int fill(int number)
         code = insert(store->writer, number, large); /* only the statement was rolled back */
     if (code != SQLITE_OK || !large)
         return code;
+    if (recording.times == 0)
+        look(store->writer, present);
     code = run(store->writer, "SAVEPOINT rest");
     if (code == SQLITE_OK)
         code = insert(store->writer, COMMITS, true);
     if (code == SQLITE_OK)
         code = run(store->writer, "ROLLBACK TO rest");
-    if (code == SQLITE_OK && recording.times == 0)
-        look(store->writer, present);
     return code;
 }
 
