@@ -15,9 +15,9 @@ PACKAGES=(
   gettext python3 python3-protobuf sqlite3 tzdata util-linux
   haproxy openssl
 )
-TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml python3-h2 python3-grpcio python3-cryptography python3-seccomp systemd clang-tidy)
+TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml python3-h2 python3-grpcio python3-cryptography python3-seccomp systemd spin clang-tidy)
 # Version 14 of clang-format decides the layout. Debian 13 has only later versions.
-! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml python3-h2 python3-grpcio python3-cryptography python3-seccomp systemd clang-tidy-14 clang-format-14)
+! grep -qs '^VERSION_ID="12"' /etc/os-release || TEST_PACKAGES=(git curl pgbouncer valgrind python3-yaml python3-h2 python3-grpcio python3-cryptography python3-seccomp systemd spin clang-tidy-14 clang-format-14)
 NODE_PACKAGES=(nodejs npm)
 FUZZ_PACKAGES=()
 ! grep -qs '^VERSION_ID="12"' /etc/os-release || FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)
