@@ -108,7 +108,7 @@ void rpc_channel_release(struct rpc_channel *channel, struct rpc_exchange *excha
  */
 bool rpc_channel_move(struct rpc_exchange *exchange, unsigned kinds);
 
-/* Returns whether a usable backend exists that the exchange has not tried. */
+/* Returns whether a usable backend exists other than the one of the exchange. */
 bool rpc_channel_has_other(const struct rpc_exchange *exchange);
 
 /* Returns whether the backend of the exchange has answered no call since `since_ns`. */

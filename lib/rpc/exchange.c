@@ -365,6 +365,8 @@ static bool hop(struct rpc_exchange *exchange)
 {
     if (!outcome_may_hop(exchange) || is_stopped(exchange))
         return false;
+    if (exchange->fate == RPC_FATE_GIVEN_UP)
+        exchange->tried = 0; /* one that refused before may serve by now; a call gives up only once */
     exchange->tried |= UINT64_C(1) << exchange->backend->slot;
     if (!rpc_channel_move(exchange, kinds_after(exchange->fate)))
         return false;

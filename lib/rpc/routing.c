@@ -197,7 +197,7 @@ bool rpc_channel_move(struct rpc_exchange *exchange, unsigned kinds)
 bool rpc_channel_has_other(const struct rpc_exchange *exchange)
 {
     struct rpc_channel *channel = exchange->channel;
-    uint64_t skip = exchange->tried | UINT64_C(1) << exchange->backend->slot;
+    uint64_t skip = UINT64_C(1) << exchange->backend->slot;
     pthread_mutex_lock(&channel->mutex);
     bool found = choose(channel, skip, BALANCE_ONLY_USABLE, clock_monotonic_ns()) != NULL;
     pthread_mutex_unlock(&channel->mutex);

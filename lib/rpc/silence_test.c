@@ -134,6 +134,22 @@ static void test_slow_call_stays_while_its_backend_answers_others(void **state)
     group_close(&group);
 }
 
+static void test_silent_call_goes_back_to_a_backend_that_had_refused_it(void **state)
+{
+    (void)state;
+    struct group group;
+    struct test_pending pending;
+    int at;
+    group_open(&group, 2, (struct rpc_channel_options){.retry = RETRY});
+    group_begin(&group, &pending, (struct rpc_client_call){.timeout_ms = 3000, .idempotent = true});
+    nng_msg *msg = group_receive(&group, &at, NULL);
+    group_answer(&group, at, msg, STATUS_UNAVAILABLE, "NOT_READY", 1);
+    nng_msg_free(group_receive_at(&group, 1 - at));
+    group_answer(&group, at, group_receive_at(&group, at), STATUS_NOT_FOUND, NULL, 0);
+    test_assert_outcome(&pending, STATUS_NOT_FOUND, true);
+    group_close(&group);
+}
+
 /* Its answer says when to ask again, and that an earlier try may have been executed. */
 static void test_lost_call_goes_even_to_a_backend_that_refuses(void **state)
 {
@@ -313,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_silent_call_goes_to_another_only_once),
         cmocka_unit_test(test_silent_call_goes_to_no_backend_that_would_not_serve_it),
         cmocka_unit_test(test_slow_call_stays_while_its_backend_answers_others),
+        cmocka_unit_test(test_silent_call_goes_back_to_a_backend_that_had_refused_it),
         cmocka_unit_test(test_lost_call_goes_even_to_a_backend_that_refuses),
         cmocka_unit_test(test_silent_call_stays_if_the_retry_budget_is_spent),
         cmocka_unit_test(test_call_stays_after_this_process_was_suspended),

@@ -47,7 +47,7 @@ static void test_away_failure_after_the_begin_is_not_taken_for_an_absence(void *
     fake.apply.list[0] = fake.apply.list[1] = STATUS_UNAVAILABLE; /* for example a full disk */
     run_both();
     assert_reasons("", "");
-    fake.commit.list[0] = fake.commit.list[1] = STATUS_UNAVAILABLE;
+    fake.commit.list[0] = STATUS_UNAVAILABLE;
     run_both();
     assert_reasons("", "");
 }

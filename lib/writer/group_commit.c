@@ -68,9 +68,11 @@ static void note_away(struct group_commit *commit, enum status status, const str
     atomic_store(&commit->away, status == STATUS_UNAVAILABLE && !trouble_report(error, &ignored));
 }
 
+/* Sets *at_commit to whether the transaction has come to its COMMIT. */
 static enum status apply_once(struct group_commit *commit, struct writer_command **commands, size_t count,
-                              struct error *error)
+                              bool *at_commit, struct error *error)
 {
+    *at_commit = false;
     error_clear(error);
     for (size_t i = 0; i < count; i++)
         error_clear(&commands[i]->outcome);
@@ -84,6 +86,7 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
     if (status == STATUS_OK) {
         FAULT_POINT("writer.before_commit");
         note_answer(commit, STATUS_OK);
+        *at_commit = true;
         status = db_commit(commit->db, error);
     }
     note_answer(commit, status);
@@ -97,27 +100,26 @@ static enum status apply_once(struct group_commit *commit, struct writer_command
     return status;
 }
 
-/* Returns whether the transaction that failed could begin, on a database that is sound. */
-static bool is_worth_repeating(const struct group_commit *commit, const struct error *error)
+/* Returns whether a transaction failed between its begin and its COMMIT, on a database that is sound. */
+static bool is_worth_repeating(const struct group_commit *commit, bool at_commit, const struct error *error)
 {
     struct error ignored;
-    return !atomic_load(&commit->away) && !trouble_report(error, &ignored);
+    return !atomic_load(&commit->away) && !at_commit && !trouble_report(error, &ignored);
 }
 
 /*
- * Retries after ABORTED, after a lost COMMIT and, once, after another failure of a transaction that could
- * begin: its session may have been ended because this process was suspended, and the next one may work. A
- * lost COMMIT may have succeeded, so from then on every transient failure is retried until commit_retry_ms
- * has passed.
+ * Retries after ABORTED, after a lost COMMIT and, once, after another failure between begin and COMMIT: the
+ * session may have been ended because this process was suspended, and the next one may work. A lost COMMIT
+ * may have succeeded, so from then on every transient failure is retried until commit_retry_ms has passed.
  */
 static enum status apply_with_retries(struct group_commit *commit, struct writer_command **commands,
                                       size_t count, struct error *error)
 {
     int64_t give_up_ns = 0;
     int aborts = 0;
-    bool again = false;
+    bool again = false, at_commit;
     for (;;) {
-        enum status status = apply_once(commit, commands, count, error);
+        enum status status = apply_once(commit, commands, count, &at_commit, error);
         if (status == STATUS_OK || !status_is_transient(status))
             return status;
         if (status == STATUS_UNKNOWN) {
@@ -133,7 +135,7 @@ static enum status apply_with_retries(struct group_commit *commit, struct writer
             pause_ms(LOST_PAUSE_MS);
         } else if (status == STATUS_UNKNOWN) {
             give_up_ns = clock_monotonic_ns() + (int64_t)commit->commit_retry_ms * NS_PER_MS;
-        } else if (status == STATUS_UNAVAILABLE && !again && is_worth_repeating(commit, error)) {
+        } else if (status == STATUS_UNAVAILABLE && !again && is_worth_repeating(commit, at_commit, error)) {
             again = true;
         } else if (status != STATUS_ABORTED || aborts++ == ABORT_RETRIES) {
             return status;

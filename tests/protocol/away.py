@@ -7,7 +7,7 @@ from faults.callers import Callers
 from faults.cluster import Cluster
 from kit import rpc
 from kit.marks import once
-from kit.replicas import closing, replica_of, wait_connected
+from kit.replicas import backend, closing, replica_of, wait_connected
 from kit.stack import Stack, is_sanitized, psql, wait_for
 from kit.world import day, register, wait_agreement
 
@@ -35,9 +35,9 @@ def check_breaker(stack):
     assert not [line for line in stack.booking_svc.log_lines() if line.get("event") == "breaker.opened"]
 
 
-def play(stack, cluster, readers=("hospital", "history")):
+def play(stack, cluster, readers=("hospital", "history"), prepare=lambda: None):
     """Ends the server of `cluster` twice under load, for AWAY_S each time. A booking that was in flight when the server ended may
-    be refused, because its transaction was lost. All others are confirmed within their budgets."""
+    be refused, because its transaction was lost. All others are confirmed within their budgets. Calls `prepare` under load first."""
     hospital_id = register(stack, capacity=100000)
     spans = []
     with Callers(stack, hospital_id, BUDGET_S, readers=readers) as callers:
@@ -45,6 +45,7 @@ def play(stack, cluster, readers=("hospital", "history")):
             wanted = len(callers.confirmed) + CALLS_BETWEEN
             wait_for("bookings are confirmed", lambda: len(callers.confirmed) >= wanted, BUDGET_S)
 
+        prepare()
         for number in (signal.SIGQUIT, signal.SIGINT):
             wait_for_calls()
             before = time.monotonic()
@@ -99,4 +100,5 @@ def test_no_booking_is_refused_while_the_database_is_away_and_the_other_replica_
             other.start()
             wait_connected(stack, stack.hospital_svc, other)
             other.pause()
-            play(stack, cluster, readers=("history",))
+            play(stack, cluster, readers=("history",), prepare=lambda: wait_for(
+                "the frozen replica is ejected", lambda: backend(stack, "ejected", other) == 1))
