@@ -15,7 +15,11 @@
 enum { PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path, DATA_SIZE = 65536, HEADER_SIZE = 5 };
 
 /* Where the proxy ends the session, once it is told to. */
-enum cut { CUT_NOWHERE, CUT_BEFORE_ANSWER, CUT_AFTER_ANSWER };
+enum cut { CUT_NOWHERE, CUT_BEFORE_ANSWER, CUT_AFTER_ANSWER, CUT_BY_POOLER };
+
+/* What PgBouncer sends, instead of all answers of a batch, when it has lost its server: SFATAL, C08P01,
+ * Mserver conn crashed? */
+static const unsigned char CRASHED[] = "E\0\0\0\x29SFATAL\0C08P01\0Mserver conn crashed?\0";
 
 static const struct db_statement insert = {.name = "insert_thing",
                                            .sql = "INSERT INTO thing (id) VALUES ($1)"};
@@ -61,8 +65,11 @@ static bool forward_messages(struct proxy *proxy, int client)
         if (proxy->size - at < size)
             break;
         int cut = CUT_NOWHERE;
-        if (message[0] == 'C' && memcmp(message + HEADER_SIZE, "COMMIT", sizeof "COMMIT") == 0)
+        if (atomic_load(&proxy->cut) == CUT_BY_POOLER ||
+            (message[0] == 'C' && memcmp(message + HEADER_SIZE, "COMMIT", sizeof "COMMIT") == 0))
             cut = atomic_exchange(&proxy->cut, CUT_NOWHERE);
+        if (cut == CUT_BY_POOLER)
+            return send_all(client, CRASHED, sizeof CRASHED) && false;
         goes_on = cut != CUT_BEFORE_ANSWER && send_all(client, message, size) && cut != CUT_AFTER_ANSWER;
         at += size;
     }
@@ -166,10 +173,16 @@ static void test_pg_commit_whose_answer_arrived_is_known_although_the_session_en
     commit_cut(fixture_of(state), CUT_AFTER_ANSWER, STATUS_OK);
 }
 
+static void test_pg_commit_whose_server_a_pooler_has_lost_is_unknown(void **state)
+{
+    commit_cut(fixture_of(state), CUT_BY_POOLER, STATUS_UNKNOWN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_POSTGRESQL(test_pg_commit_whose_answer_was_lost_is_unknown),
+        TEST_POSTGRESQL(test_pg_commit_whose_server_a_pooler_has_lost_is_unknown),
         TEST_POSTGRESQL(test_pg_commit_whose_answer_arrived_is_known_although_the_session_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

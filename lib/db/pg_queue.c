@@ -156,7 +156,10 @@ static void take_failure(struct drain *drain, const struct pg_pending *pending, 
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    bool lost = sqlstate == NULL && PQstatus(drain->pg->connection) != CONNECTION_OK;
+    /* PostgreSQL sends both in every message. A pooler that has lost its server makes one up, with the
+     * SQLSTATE only. */
+    bool told = sqlstate != NULL && severity != NULL;
+    bool lost = !told && (sqlstate != NULL || PQstatus(drain->pg->connection) != CONNECTION_OK);
     bool first = drain->failure->status == STATUS_OK;
     struct error ignored;
     struct error *error = first ? drain->error : &ignored;
@@ -165,12 +168,12 @@ static void take_failure(struct drain *drain, const struct pg_pending *pending, 
         status = error_set(error, STATUS_UNAVAILABLE, NULL, "database: %s: connection lost", pending->name);
     else
         status = pg_result_failure(drain->pg, result, pending->name, error);
-    if (lost || (severity != NULL && strcmp(severity, "ERROR") != 0) ||
-        (status == STATUS_UNAVAILABLE && sqlstate != NULL && pg_status_spoils_session(sqlstate)))
+    if (lost || (told && strcmp(severity, "ERROR") != 0) ||
+        (status == STATUS_UNAVAILABLE && told && pg_status_spoils_session(sqlstate)))
         drain->failure->session_over = true;
     if (!first)
         return;
-    drain->failure->told = sqlstate != NULL;
+    drain->failure->told = told;
     fail(drain, pending, status);
 }
 
