@@ -48,16 +48,24 @@ def wait_for(what, condition, deadline_s=DEADLINE_S, interval_s=0.02):
         time.sleep(interval_s)
 
 
+_reserved = []  # sockets whose names reserve the ports that this process has got
+
+
 def free_port():
-    """Returns a port of this machine that is free at the moment, and that the system does not assign to clients."""
+    """Returns a port of this machine that is free at the moment, that the system does not assign to clients, and that no other call in
+    any process of the tests returns until this process ends."""
     while True:
         port = random.SystemRandom().randrange(10000, 32768)
-        with socket.socket() as sock:
-            try:
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind("\0screening-port-%d" % port)
+            with socket.socket() as sock:
                 sock.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        except OSError:
+            name.close()
+            continue
+        _reserved.append(name)
+        return port
 
 
 def program(name):
