@@ -7,7 +7,7 @@ import time
 from kit import rpc
 from kit.stack import PROGRAMS
 from kit.workers import Workers
-from kit.world import CANCELLED, CONFIRMED, booking_request, day, status_of
+from kit.world import CANCELLED, CONFIRMED, REQUESTED, booking_request, day, status_of
 
 RECONNECT_PAUSE_S = 0.02
 AGAIN = (rpc.UNAVAILABLE, rpc.RESOURCE_EXHAUSTED, rpc.DEADLINE_EXCEEDED)
@@ -102,7 +102,11 @@ class Callers(Workers):
 
     def _book(self, line, randoms):
         request = booking_request(self.hospital_id, customer_id="c-%d" % randoms.randrange(1000))
+        end = time.monotonic() + self.budget_s
         booking = self._ask(line, "CreateBooking", **request)
+        while booking is not None and booking.status == REQUESTED and time.monotonic() < end:
+            time.sleep(RECONNECT_PAUSE_S)  # another replica has the intent of one that was killed, and settles it
+            booking = self._ask(line, "CreateBooking", **request)
         if booking is None:
             return
         if booking.status != CONFIRMED:

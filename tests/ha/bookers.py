@@ -3,10 +3,9 @@ import time
 
 from faults.callers import Callers
 from kit.stack import wait_for
-from kit.world import CONFIRMED, REQUESTED
+from kit.world import CONFIRMED
 
 BUDGET_S = 60
-AGAIN_S = 0.1
 CALLS_BETWEEN = 100
 
 
@@ -19,10 +18,6 @@ class Bookers(Callers):
 
     def _ask(self, line, name, **request):
         message = super()._ask(line, name, **request)
-        end = time.monotonic() + self.budget_s
-        while name == "CreateBooking" and message is not None and message.status == REQUESTED and time.monotonic() < end:
-            time.sleep(AGAIN_S)  # the answer to a repetition; the settler is about to decide
-            message = super()._ask(line, name, **request)
         if name == "CreateBooking" and message is not None and message.status == CONFIRMED:
             self.confirmed_at.append(time.monotonic())
         return message
