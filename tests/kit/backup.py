@@ -14,14 +14,14 @@ def command(*words):
 
 
 def in_one_transaction(*words):
-    """Runs a command, and repeats it while PostgreSQL aborts it for a deadlock. The other transaction may belong to the service, or
-    to a service that was just killed."""
+    """Runs a command, and repeats it while PostgreSQL aborts it for a deadlock, or because another restore has just replaced a table. The
+    other transaction may belong to the service, or to a service that was just killed."""
     end = time.monotonic() + DEADLINE_S
     while True:
         try:
             return command(*words)
         except AssertionError as problem:
-            if "deadlock detected" not in str(problem) or time.monotonic() > end:
+            if not any(text in str(problem) for text in ("deadlock detected", "cache lookup failed")) or time.monotonic() > end:
                 raise
 
 
@@ -32,7 +32,7 @@ def back_up(stack, name):
     if url.startswith("sqlite:"):
         command("sqlite3", url[len("sqlite:"):], ".timeout 30000", ".backup " + path)
     else:
-        command("pg_dump", "--format=custom", "--file=" + path, url)
+        in_one_transaction("pg_dump", "--format=custom", "--file=" + path, url)
     return path
 
 
