@@ -300,7 +300,7 @@ def test_http2_lists_that_a_client_does_not_read_leave_the_memory_to_others(driv
             exchanges = [greedy.exchanges[stream] for stream in streams]
             greedy.until(lambda: all(one.headers is not None for one in exchanges), "the heads of the answers")
             served = [one.code for one in exchanges].count(200)
-            assert {one.code for one in exchanges} <= {200, 429, 503} and 16 < served < 100, [one.code for one in exchanges]
+            assert {one.code for one in exchanges} <= {200, 429, 503, 504} and 16 < served < 100, [one.code for one in exchanges]
             answers = other.ask("GET", "/bookings/" + rpc.new_id(), headers=[("x-forwarded-for", "192.0.2.8")])
             assert answers.code == 200, answers.headers
 
