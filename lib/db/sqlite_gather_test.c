@@ -275,7 +275,7 @@ static void test_gather_reader_sees_whole_commits_at_any_moment(void **state)
     open_store(PAGE);
     for (size_t i = 0; i < 2 * sizeof modes / sizeof modes[0]; i++) {
         begin_story(i % 2 == 0 ? SMALL_CACHE : LARGE_CACHE, modes[i / 2]);
-        if (i / 2 == 0) /* otherwise the write comes while SQLite lets nobody read */
+        if (i / 2 == 0) /* otherwise SQLite writes while it allows no reader */
             recording.watch = read_during_commit;
         commit_all();
         end_story();

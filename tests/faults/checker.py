@@ -17,7 +17,7 @@ def check(records, snapshot, restores=(), outages=None):
     first granted it.
 
     If a hospital-svc served throughout, `outages` has the times (ns) at which another one lost its database, and no booking that was
-    not in flight then may be rejected for want of an answer. None means that none had to serve throughout."""
+    not in flight then may be rejected because hospital-svc did not answer. None means that none had to serve throughout."""
     lost = gone.bookings_lost(restores)
     facts = Facts(gone.binding(records, restores))
     days = replay.days_of(snapshot)

@@ -2,7 +2,7 @@
 import contextlib
 import os
 
-from kit.stack import Service, wait_for
+from kit.stack import Service, Stack, wait_for
 
 
 def replica_of(stack, name, **flags):
@@ -35,3 +35,18 @@ def closing(*services):
             if service.process is not None and service.process.poll() is None:
                 service.resume()
             service.kill()
+
+
+@contextlib.contextmanager
+def two_replicas(without=("history",), database=None, **flags):
+    """Runs two hospital-svc, on `database` or on a new one, for a booking-svc with these flags."""
+    stack = Stack("postgresql", without=without, flags={"booking": {key.replace("_", "-"): value for key, value in flags.items()}})
+    if database:
+        stack.hospital_svc.flags["database"] = database
+    other = replica_of(stack, "hospital-b")
+    stack.without += ("hospital-b",)
+    stack.booking_svc.flags["hospital-rpc"] = stack.hospital_svc.for_services + "," + other.for_services
+    with stack, closing(other):
+        other.start()
+        wait_connected(stack, stack.hospital_svc, other)
+        yield stack, (stack.hospital_svc, other)

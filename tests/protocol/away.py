@@ -7,7 +7,7 @@ from faults.callers import Callers
 from faults.cluster import Cluster
 from kit import rpc
 from kit.marks import once
-from kit.replicas import backend, closing, replica_of, wait_connected
+from kit.replicas import backend, two_replicas
 from kit.stack import Stack, is_sanitized, psql, wait_for
 from kit.world import day, register, wait_agreement
 
@@ -90,15 +90,9 @@ def test_no_booking_is_refused_while_the_database_is_away_and_the_other_replica_
     """The replica that lives says when to ask again. The frozen one would keep a call until its deadline."""
     del driver
     with Cluster() as cluster:
-        stack = Stack("postgresql", flags={"booking": {"reserve-timeout-ms": 6000}})  # a call leaves the frozen replica after 3 s
         psql(cluster.url, "CREATE DATABASE hospital")
-        stack.hospital_svc.flags["database"] = cluster.url.replace("/postgres?", "/hospital?")
-        other = replica_of(stack, "hospital-b")
-        stack.without += ("hospital-b",)
-        stack.booking_svc.flags["hospital-rpc"] = stack.hospital_svc.for_services + "," + other.for_services
-        with stack, closing(other):
-            other.start()
-            wait_connected(stack, stack.hospital_svc, other)
+        database = cluster.url.replace("/postgres?", "/hospital?")
+        with two_replicas((), database, reserve_timeout_ms=6000) as (stack, (_, other)):  # a call leaves the frozen one after 3 s
             other.pause()
             play(stack, cluster, readers=("history",), prepare=lambda: wait_for(
                 "the frozen replica is ejected", lambda: backend(stack, "ejected", other) == 1))

@@ -7,26 +7,13 @@ import time
 from kit import rpc
 from kit.hosts import Hosts
 from kit.marks import once
-from kit.replicas import backend, closing, replica_of, wait_connected
+from kit.replicas import backend, closing, replica_of, two_replicas, wait_connected
 from kit.stack import DEADLINE_S, PATIENT_MS, Stack, wait_for
 from kit.workers import Workers
 from kit.world import CONFIRMED, booking_request, register, wait_agreement
 
 CUSTOMERS = 6
 BUDGET_MS = 5000
-
-
-@contextlib.contextmanager
-def two_replicas(**flags):
-    """Runs two hospital-svc for a booking-svc with these flags."""
-    stack = Stack("postgresql", without=("history",), flags={"booking": {key.replace("_", "-"): value for key, value in flags.items()}})
-    other = replica_of(stack, "hospital-b")
-    stack.without += ("hospital-b",)
-    stack.booking_svc.flags["hospital-rpc"] = stack.hospital_svc.for_services + "," + other.for_services
-    with stack, closing(other):
-        other.start()
-        wait_connected(stack, stack.hospital_svc, other)
-        yield stack, (stack.hospital_svc, other)
 
 
 class Customers:
